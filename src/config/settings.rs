@@ -1,0 +1,216 @@
+//! The resolved configuration: every value checked, every default filled in, every name looked up.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use http::Method;
+
+use crate::model::{Action, Pepper, Quota, ResourceName, TokenPrefix};
+
+/// A whole configuration that may be run.
+#[derive(Debug)]
+pub struct Settings {
+    pub public: Listener,
+    pub admin: Listener,
+    pub server: Server,
+    pub store: StoreSettings,
+    pub tokens: Tokens,
+    pub cache: Cache,
+    pub upstreams: Vec<Upstream>,
+    pub routes: Vec<Route>,
+    pub log: Log,
+}
+
+/// `[listen.public]`, `[listen.admin]`.
+#[derive(Debug, Clone)]
+pub struct Listener {
+    pub address: SocketAddr,
+    /// `None`: plain text.
+    pub tls: Option<TlsFiles>,
+}
+
+/// `tls = { certificate = "…", key = "…" }`: PEM files, read and matched while checking.
+#[derive(Debug, Clone)]
+pub struct TlsFiles {
+    pub certificate: PathBuf,
+    pub key: PathBuf,
+}
+
+/// `[server]`.
+#[derive(Debug, Clone)]
+pub struct Server {
+    /// Data-path threads; `None` (`"auto"`): one for each processor that the process may use.
+    pub workers: Option<usize>,
+    /// Binds each worker to a processor. Default true where `workers` is `"auto"`.
+    pub pin_workers: bool,
+    /// How long a client may take to send a request head (default 10 s).
+    pub header_timeout: Duration,
+    /// How long a kept-alive connection may be idle (default 75 s).
+    pub idle_timeout: Duration,
+    /// How long requests in flight may go on after a signal to stop (default 30 s).
+    pub drain_timeout: Duration,
+    /// Connections that one worker holds at a time (default 16,384).
+    pub max_connections: usize,
+    /// The realm of `WWW-Authenticate` (default `keygate`).
+    pub realm: String,
+}
+
+/// `[store]`.
+#[derive(Debug, Clone)]
+pub enum StoreSettings {
+    /// `kind = "sled"`: `cache` is what sled may keep in memory, in bytes (default 64 MiB).
+    Sled { path: PathBuf, cache: u64 },
+    /// `kind = "memory"`: all is gone at the end of the process.
+    Memory,
+}
+
+/// `[tokens]`.
+#[derive(Debug)]
+pub struct Tokens {
+    pub prefix: TokenPrefix,
+    pub pepper: Pepper,
+    /// For a creation that names no expiry (default 90 days); `None` (`"never"`): it does not expire.
+    pub default_expiry: Option<Duration>,
+    /// `None` (`"unlimited"`, the default): any expiry, and never, may be chosen.
+    pub max_expiry: Option<Duration>,
+    /// For tokens that have no limit of their own; `None` (`"unlimited"`, the default): none.
+    pub rate_limit: Option<Quota>,
+}
+
+/// `[cache]`.
+#[derive(Debug, Clone)]
+pub struct Cache {
+    /// Verified tokens held (default 100,000).
+    pub tokens: u64,
+    /// Digests known to be unknown, held apart from the former (default 100,000).
+    pub unknown: u64,
+    /// How long an unknown digest is remembered (default 30 s).
+    pub unknown_ttl: Duration,
+}
+
+/// `[[upstream]]`.
+#[derive(Debug, Clone)]
+pub struct Upstream {
+    pub name: String,
+    pub scheme: Scheme,
+    /// A host name or an address, without brackets.
+    pub host: String,
+    pub port: u16,
+    /// `http = "1.1" | "2" | "auto"`; `auto` (the default): what TLS negotiates, else 1.1.
+    pub version: UpstreamVersion,
+    /// What the upstream is sent as `Host`.
+    pub host_header: HostHeader,
+    pub connect_timeout: Duration,
+    /// From the request's end to the response's head (default 60 s).
+    pub response_timeout: Duration,
+    /// Connections kept open while idle, for each worker (default 256).
+    pub max_idle: usize,
+    pub idle_timeout: Duration,
+    /// `tls = { ca = "…", server_name = "…" }`: further trusted roots (PEM), and the name to verify.
+    pub ca: Option<PathBuf>,
+    pub server_name: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scheme {
+    Http,
+    Https,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UpstreamVersion {
+    Auto,
+    Http1,
+    Http2,
+}
+
+/// `host_header = "preserve" | "upstream" | "<a name>"`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HostHeader {
+    /// As the client sent it (the default).
+    Preserve,
+    /// The upstream's own host and port.
+    Upstream,
+    Fixed(String),
+}
+
+/// `[[route]]`.
+#[derive(Debug, Clone)]
+pub struct Route {
+    /// In metrics and logs; default: the path pattern.
+    pub name: String,
+    /// `host = "api.example.com"`, in lower case, without a port; `None`: any.
+    pub host: Option<String>,
+    /// matchit syntax: `/v1/devices/{id}`, `/v1/{*rest}`.
+    pub path: String,
+    /// Empty: every method that has an action.
+    pub methods: BTreeSet<MethodName>,
+    /// `None` exactly where the route is public.
+    pub resource: Option<ResourceName>,
+    /// In place of the action that the method implies.
+    pub action: Option<Action>,
+    /// Index into [`Settings::upstreams`].
+    pub upstream: usize,
+    /// `public = true`: forwarded without a credential.
+    pub public: bool,
+    /// `account = { header = "X-Account" }` or `{ path = "name" }`.
+    pub account: Option<AccountSelector>,
+    /// Request body bytes (default 10 MiB); `None`: `"unlimited"`.
+    pub max_body: Option<u64>,
+    /// `timeout = "30s"`: in place of the upstream's `response_timeout`.
+    pub timeout: Option<Duration>,
+    pub rate_limit: Option<RouteLimit>,
+}
+
+/// An HTTP method by name, so that it has an order.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct MethodName(pub String);
+
+impl MethodName {
+    pub fn method(&self) -> Option<Method> {
+        Method::from_bytes(self.0.as_bytes()).ok()
+    }
+}
+
+/// Where a request names the account that it is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AccountSelector {
+    /// A header, in lower case.
+    Header(String),
+    /// A parameter of the path pattern.
+    Path(String),
+}
+
+/// `rate_limit = { quota = 100, window = "60s", key = "token" }`.
+#[derive(Debug, Clone, Copy)]
+pub struct RouteLimit {
+    pub quota: Quota,
+    pub key: LimitKey,
+}
+
+/// What a route's limit counts by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LimitKey {
+    /// Each token has the whole quota (the default; on a public route: each peer address).
+    Token,
+    /// All share it.
+    Route,
+}
+
+/// `[log]`.
+#[derive(Debug, Clone)]
+pub struct Log {
+    /// `access = "stdout" | "stderr" | "off"`.
+    pub access: AccessLog,
+    /// `level = "error" | "warn" | "info" | "debug" | "trace"`; messages go to standard error.
+    pub level: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AccessLog {
+    Stdout,
+    Stderr,
+    Off,
+}

@@ -1,0 +1,27 @@
+//! Accounts: who owns tokens. They form a tree.
+
+use super::clock::Timestamp;
+use super::id::AccountId;
+use super::token::Revision;
+
+/// Whether an account's tokens work at present.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AccountState {
+    Active,
+    Suspended,
+}
+
+/// The tenant that owns tokens. A project or an environment is an account with a parent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    pub id: AccountId,
+    /// `None` for the root alone.
+    pub parent: Option<AccountId>,
+    pub name: String,
+    pub state: AccountState,
+    /// Whether tokens of the accounts above reach into this one.
+    pub visible_to_parent: bool,
+    pub created: Timestamp,
+    /// Of the change that wrote this record; the store sets it.
+    pub revision: Revision,
+}

@@ -1,0 +1,25 @@
+//! The vocabulary: what a token, a grant, an account and a moment are.
+//!
+//! Pure values and rules; no I/O, no runtime, no serialization format. Everything else in the crate
+//! speaks in these types, so a rule that is written here holds everywhere.
+
+mod access;
+mod account;
+mod base62;
+mod clock;
+mod digest;
+mod grants;
+mod id;
+mod quota;
+mod token;
+mod token_text;
+
+pub use access::{Access, AccessError, Action};
+pub use account::{Account, AccountState};
+pub use clock::{Clock, Moment, Timestamp};
+pub use digest::{Digest, Pepper, PepperError, TokenHasher};
+pub use grants::{GrantError, Grants, ResourceName, ResourceNameError};
+pub use id::{AccountId, IdError, TokenId};
+pub use quota::{Quota, QuotaError};
+pub use token::{Kind, Revision, Standing, State, Token};
+pub use token_text::{TokenPrefix, TokenText, TokenTextError, parse_token};

@@ -1,0 +1,1 @@
+//! Listeners and connections; no gateway word in here.

@@ -1,0 +1,111 @@
+//! Where accounts and tokens are kept.
+//!
+//! [`Store`] is what the rest of the gateway needs of a database; [`SledStore`] is the embedded one
+//! and [`MemoryStore`] the one for tests and for throw-away runs. A commit that was answered is
+//! durable; reads never run on a thread that carries proxied traffic.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use crate::model::{Account, AccountId, Digest, Revision, Timestamp, Token, TokenId};
+
+/// A future that a store hands out.
+pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// What the gateway needs of a database. Every implementation passes the same contract tests.
+pub trait Store: Send + Sync + 'static {
+    /// The tokens with these digests, in their order; `None` where there is none.
+    fn tokens_by_digest(&self, digests: Vec<Digest>) -> StoreFuture<'_, Result<Vec<Option<Token>>, StoreError>>;
+
+    fn token(&self, id: TokenId) -> StoreFuture<'_, Result<Option<Token>, StoreError>>;
+
+    /// At most `limit` tokens of `account` in the order of their ids, from the first one after
+    /// `after`. Takes time for the page alone, however many tokens there are.
+    fn list_tokens(
+        &self,
+        account: AccountId,
+        after: Option<TokenId>,
+        limit: usize,
+    ) -> StoreFuture<'_, Result<Vec<Token>, StoreError>>;
+
+    /// Every account, in the order of their ids.
+    fn accounts(&self) -> StoreFuture<'_, Result<Vec<Account>, StoreError>>;
+
+    /// Applies all of `writes` or none, and answers when they are durable, with their revision.
+    fn commit(&self, writes: Vec<Write>) -> StoreFuture<'_, Result<Revision, CommitError>>;
+
+    /// Adds to what is known of the use of tokens. Not durable at once: a crash may lose what was
+    /// recorded since the last flush.
+    fn record_usage(&self, usage: Vec<(TokenId, Usage)>) -> StoreFuture<'_, Result<(), StoreError>>;
+
+    /// The use of these tokens, in their order; the default where none was recorded.
+    fn usage(&self, ids: Vec<TokenId>) -> StoreFuture<'_, Result<Vec<Usage>, StoreError>>;
+
+    /// Writes out what is held in memory and refuses further commits.
+    fn close(&self) -> StoreFuture<'_, Result<(), StoreError>>;
+}
+
+/// One change of a commit.
+///
+/// The store sets the record's `revision`; the one in the argument is not read.
+#[derive(Debug, Clone)]
+pub enum Write {
+    PutToken {
+        token: Token,
+        expect: Expect,
+    },
+    /// Removes the record and its digest; no trace of the token is left here.
+    DeleteToken {
+        id: TokenId,
+        expect: Revision,
+    },
+    PutAccount {
+        account: Account,
+        expect: Expect,
+    },
+}
+
+/// What must be true of the record for a write to be applied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expect {
+    /// There is none with this id, nor (for a token) with this digest.
+    Absent,
+    /// It is still as it was when it was read.
+    Revision(Revision),
+}
+
+/// How much a token was used, and when last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Usage {
+    pub requests: u64,
+    pub last_used: Option<Timestamp>,
+}
+
+impl Usage {
+    /// Both together: the sum, and the later of the two times.
+    #[must_use]
+    pub fn and(self, other: Usage) -> Usage {
+        Usage { requests: self.requests.saturating_add(other.requests), last_used: self.last_used.max(other.last_used) }
+    }
+}
+
+/// The store could not do what was asked; nobody's token is to blame.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum StoreError {
+    #[error("the store did not answer: {0}")]
+    Unavailable(String),
+    #[error("record {record} of the store cannot be read: {problem}")]
+    Damaged { record: String, problem: String },
+    #[error("the store is closed")]
+    Closed,
+}
+
+/// Why a commit changed nothing.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum CommitError {
+    /// A write's [`Expect`] does not hold.
+    #[error("{0} was changed or removed by somebody else meanwhile, or exists already")]
+    Conflict(String),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
