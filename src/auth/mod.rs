@@ -1,5 +1,21 @@
 //! Who sends a request, and may they: credential → token → principal → permit.
+//!
+//! [`bearer`] finds the one credential, [`Verifier`] answers what it is, [`authorize`] alone makes a
+//! [`Permit`]. [`Lifecycle`] is the only way to change tokens and accounts, so that no change can be
+//! acknowledged before every cache has forgotten the old state.
 
+mod accounts;
+mod authorize;
+mod cache;
+mod credential;
 mod lifecycle;
+mod principal;
+mod verifier;
 
-pub use lifecycle::{Edit, LifecycleError, NewToken};
+pub use accounts::Accounts;
+pub use authorize::{Bearer, Denial, Need, Permit, admit_public, authorize};
+pub use cache::CacheOptions;
+pub use credential::{CredentialError, bearer};
+pub use lifecycle::{AccountEdit, Edit, Lifecycle, LifecycleError, NewAccount, NewToken};
+pub use principal::{Identity, Principal};
+pub use verifier::{Loader, Source, Verdict, Verifier, VerifierOptions, VerifyError};

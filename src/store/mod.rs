@@ -32,6 +32,7 @@ pub trait Store: Send + Sync + 'static {
     fn accounts(&self) -> StoreFuture<'_, Result<Vec<Account>, StoreError>>;
 
     /// Applies all of `writes` or none, and answers when they are durable, with their revision.
+    /// Without a write it answers when everything that a read could have shown before is durable.
     fn commit(&self, writes: Vec<Write>) -> StoreFuture<'_, Result<Revision, CommitError>>;
 
     /// Adds to what is known of the use of tokens. Not durable at once: a crash may lose what was

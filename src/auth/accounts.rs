@@ -1,0 +1,173 @@
+//! The tree of accounts, in memory: who owns what, and who reaches whom.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+
+use crate::model::{Account, AccountId, AccountState};
+
+/// The accounts at present. Cheap to clone; clones see the same tree.
+#[derive(Clone)]
+pub struct Accounts {
+    tree: Arc<ArcSwap<Tree>>,
+}
+
+#[derive(Default)]
+struct Tree(HashMap<AccountId, Node>);
+
+struct Node {
+    account: Account,
+    /// It and every account above it are active, and the way up ends at a root.
+    active: bool,
+}
+
+impl Accounts {
+    pub fn new(accounts: Vec<Account>) -> Self {
+        Self { tree: Arc::new(ArcSwap::from_pointee(Tree::of(accounts))) }
+    }
+
+    pub fn get(&self, id: AccountId) -> Option<Account> {
+        self.tree.load().0.get(&id).map(|node| node.account.clone())
+    }
+
+    /// Every account that a token of `own` reaches, in the order of their ids.
+    pub fn within_reach(&self, own: AccountId) -> Vec<Account> {
+        let tree = self.tree.load();
+        let mut found: Vec<_> = tree
+            .0
+            .values()
+            .filter(|node| tree.reaches(own, node.account.id))
+            .map(|node| node.account.clone())
+            .collect();
+        found.sort_by_key(|account| account.id);
+        found
+    }
+
+    /// Whether tokens of this account work: it is there, and nothing on the way up is suspended.
+    pub fn is_active(&self, id: AccountId) -> bool {
+        self.tree.load().0.get(&id).is_some_and(|node| node.active)
+    }
+
+    /// Whether a token of `own` may act on `target`: the account itself, or one below it where every
+    /// account on the way down is visible to its parent.
+    pub fn reaches(&self, own: AccountId, target: AccountId) -> bool {
+        own == target || self.tree.load().reaches(own, target)
+    }
+
+    /// The account without a parent; `None` before an installation has one.
+    pub fn root(&self) -> Option<Account> {
+        self.tree.load().0.values().find(|node| node.account.parent.is_none()).map(|node| node.account.clone())
+    }
+
+    /// Takes a new or changed account in. To be called by the one writer, after the change is durable.
+    pub(super) fn put(&self, account: Account) {
+        let mut all: HashMap<_, _> =
+            self.tree.load().0.values().map(|node| (node.account.id, node.account.clone())).collect();
+        // Two changes may arrive in another order than they were committed in: the later one stays.
+        if all.get(&account.id).is_none_or(|present| present.revision <= account.revision) {
+            all.insert(account.id, account);
+        }
+        self.tree.store(Arc::new(Tree::of(all.into_values().collect())));
+    }
+}
+
+impl Tree {
+    fn of(accounts: Vec<Account>) -> Self {
+        let mut tree =
+            Tree(accounts.into_iter().map(|account| (account.id, Node { account, active: false })).collect());
+        let active: Vec<_> =
+            tree.0.keys().copied().filter(|&id| tree.way_up(id).is_some_and(|mut way| way.all(is_active))).collect();
+        for id in active {
+            if let Some(node) = tree.0.get_mut(&id) {
+                node.active = true;
+            }
+        }
+        tree
+    }
+
+    fn reaches(&self, own: AccountId, target: AccountId) -> bool {
+        let Some(mut way) = self.way_up(target) else { return false };
+        way.find_map(|account| match account {
+            _ if account.id == own => Some(true),
+            _ if account.visible_to_parent => None,
+            _ => Some(false),
+        })
+        .unwrap_or(false)
+    }
+
+    /// The account and those above it, up to the root. `None` for a way that does not end there: a
+    /// missing parent, or a circle, which no stored tree has and which must not hang us if one had.
+    fn way_up(&self, from: AccountId) -> Option<impl Iterator<Item = &Account>> {
+        let mut way = vec![&self.0.get(&from)?.account];
+        while let Some(parent) = way.last().and_then(|account| account.parent) {
+            way.push(&self.0.get(&parent)?.account);
+            if way.len() > self.0.len() {
+                return None;
+            }
+        }
+        Some(way.into_iter())
+    }
+}
+
+fn is_active(account: &Account) -> bool {
+    account.state == AccountState::Active
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Revision, Timestamp};
+
+    fn account(parent: Option<&Account>, visible_to_parent: bool) -> Account {
+        Account {
+            id: AccountId::fresh(),
+            parent: parent.map(|parent| parent.id),
+            name: String::new(),
+            state: AccountState::Active,
+            visible_to_parent,
+            created: Timestamp::from_millis(0),
+            revision: Revision(1),
+        }
+    }
+
+    #[test]
+    fn reach_goes_down_through_visible_accounts_only() {
+        let root = account(None, true);
+        let open = account(Some(&root), true);
+        let closed = account(Some(&root), false);
+        let below_closed = account(Some(&closed), true);
+        let accounts = Accounts::new([&root, &open, &closed, &below_closed].map(Account::clone).to_vec());
+        assert!(accounts.reaches(root.id, root.id) && accounts.reaches(root.id, open.id));
+        assert!(!accounts.reaches(root.id, closed.id) && !accounts.reaches(root.id, below_closed.id));
+        assert!(accounts.reaches(closed.id, below_closed.id));
+        assert!(!accounts.reaches(open.id, root.id) && !accounts.reaches(open.id, closed.id), "never up, never across");
+        assert_eq!(accounts.within_reach(root.id).len(), 2);
+    }
+
+    #[test]
+    fn a_suspended_account_stops_everything_below_it() {
+        let root = account(None, true);
+        let middle = account(Some(&root), true);
+        let leaf = account(Some(&middle), true);
+        let accounts = Accounts::new(vec![root.clone(), middle.clone(), leaf.clone()]);
+        assert!(accounts.is_active(leaf.id));
+        accounts.put(Account { state: AccountState::Suspended, revision: Revision(2), ..middle.clone() });
+        assert!(!accounts.is_active(leaf.id) && !accounts.is_active(middle.id) && accounts.is_active(root.id));
+        accounts.put(middle.clone());
+        assert!(!accounts.is_active(middle.id), "an older record does not undo a later change");
+    }
+
+    #[test]
+    fn orphans_and_circles_are_inactive_and_out_of_reach() {
+        let root = account(None, true);
+        let orphan = account(Some(&account(None, true)), true);
+        let (mut one, mut two) = (account(None, true), account(None, true));
+        (one.parent, two.parent) = (Some(two.id), Some(one.id));
+        let accounts = Accounts::new(vec![root.clone(), orphan.clone(), one.clone(), two.clone()]);
+        assert!(
+            !accounts.is_active(orphan.id) && !accounts.is_active(one.id) && !accounts.is_active(AccountId::fresh())
+        );
+        assert!(!accounts.reaches(root.id, orphan.id) && !accounts.reaches(two.id, one.id));
+    }
+}

@@ -1,0 +1,215 @@
+//! What a presented token is: text → digest → hot cache → store.
+//!
+//! A cache hit is answered on the caller's own thread. A miss goes to a [`Loader`], a task of the
+//! control path, so that no store read ever runs on a thread that carries proxied traffic. The loader
+//! takes all waiting misses at once and reads each digest a single time, whoever asked first.
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::cache::{CacheOptions, Cached, TokenCache};
+use super::principal::Principal;
+use crate::limit::TokenLimits;
+use crate::model::{Digest, Token, TokenHasher, TokenPrefix, TokenText, TokenTextError, parse_token};
+use crate::store::{Store, StoreError};
+
+/// How many misses may wait; one more is answered as an outage (worst case: 4,096 × 100 bytes).
+const QUEUE: usize = 4_096;
+/// How many misses one read of the store takes together.
+const BATCH: usize = 256;
+/// After this long without an answer the store counts as away.
+const STORE_DEADLINE: Duration = Duration::from_secs(5);
+
+/// Where an answer came from, for metrics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// The hot cache knew the token.
+    Cache,
+    /// The cache knew that there is no such token.
+    Negative,
+    /// The store was asked.
+    Store,
+    /// The text alone told.
+    Text,
+}
+
+/// What a presented text is.
+pub enum Verdict {
+    Known(Arc<Principal>),
+    /// Well-formed, but nobody's.
+    Unknown,
+    /// Not a token of this installation; no look-up was needed.
+    NotAToken(TokenTextError),
+}
+
+/// The question could not be answered; neither a yes nor a no.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("the store could not be asked for the token: {0}")]
+pub struct VerifyError(pub StoreError);
+
+type Reply = oneshot::Sender<Result<Option<Arc<Principal>>, StoreError>>;
+
+struct Miss {
+    digest: Digest,
+    reply: Reply,
+}
+
+struct Shared {
+    prefix: TokenPrefix,
+    hasher: TokenHasher,
+    cache: TokenCache,
+}
+
+/// Answers what a token is. Cheap to clone.
+#[derive(Clone)]
+pub struct Verifier {
+    shared: Arc<Shared>,
+    misses: mpsc::Sender<Miss>,
+}
+
+/// The task that reads the store for misses; see [`Loader::run`].
+pub struct Loader {
+    shared: Arc<Shared>,
+    store: Arc<dyn Store>,
+    limits: Arc<TokenLimits>,
+    misses: mpsc::Receiver<Miss>,
+}
+
+/// What a verifier is made of.
+pub struct VerifierOptions {
+    pub prefix: TokenPrefix,
+    pub hasher: TokenHasher,
+    pub cache: CacheOptions,
+}
+
+impl Verifier {
+    /// The verifier and its loader, which the caller runs on the control path.
+    pub fn new(options: VerifierOptions, store: Arc<dyn Store>, limits: Arc<TokenLimits>) -> (Self, Loader) {
+        let VerifierOptions { prefix, hasher, cache } = options;
+        let shared = Arc::new(Shared { prefix, hasher, cache: TokenCache::new(cache) });
+        let (misses, waiting) = mpsc::channel(QUEUE);
+        (Self { shared: Arc::clone(&shared), misses }, Loader { shared, store, limits, misses: waiting })
+    }
+
+    /// What `text` is, and where that was found.
+    pub async fn verify(&self, text: &str) -> (Source, Result<Verdict, VerifyError>) {
+        if let Err(error) = parse_token(text, &self.shared.prefix) {
+            return (Source::Text, Ok(Verdict::NotAToken(error)));
+        }
+        let digest = self.shared.hasher.digest(text);
+        match self.shared.cache.look_up(&digest) {
+            Cached::Known(principal) => (Source::Cache, Ok(matching(&digest, Some(principal)))),
+            Cached::Unknown => (Source::Negative, Ok(Verdict::Unknown)),
+            Cached::Miss => {
+                let loaded = self.load(digest).await;
+                (Source::Store, loaded.map(|found| matching(&digest, found)).map_err(VerifyError))
+            }
+        }
+    }
+
+    /// Whether `text` has the form of a token of this installation.
+    pub fn is_own(&self, text: &str) -> bool {
+        parse_token(text, &self.shared.prefix).is_ok()
+    }
+
+    /// Entries in the cache: principals, unknown digests.
+    pub fn cache_sizes(&self) -> (u64, u64) {
+        self.shared.cache.sizes()
+    }
+
+    pub(super) fn prefix(&self) -> &TokenPrefix {
+        &self.shared.prefix
+    }
+
+    pub(super) fn digest(&self, text: &TokenText) -> Digest {
+        self.shared.hasher.digest(text.expose())
+    }
+
+    /// Forgets what is known of the digest, everywhere on this node.
+    pub(super) fn invalidate(&self, digest: &Digest) {
+        self.shared.cache.invalidate(digest);
+    }
+
+    async fn load(&self, digest: Digest) -> Result<Option<Arc<Principal>>, StoreError> {
+        let (reply, answer) = oneshot::channel();
+        self.misses
+            .try_send(Miss { digest, reply })
+            .map_err(|_| StoreError::Unavailable("too many look-ups wait".into()))?;
+        answer.await.map_err(|_| StoreError::Unavailable("the look-up was given up".into()))?
+    }
+}
+
+/// The table found the entry by a hash of the digest and by equality; this last comparison, in
+/// constant time, holds even if a table should ever be wrong.
+fn matching(digest: &Digest, found: Option<Arc<Principal>>) -> Verdict {
+    match found {
+        Some(principal) if principal.token.digest == *digest => Verdict::Known(principal),
+        _ => Verdict::Unknown,
+    }
+}
+
+impl Loader {
+    /// Reads the store for misses until every [`Verifier`] is gone, and then never returns: whoever
+    /// runs it ends it.
+    pub async fn run(mut self) -> Infallible {
+        let mut waiting = Vec::with_capacity(BATCH);
+        loop {
+            if self.misses.recv_many(&mut waiting, BATCH).await == 0 {
+                return std::future::pending().await;
+            }
+            self.load(&mut waiting).await;
+        }
+    }
+
+    async fn load(&self, waiting: &mut Vec<Miss>) {
+        let mut asked: HashMap<Digest, Vec<Reply>> = HashMap::new();
+        for Miss { digest, reply } in waiting.drain(..) {
+            // A batch before this one may have brought it in.
+            match self.shared.cache.look_up(&digest) {
+                Cached::Known(principal) => drop(reply.send(Ok(Some(principal)))),
+                Cached::Unknown => drop(reply.send(Ok(None))),
+                Cached::Miss => asked.entry(digest).or_default().push(reply),
+            }
+        }
+        if asked.is_empty() {
+            return;
+        }
+        let digests: Vec<Digest> = asked.keys().copied().collect();
+        let tickets: Vec<_> = digests.iter().map(|digest| self.shared.cache.begin_fill(digest)).collect();
+        let found = match tokio::time::timeout(STORE_DEADLINE, self.store.tokens_by_digest(digests.clone())).await {
+            Ok(found) => found,
+            Err(_) => Err(StoreError::Unavailable(format!("no answer within {} s", STORE_DEADLINE.as_secs()))),
+        };
+        match found {
+            Ok(tokens) => {
+                for ((digest, ticket), token) in digests.into_iter().zip(tickets).zip(tokens) {
+                    let principal = token.map(|token| self.principal(token));
+                    self.shared.cache.finish_fill(digest, ticket, principal.clone());
+                    answer(asked.remove(&digest), &Ok(principal));
+                }
+            }
+            // No verdict, and so nothing to remember.
+            Err(error) => {
+                tracing::error!(%error, tokens = digests.len(), "tokens could not be looked up");
+                let error = Err(error);
+                asked.into_values().for_each(|replies| answer(Some(replies), &error));
+            }
+        }
+    }
+
+    fn principal(&self, token: Token) -> Arc<Principal> {
+        let limiter = self.limits.of(token.rate_limit);
+        Arc::new(Principal::new(token, limiter))
+    }
+}
+
+fn answer(replies: Option<Vec<Reply>>, with: &Result<Option<Arc<Principal>>, StoreError>) {
+    for reply in replies.into_iter().flatten() {
+        // A caller that has gone away needs no answer.
+        drop(reply.send(with.clone()));
+    }
+}
