@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::accounts::Accounts;
 use super::principal::Principal;
-use crate::model::{Access, AccountId, Action, ResourceName, Standing, Timestamp};
+use crate::model::{Access, AccountId, Action, ResourceName, Standing, Timestamp, Token};
 
 /// What a request needs in order to go on.
 #[derive(Debug, Clone, Copy)]
@@ -15,7 +15,7 @@ pub struct Need<'a> {
     pub target: Option<AccountId>,
 }
 
-/// The proof that one request may go on. Has no public constructor but the two functions of this
+/// The proof that one request may go on. Has no public constructor but the three functions of this
 /// file, is not `Clone`, and is consumed by what it permits.
 pub struct Permit {
     bearer: Option<Bearer>,
@@ -61,16 +61,7 @@ pub fn authorize(
     now: Timestamp,
 ) -> Result<Permit, Denial> {
     let token = &principal.token;
-    match token.standing(now) {
-        Standing::Active => {}
-        Standing::Disabled => return Err(Denial::Disabled),
-        Standing::Revoked { at } => return Err(Denial::Revoked { at }),
-        Standing::Expired { at } => return Err(Denial::Expired { at }),
-        Standing::NotYetValid { from } => return Err(Denial::NotYetValid { from }),
-    }
-    if !accounts.is_active(token.account) {
-        return Err(Denial::AccountSuspended);
-    }
+    in_force(token, accounts, now)?;
     let account = match need.target {
         None => token.account,
         Some(target) if target == token.account => target,
@@ -84,9 +75,27 @@ pub fn authorize(
     Ok(Permit { bearer: Some(Bearer { principal, account, access }) })
 }
 
+/// Decides for a request that needs a token in force and no right, such as to ask who one is.
+pub fn admit_any(principal: Arc<Principal>, accounts: &Accounts, now: Timestamp) -> Result<Permit, Denial> {
+    in_force(&principal.token, accounts, now)?;
+    let account = principal.token.account;
+    Ok(Permit { bearer: Some(Bearer { principal, account, access: Access::NONE }) })
+}
+
 /// Decides for a request to what the configuration declares public: on nobody's behalf.
 pub fn admit_public() -> Permit {
     Permit { bearer: None }
+}
+
+fn in_force(token: &Token, accounts: &Accounts, now: Timestamp) -> Result<(), Denial> {
+    match token.standing(now) {
+        Standing::Active if accounts.is_active(token.account) => Ok(()),
+        Standing::Active => Err(Denial::AccountSuspended),
+        Standing::Disabled => Err(Denial::Disabled),
+        Standing::Revoked { at } => Err(Denial::Revoked { at }),
+        Standing::Expired { at } => Err(Denial::Expired { at }),
+        Standing::NotYetValid { from } => Err(Denial::NotYetValid { from }),
+    }
 }
 
 impl Permit {
@@ -100,7 +109,7 @@ impl Permit {
 mod tests {
     use super::*;
     use crate::auth::principal::tests::token;
-    use crate::model::{Account, AccountState, Grants, Revision, State, Token};
+    use crate::model::{Account, AccountState, Grants, Revision, State};
 
     const NOW: Timestamp = Timestamp::from_millis(1_000_000);
 
@@ -150,6 +159,18 @@ mod tests {
         assert_eq!(decide(|t| t.not_before = Some(later), Action::Read), Err(Denial::NotYetValid { from: later }));
         assert!(decide(|t| t.not_before = Some(NOW), Action::Read).is_ok());
         assert_eq!(decide(|t| t.account = AccountId::fresh(), Action::Read), Err(Denial::AccountSuspended));
+    }
+
+    #[test]
+    fn a_token_without_grants_is_admitted_where_none_is_needed_and_only_in_force() {
+        let mut token = token(Grants::default());
+        let accounts = Accounts::new(vec![account(token.account)]);
+        let admit = |token: &Token| admit_any(Arc::new(Principal::new(token.clone(), None)), &accounts, NOW).err();
+        assert_eq!(admit(&token), None);
+        token.state = State::Disabled;
+        assert_eq!(admit(&token), Some(Denial::Disabled));
+        (token.state, token.account) = (State::Active, AccountId::fresh());
+        assert_eq!(admit(&token), Some(Denial::AccountSuspended));
     }
 
     #[test]
