@@ -1,6 +1,8 @@
 //! The fields of a body or of a query, taken out one by one: every one that is wrong is noted, and
 //! [`Fields::finish`] refuses the request with all of them at once.
 
+use std::collections::HashSet;
+
 use super::problem::FieldProblem;
 use super::refusal::Refusal;
 use super::wire::Json;
@@ -24,6 +26,10 @@ pub(super) struct Length {
 pub(super) const NAME: Length = Length { min: 0, max: 100 };
 pub(super) const DESCRIPTION: Length = Length { min: 0, max: 1_000 };
 
+/// A body of wrong fields only must not make an answer many times its size.
+const MOST_ERRORS: usize = 50;
+const MOST_SHOWN: usize = 96;
+
 impl Fields {
     pub(super) fn of_body(body: Json) -> Result<Self, Refusal> {
         match body {
@@ -40,20 +46,21 @@ impl Fields {
     }
 
     fn new(given: Vec<(String, Json)>) -> Self {
-        let mut fields =
-            Self { given: Vec::with_capacity(given.len()), known: vec![], errors: vec![], immutable: false };
-        for (name, value) in given {
-            if fields.given.iter().any(|(other, _)| *other == name) {
-                fields.refuse(name, "is given more than once");
-            } else {
-                fields.given.push((name, value));
-            }
+        let mut fields = Self { given: vec![], known: vec![], errors: vec![], immutable: false };
+        let mut seen = HashSet::new();
+        let (first, repeated): (Vec<_>, Vec<_>) = given.into_iter().partition(|(name, _)| seen.insert(name.clone()));
+        fields.given = first;
+        for (name, _) in repeated {
+            fields.refuse(&name, "is given more than once");
         }
         fields
     }
 
-    pub(super) fn refuse(&mut self, field: impl Into<String>, message: impl Into<String>) {
-        self.errors.push(FieldProblem { field: field.into(), message: message.into() });
+    /// Notes that something is wrong with a field.
+    pub(super) fn refuse(&mut self, field: &str, message: impl Into<String>) {
+        if self.errors.len() < MOST_ERRORS {
+            self.errors.push(FieldProblem { field: shown(field), message: message.into() });
+        }
     }
 
     /// The field's value, whatever it is; `None` where it is not given.
@@ -116,7 +123,7 @@ impl Fields {
         self.errors.iter().any(|error| error.field == field)
     }
 
-    pub(super) fn wrong_kind<T>(&mut self, name: impl Into<String>, wanted: &str, given: &Json) -> Option<T> {
+    pub(super) fn wrong_kind<T>(&mut self, name: &str, wanted: &str, given: &Json) -> Option<T> {
         self.refuse(name, format!("must be {wanted}, not {}", given.kind()));
         None
     }
@@ -138,14 +145,19 @@ impl Fields {
     }
 
     fn refuse_leftovers(&mut self, noun: &str) {
-        for (name, _) in std::mem::take(&mut self.given) {
+        for (name, _) in std::mem::take(&mut self.given).into_iter().take(MOST_ERRORS) {
             let known = self.known.join(", ");
-            let near = self.known.iter().find(|known| strsim::osa_distance(known, &name) <= 2);
-            let near = near.map_or(".".into(), |known| format!("; did you mean `{known}`?"));
-            let shown: String = name.chars().filter(|&c| !is_unprintable(c)).take(64).collect();
-            self.refuse(shown, format!("is no {noun} of this call{near} It has: {known}"));
+            let distance = |known: &&&str| strsim::osa_distance(known, &name);
+            let near = self.known.iter().min_by_key(distance).filter(|near| distance(near) <= 2);
+            let near = near.map_or(".".into(), |near| format!("; did you mean `{near}`?"));
+            self.refuse(&name, format!("is no {noun} of this call{near} It has: {known}"));
         }
     }
+}
+
+/// What of a client's text may stand in a message: its first printable characters.
+pub(super) fn shown(text: &str) -> String {
+    text.chars().filter(|&c| !is_unprintable(c)).take(MOST_SHOWN).collect()
 }
 
 /// Control characters, and those that turn the direction of text or break lines.

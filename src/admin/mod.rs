@@ -79,3 +79,6 @@ pub fn router(state: AdminState) -> Router {
         .layer(from_fn_with_state(Arc::clone(&state), frame::frame))
         .with_state(state)
 }
+
+#[cfg(test)]
+mod tests;

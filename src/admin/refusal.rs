@@ -165,13 +165,13 @@ impl Refusal {
         }
     }
 
-    /// What the operator needs besides.
-    fn cause(&self) -> String {
+    /// What the operator needs besides. Nothing that a client sent, which may be a secret sent amiss.
+    fn cause(&self) -> &dyn std::fmt::Display {
         match self {
-            Refusal::Store(error) => error.to_string(),
-            Refusal::Conflict(text) | Refusal::NoRandomness(text) => text.clone(),
-            Refusal::Broken(text) => (*text).to_owned(),
-            _ => self.detail(),
+            Refusal::Store(error) => error,
+            Refusal::Conflict(text) | Refusal::NoRandomness(text) | Refusal::NotReady(text) => text,
+            Refusal::Broken(text) => text,
+            _ => &"",
         }
     }
 

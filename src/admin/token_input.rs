@@ -174,7 +174,7 @@ fn rate_limit(fields: &mut Fields) -> Option<Quota> {
             _ => "is no field of a rate limit. It has: requests, window",
         };
         sound = false;
-        fields.refuse(format!("rate_limit.{}", name.chars().take(64).collect::<String>()), problem);
+        fields.refuse(&format!("rate_limit.{name}"), problem);
     }
     match (requests, window) {
         (Some(requests), Some(window)) => {

@@ -79,7 +79,7 @@ impl TokenRecord {
             hint: token.hint.clone(),
             rate_limit: token.rate_limit.map(|quota| RateLimit {
                 requests: quota.requests().get(),
-                window: crate::admin::expiry::spell(quota.window()),
+                window: format!("{}s", quota.window().as_secs_f64()),
             }),
             revoked_at: match token.state {
                 State::Revoked { at } => Some(at.to_string()),
