@@ -128,6 +128,9 @@ async fn each_change_is_logged_with_its_actor_and_without_a_secret() {
         .with_writer(move || writer.clone())
         .finish();
     let guard = tracing::subscriber::set_default(subscriber);
+    // With one subscriber alone, a line of code that another test's thread reaches first, where there
+    // is none, counts as uninteresting for all threads; with two, each is asked.
+    let second = tracing::Dispatch::new(tracing_subscriber::fmt().with_writer(std::io::sink).finish());
     let created = world.post("/v1/tokens", r#"{"grants": {"devices": "read"}}"#).await.expect(201);
     let path = format!("/v1/tokens/{}", created.text_at("id"));
     let disabled = world.post(&format!("{path}/disable"), "").await.expect(200);
@@ -136,7 +139,7 @@ async fn each_change_is_logged_with_its_actor_and_without_a_secret() {
     world.post("/v1/tokens", &format!(r#"{{"grants": {{"{secret}": "read"}}, "{secret}": 1}}"#)).await.expect(422);
     world.call(Method::GET, &format!("/v1/tokens/{secret}"), &world.admin.text, "").await.expect(404);
     world.call(Method::GET, "/v1/tokens", &format!("{secret}x"), "").await.expect(401);
-    drop(guard);
+    drop((guard, second));
     let log = String::from_utf8(lines.0.lock().expect("not poisoned").clone()).expect("text");
     let of = |action: &str| {
         let line = log.lines().find(|line| line.contains(action)).unwrap_or_else(|| panic!("no {action} in {log}"));
