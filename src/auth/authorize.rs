@@ -60,17 +60,8 @@ pub fn authorize(
     accounts: &Accounts,
     now: Timestamp,
 ) -> Result<Permit, Denial> {
+    standing(&principal, accounts, now)?;
     let token = &principal.token;
-    match token.standing(now) {
-        Standing::Active => {}
-        Standing::Disabled => return Err(Denial::Disabled),
-        Standing::Revoked { at } => return Err(Denial::Revoked { at }),
-        Standing::Expired { at } => return Err(Denial::Expired { at }),
-        Standing::NotYetValid { from } => return Err(Denial::NotYetValid { from }),
-    }
-    if !accounts.is_active(token.account) {
-        return Err(Denial::AccountSuspended);
-    }
     let account = match need.target {
         None => token.account,
         Some(target) if target == token.account => target,
@@ -82,6 +73,18 @@ pub fn authorize(
         return Err(Denial::Insufficient { has: access });
     }
     Ok(Permit { bearer: Some(Bearer { principal, account, access }) })
+}
+
+/// Whether the token is worth anything at present, whatever it asks for.
+pub fn standing(principal: &Principal, accounts: &Accounts, now: Timestamp) -> Result<(), Denial> {
+    match principal.token.standing(now) {
+        Standing::Active if accounts.is_active(principal.token.account) => Ok(()),
+        Standing::Active => Err(Denial::AccountSuspended),
+        Standing::Disabled => Err(Denial::Disabled),
+        Standing::Revoked { at } => Err(Denial::Revoked { at }),
+        Standing::Expired { at } => Err(Denial::Expired { at }),
+        Standing::NotYetValid { from } => Err(Denial::NotYetValid { from }),
+    }
 }
 
 /// Decides for a request to what the configuration declares public: on nobody's behalf.

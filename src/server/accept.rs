@@ -29,16 +29,15 @@ const SHORTAGE_PAUSE: Duration = Duration::from_millis(100);
 
 /// Makes the service of a connection.
 pub trait ConnectionHandler: 'static {
-    type Body: Body<Data: Send, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + 'static;
-    type Service: HttpService<
-            Incoming,
-            ResBody = Self::Body,
-            Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-            Future: 'static,
-        > + 'static;
+    type Body: Body<Data: Send, Error: Into<BoxError>> + 'static;
 
-    fn connected(&self, state: Rc<ConnectionState>) -> Self::Service;
+    fn connected(
+        &self,
+        state: Rc<ConnectionState>,
+    ) -> impl HttpService<Incoming, ResBody = Self::Body, Error: Into<BoxError>, Future: 'static> + 'static;
 }
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// How one thread serves.
 pub struct ServeOptions {
@@ -131,7 +130,7 @@ impl<H: ConnectionHandler> Server<H> {
         if let Some(config) = &self.options.tls {
             let stream = TlsAcceptor::from(Arc::clone(config)).accept(stream).await?;
             let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-            return Ok(Connection { stream: Stream::tls(stream, Rc::clone(&state)), state, http2 });
+            return Ok(Connection { stream: Stream::new(stream, &[], Rc::clone(&state)), state, http2 });
         }
         let mut first = [0; PREFACE.len()];
         let mut read = 0;
@@ -142,7 +141,7 @@ impl<H: ConnectionHandler> Server<H> {
             }
         }
         let http2 = first == *PREFACE;
-        let stream = Stream::plain(stream, first[..read].into(), Rc::clone(&state));
+        let stream = Stream::new(stream, &first[..read], Rc::clone(&state));
         Ok(Connection { stream, state, http2 })
     }
 }

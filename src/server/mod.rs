@@ -13,6 +13,6 @@ mod tls;
 pub use accept::{ConnectionHandler, ServeOptions, serve};
 pub use bind::{BindError, bind};
 pub use connection::{Connection, ConnectionLimits, ConnectionState, LocalExecutor};
-pub use stream::Stream;
+pub use stream::{Duplex, Stream};
 pub use sweep::{Sweep, Timer};
 pub use tls::{TlsError, server_config};

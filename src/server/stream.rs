@@ -6,19 +6,18 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
-use tokio_rustls::server::TlsStream;
 
 use super::connection::ConnectionState;
 
-enum Transport {
-    Plain(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
-}
+/// A byte stream of whatever kind. One virtual call a read or write is lost in the system call behind
+/// it, and hyper is compiled once instead of once for each kind.
+pub trait Duplex: AsyncRead + AsyncWrite + Send + Unpin + 'static {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin + 'static> Duplex for T {}
 
 /// What hyper reads from and writes to.
 pub struct Stream {
-    transport: Transport,
+    transport: Box<dyn Duplex>,
     /// Bytes that were read before it was known which protocol they are of, and how many of them
     /// are given out.
     prefix: Option<(Box<[u8]>, usize)>,
@@ -26,13 +25,9 @@ pub struct Stream {
 }
 
 impl Stream {
-    pub(super) fn plain(stream: TcpStream, prefix: Box<[u8]>, state: Rc<ConnectionState>) -> Self {
-        let prefix = if prefix.is_empty() { None } else { Some((prefix, 0)) };
-        Self { transport: Transport::Plain(stream), prefix, state }
-    }
-
-    pub(super) fn tls(stream: TlsStream<TcpStream>, state: Rc<ConnectionState>) -> Self {
-        Self { transport: Transport::Tls(Box::new(stream)), prefix: None, state }
+    pub(super) fn new(transport: impl Duplex, prefix: &[u8], state: Rc<ConnectionState>) -> Self {
+        let prefix = if prefix.is_empty() { None } else { Some((prefix.into(), 0)) };
+        Self { transport: Box::new(transport), prefix, state }
     }
 
     fn read_prefix(&mut self, buf: &mut ReadBuf<'_>) {
@@ -55,10 +50,7 @@ impl AsyncRead for Stream {
             return Poll::Ready(Ok(()));
         }
         let before = buf.filled().len();
-        let result = match &mut self.transport {
-            Transport::Plain(stream) => Pin::new(stream).poll_read(cx, buf),
-            Transport::Tls(stream) => Pin::new(&mut **stream).poll_read(cx, buf),
-        };
+        let result = Pin::new(&mut self.transport).poll_read(cx, buf);
         if buf.filled().len() > before {
             self.state.received();
         }
@@ -68,23 +60,14 @@ impl AsyncRead for Stream {
 
 impl AsyncWrite for Stream {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        match &mut self.transport {
-            Transport::Plain(stream) => Pin::new(stream).poll_write(cx, buf),
-            Transport::Tls(stream) => Pin::new(&mut **stream).poll_write(cx, buf),
-        }
+        Pin::new(&mut self.transport).poll_write(cx, buf)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.transport {
-            Transport::Plain(stream) => Pin::new(stream).poll_flush(cx),
-            Transport::Tls(stream) => Pin::new(&mut **stream).poll_flush(cx),
-        }
+        Pin::new(&mut self.transport).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.transport {
-            Transport::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
-            Transport::Tls(stream) => Pin::new(&mut **stream).poll_shutdown(cx),
-        }
+        Pin::new(&mut self.transport).poll_shutdown(cx)
     }
 }
