@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::accounts::Accounts;
 use super::principal::Principal;
-use crate::model::{Access, AccountId, Action, ResourceName, Standing, Timestamp, Token};
+use crate::model::{Access, AccountId, Action, ResourceName, Standing, Timestamp};
 
 /// What a request needs in order to go on.
 #[derive(Debug, Clone, Copy)]
@@ -60,8 +60,8 @@ pub fn authorize(
     accounts: &Accounts,
     now: Timestamp,
 ) -> Result<Permit, Denial> {
+    standing(&principal, accounts, now)?;
     let token = &principal.token;
-    in_force(token, accounts, now)?;
     let account = match need.target {
         None => token.account,
         Some(target) if target == token.account => target,
@@ -77,25 +77,26 @@ pub fn authorize(
 
 /// Decides for a request that needs a token in force and no right, such as to ask who one is.
 pub fn admit_any(principal: Arc<Principal>, accounts: &Accounts, now: Timestamp) -> Result<Permit, Denial> {
-    in_force(&principal.token, accounts, now)?;
+    standing(&principal, accounts, now)?;
     let account = principal.token.account;
     Ok(Permit { bearer: Some(Bearer { principal, account, access: Access::NONE }) })
 }
 
-/// Decides for a request to what the configuration declares public: on nobody's behalf.
-pub fn admit_public() -> Permit {
-    Permit { bearer: None }
-}
-
-fn in_force(token: &Token, accounts: &Accounts, now: Timestamp) -> Result<(), Denial> {
-    match token.standing(now) {
-        Standing::Active if accounts.is_active(token.account) => Ok(()),
+/// Whether the token is worth anything at present, whatever it asks for.
+pub fn standing(principal: &Principal, accounts: &Accounts, now: Timestamp) -> Result<(), Denial> {
+    match principal.token.standing(now) {
+        Standing::Active if accounts.is_active(principal.token.account) => Ok(()),
         Standing::Active => Err(Denial::AccountSuspended),
         Standing::Disabled => Err(Denial::Disabled),
         Standing::Revoked { at } => Err(Denial::Revoked { at }),
         Standing::Expired { at } => Err(Denial::Expired { at }),
         Standing::NotYetValid { from } => Err(Denial::NotYetValid { from }),
     }
+}
+
+/// Decides for a request to what the configuration declares public: on nobody's behalf.
+pub fn admit_public() -> Permit {
+    Permit { bearer: None }
 }
 
 impl Permit {
@@ -109,7 +110,7 @@ impl Permit {
 mod tests {
     use super::*;
     use crate::auth::principal::tests::token;
-    use crate::model::{Account, AccountState, Grants, Revision, State};
+    use crate::model::{Account, AccountState, Grants, Revision, State, Token};
 
     const NOW: Timestamp = Timestamp::from_millis(1_000_000);
 

@@ -1,1 +1,4 @@
+//! The gateway, driven from outside over real sockets.
+
+mod config;
 mod store;

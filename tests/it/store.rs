@@ -1,7 +1,8 @@
-//! Both stores keep the same promises (`contract`), and the embedded one keeps some more (`embedded`).
+//! Both stores keep the same promises (`contract`), and the embedded one some more (`embedded`, `kill`).
 
 mod contract;
 mod embedded;
+mod kill;
 
 use std::time::Duration;
 

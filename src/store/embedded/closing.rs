@@ -109,8 +109,8 @@ impl Parts {
 }
 
 fn flush(engine: &Engine, databases: &[std::path::PathBuf; 2]) -> io::Result<()> {
-    engine.tokens.flush().map_err(io::Error::other)?;
-    engine.usage.flush().map_err(io::Error::other)?;
+    engine.tokens.flush()?;
+    engine.usage.flush()?;
     databases.iter().try_for_each(|database| Disk::open(database)?.sync())
 }
 

@@ -71,20 +71,16 @@ impl Drop for Directory {
     }
 }
 
-/// Makes `path` and what is missing above it, and makes their names durable.
+/// Makes `path` and what is missing above it, and their names durable.
 fn create(path: &Path) -> io::Result<()> {
     if path.metadata().is_ok_and(|found| found.is_dir()) {
         return Ok(());
     }
-    let missing: Vec<_> = path.ancestors().take_while(|ancestor| !ancestor.exists()).collect();
-    DirBuilder::new().recursive(true).mode(0o700).create(path)?;
-    for made in missing {
-        sync_directory(made)?;
-        if let Some(parent) = made.parent() {
-            sync_directory(if parent.as_os_str().is_empty() { Path::new(".") } else { parent })?;
-        }
-    }
-    Ok(())
+    // From the working directory, a relative path has a last ancestor without a name.
+    let path = std::path::absolute(path)?;
+    let missing = path.ancestors().take_while(|ancestor| !ancestor.exists()).count();
+    DirBuilder::new().recursive(true).mode(0o700).create(&path)?;
+    path.ancestors().take(missing + 1).try_for_each(sync_directory)
 }
 
 fn lock(path: &Path) -> Result<File, OpenError> {
@@ -96,8 +92,10 @@ fn lock(path: &Path) -> Result<File, OpenError> {
         Err(TryLockError::WouldBlock) => return Err(OpenError::Held { path: path.to_owned(), pid: holder(&name) }),
         Err(TryLockError::Error(error)) => return Err(OpenError::io(path, error)),
     }
-    let pid = std::process::id();
-    lock.set_len(0).and_then(|()| writeln!(lock, "{pid}")).map_err(|error| OpenError::io(path, error))?;
+    // The id is for a message only: a full disk, which has no room for it, must not stop a start.
+    if let Err(error) = lock.set_len(0).and_then(|()| writeln!(lock, "{}", std::process::id())) {
+        tracing::warn!(%error, "the lock file {} does not name this process", name.display());
+    }
     Ok(lock)
 }
 

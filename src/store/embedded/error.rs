@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Nothing in the directory was changed where one of these is returned.
+/// The store did not open. No record was changed; a database that is damaged was not repaired.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     #[error("the store's path {} is a file: give `store.path` a directory, or a name that is free", .path.display())]
@@ -21,7 +21,7 @@ pub enum OpenError {
     #[error("the store at {} cannot be opened: {error}", .path.display())]
     Io { path: PathBuf, error: io::Error },
     #[error(
-        "the store at {} is damaged: {problem}. It was left as it is: put a backup of the directory in its place",
+        "the store at {} is damaged: {problem}. It was not begun anew: put a backup of the directory in its place",
         .path.display()
     )]
     Damaged { path: PathBuf, problem: String },

@@ -50,11 +50,15 @@ pub struct SledOptions {
     pub path: PathBuf,
     /// What sled may keep in memory; an eighth of it is for usage.
     pub cache_bytes: u64,
-    /// A value that only the right pepper gives: [`crate::model::Pepper::derive`] with a context of its own.
+    /// A value that only the right pepper gives: [`Pepper::derive`](crate::model::Pepper::derive) of
+    /// [`Self::PEPPER_CHECK`].
     pub pepper_check: [u8; 32],
 }
 
 impl SledOptions {
+    /// The context under which `pepper_check` is derived.
+    pub const PEPPER_CHECK: &'static str = "keygate 2026-11-23 store pepper check v1";
+
     pub const DEFAULT_CACHE_BYTES: u64 = 64 << 20;
 
     pub fn new(path: impl Into<PathBuf>, pepper_check: [u8; 32]) -> Self {

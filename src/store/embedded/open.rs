@@ -127,7 +127,7 @@ fn check(engine: &Engine, options: &SledOptions, path: &Path, schema: &[u8]) -> 
 
 /// Makes a new store durable down to the names of its files.
 fn settle(engine: &Engine, disk: &Disk, directory: &Directory) -> std::io::Result<()> {
-    engine.tokens.flush().map_err(std::io::Error::other)?;
+    engine.tokens.flush()?;
     disk.sync()?;
     disk::sync_files(&directory.tokens())?;
     disk::sync_files(&directory.usage())?;

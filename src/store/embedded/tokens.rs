@@ -5,6 +5,7 @@
 //! only what stays wrong is damage.
 
 use std::fmt::Display;
+use std::io;
 use std::ops::Bound;
 
 use sled::IVec;
@@ -91,13 +92,13 @@ impl TokenTree {
     }
 
     /// Applies one commit as a whole. On an error it is not known what was applied.
-    pub(super) fn apply(&self, changes: &[Change], revision: Revision) -> sled::Result<()> {
+    pub(super) fn apply(&self, changes: &[Change], revision: Revision) -> io::Result<()> {
         let mut batch = sled::Batch::default();
         for change in changes {
             put(&mut batch, change);
         }
         batch.insert(keys::REVISION, seal(&revision.0.to_be_bytes()));
-        self.db.apply_batch(batch)
+        Ok(self.db.apply_batch(batch)?)
     }
 
     /// Writes these facts about the store itself, all or none.
@@ -120,8 +121,9 @@ impl TokenTree {
     }
 
     /// Hands everything to the operating system; [`super::disk::Disk::sync`] makes it durable.
-    pub(super) fn flush(&self) -> sled::Result<()> {
-        self.db.flush().map(drop)
+    pub(super) fn flush(&self) -> io::Result<()> {
+        self.db.flush()?;
+        Ok(())
     }
 
     fn read<T: Stored>(&self, key: &[u8], id: impl Display) -> Result<Option<T>, StoreError> {
@@ -181,8 +183,9 @@ fn decode<T: Stored>(name: impl Display, value: &[u8]) -> Result<T, StoreError> 
 /// What an error of sled while reading `record` means.
 pub(super) fn failed(record: impl Display, error: sled::Error) -> StoreError {
     match error {
+        // In words of the operating system where it has some: sled's own are for its authors.
         sled::Error::Corruption { .. } => damaged(record, error),
-        other => StoreError::Unavailable(other.to_string()),
+        other => StoreError::Unavailable(io::Error::from(other).to_string()),
     }
 }
 

@@ -3,6 +3,7 @@
 //! It has a directory of its own, because its many overwrites would bloat the one that matters. It is
 //! flushed by sled's own timer and at the end; what a crash loses is a count.
 
+use std::io;
 use std::sync::{Mutex, PoisonError};
 
 use super::super::record::Stored;
@@ -68,7 +69,8 @@ impl UsageTree {
         }
     }
 
-    pub(super) fn flush(&self) -> sled::Result<()> {
-        self.db.flush().map(drop)
+    pub(super) fn flush(&self) -> io::Result<()> {
+        self.db.flush()?;
+        Ok(())
     }
 }

@@ -88,6 +88,10 @@ impl<'a> Writer<'a> {
         let revision = Revision(self.revision.0 + 1);
         let changes = match check(&self.engine.tokens, writes, revision) {
             Ok(changes) => changes,
+            // The database itself has failed, perhaps at an earlier write that it did in its own time.
+            Err(CommitError::Store(StoreError::Unavailable(reason))) => {
+                return Err(format!("reading the store failed: {reason}"));
+            }
             Err(error) => return Ok(Err(error)),
         };
         self.engine.tokens.apply(&changes, revision).map_err(|error| format!("writing the store failed: {error}"))?;
