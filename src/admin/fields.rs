@@ -3,16 +3,16 @@
 
 use std::collections::HashSet;
 
-use super::problem::FieldProblem;
 use super::refusal::Refusal;
 use super::wire::Json;
+use crate::problem::FieldError;
 
 /// What was given and not taken yet, and what was wrong so far.
 #[derive(Debug)]
 pub(super) struct Fields {
     given: Vec<(String, Json)>,
     known: Vec<&'static str>,
-    errors: Vec<FieldProblem>,
+    errors: Vec<FieldError>,
     immutable: bool,
 }
 
@@ -36,7 +36,7 @@ impl Fields {
             Json::Object(given) => Ok(Self::new(given)),
             other => {
                 let message = format!("must be an object, not {}", other.kind());
-                Err(Refusal::InvalidFields(vec![FieldProblem { field: "body".into(), message }]))
+                Err(Refusal::InvalidFields(vec![FieldError { field: "body".into(), message }]))
             }
         }
     }
@@ -59,7 +59,7 @@ impl Fields {
     /// Notes that something is wrong with a field.
     pub(super) fn refuse(&mut self, field: &str, message: impl Into<String>) {
         if self.errors.len() < MOST_ERRORS {
-            self.errors.push(FieldProblem { field: shown(field), message: message.into() });
+            self.errors.push(FieldError { field: shown(field), message: message.into() });
         }
     }
 

@@ -18,7 +18,6 @@ mod frame;
 mod grants;
 mod health;
 mod page;
-pub mod problem;
 mod refusal;
 mod token_input;
 mod tokens;

@@ -6,8 +6,8 @@ use axum::extract::{FromRequestParts, Path, Query};
 use http::request::Parts;
 
 use super::fields::Fields;
-use super::problem::FieldProblem;
 use super::refusal::Refusal;
+use crate::problem::FieldError;
 
 const DEFAULT: usize = 50;
 const MOST: usize = 200;
@@ -51,7 +51,7 @@ impl<S: Sync> FromRequestParts<S> for QueryFields {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
         let pairs = Query::try_from_uri(&parts.uri).map_err(|_| {
             let message = "is not made of `name=value` pairs joined by `&`".into();
-            Refusal::InvalidQuery(vec![FieldProblem { field: "query".into(), message }])
+            Refusal::InvalidQuery(vec![FieldError { field: "query".into(), message }])
         })?;
         Ok(Self(Fields::of_query(pairs.0)))
     }

@@ -6,15 +6,16 @@
 use std::sync::Arc;
 
 use axum::Extension;
+use axum::body::Body;
 use axum::response::{IntoResponse, Response};
-use http::header::{ACCEPT, ALLOW, RETRY_AFTER};
+use http::header::{ACCEPT, ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 
 use super::frame::RequestId;
-use super::problem::{self, Challenge, FieldProblem, ProblemBody};
 use super::wire::SyntaxError;
 use crate::auth::{CredentialError, LifecycleError};
 use crate::model::{Access, Action, GrantError, Timestamp, TokenTextError};
+use crate::problem::{self, Challenge, FieldError, Problem};
 use crate::store::StoreError;
 
 /// Why a request is refused.
@@ -51,9 +52,9 @@ pub(super) enum Refusal {
     BodyTooLarge,
     BodyBroken,
     Malformed(SyntaxError),
-    InvalidFields(Vec<FieldProblem>),
-    ImmutableFields(Vec<FieldProblem>),
-    InvalidQuery(Vec<FieldProblem>),
+    InvalidFields(Vec<FieldError>),
+    ImmutableFields(Vec<FieldError>),
+    InvalidQuery(Vec<FieldError>),
     /// Of the token that the request is about.
     AlreadyRevoked,
     OwnAccount,
@@ -84,11 +85,11 @@ impl Refusal {
     fn public(&self) -> Public {
         use Fault::{Client, Ours};
         let (status, code, title, fault) = match self {
-            Refusal::Credential(CredentialError::Absent) => (401, "credential_missing", "A token is needed", Client),
-            Refusal::Credential(CredentialError::Malformed) => (400, "credential_malformed", "The credential is malformed", Client),
-            Refusal::Credential(CredentialError::Several) => (400, "credential_repeated", "There is more than one credential", Client),
-            Refusal::NotAToken(_) => (401, "token_malformed", "This is no token", Client),
-            Refusal::UnknownToken => (401, "token_unknown", "The token is unknown", Client),
+            Refusal::Credential(CredentialError::Absent) => (401, "missing_credential", "A token is needed", Client),
+            Refusal::Credential(CredentialError::Malformed) => (400, "malformed_credential", "The credential is malformed", Client),
+            Refusal::Credential(CredentialError::Several) => (400, "several_credentials", "There is more than one credential", Client),
+            Refusal::NotAToken(_) => (401, "invalid_token", "This is no token", Client),
+            Refusal::UnknownToken => (401, "invalid_token", "The token is unknown", Client),
             Refusal::TokenDisabled => (401, "token_disabled", "The token is disabled", Client),
             Refusal::TokenRevoked { .. } => (401, "token_revoked", "The token is revoked", Client),
             Refusal::TokenExpired { .. } => (401, "token_expired", "The token has expired", Client),
@@ -101,7 +102,7 @@ impl Refusal {
             Refusal::NoSuch(_) => (404, "not_found", "There is no such object", Client),
             Refusal::NotJson => (415, "not_json", "The body is not declared as JSON", Client),
             Refusal::BodyTooLarge => (413, "body_too_large", "The body is too large", Client),
-            Refusal::BodyBroken => (400, "body_broken", "The body did not arrive whole", Client),
+            Refusal::BodyBroken => (400, "body_incomplete", "The body did not arrive whole", Client),
             Refusal::Malformed(_) => (400, "malformed_json", "The body is not JSON", Client),
             Refusal::InvalidFields(_) => (422, "invalid_fields", "Some fields are wrong", Client),
             Refusal::ImmutableFields(_) => (422, "immutable_fields", "Some fields cannot be changed", Client),
@@ -175,21 +176,24 @@ impl Refusal {
         }
     }
 
-    fn challenge(&self) -> Option<Challenge> {
-        match self {
-            Refusal::Credential(CredentialError::Absent) => Some(Challenge::Bare),
+    fn challenge(&self, realm: &str) -> Option<HeaderValue> {
+        let (error, scope) = match self {
+            // Nothing was presented; or the token is good, and none of the errors fits.
+            Refusal::Credential(CredentialError::Absent) | Refusal::AccountSuspended | Refusal::GrantsExceeded(_) => {
+                (None, None)
+            }
             Refusal::Credential(CredentialError::Malformed | CredentialError::Several) => {
-                Some(Challenge::InvalidRequest { description: self.detail() })
+                (Some("invalid_request"), None)
             }
             Refusal::NotAToken(_)
             | Refusal::UnknownToken
             | Refusal::TokenDisabled
             | Refusal::TokenRevoked { .. }
             | Refusal::TokenExpired { .. }
-            | Refusal::TokenNotYetValid { .. } => Some(Challenge::InvalidToken { description: self.detail() }),
-            Refusal::Insufficient { .. } => self.required_scope().map(|scope| Challenge::InsufficientScope { scope }),
-            // The token is good and the caller known; no scope that could be named here would help.
-            Refusal::AccountSuspended | Refusal::GrantsExceeded(_) => Some(Challenge::Bare),
+            | Refusal::TokenNotYetValid { .. } => (Some("invalid_token"), None),
+            Refusal::Insufficient { resource, action, .. } => {
+                (Some("insufficient_scope"), Some(format!("{resource}:{}", action.name())))
+            }
             Refusal::NoEndpoint
             | Refusal::WrongMethod { .. }
             | Refusal::NoSuch(_)
@@ -206,26 +210,21 @@ impl Refusal {
             | Refusal::NotReady(_)
             | Refusal::Store(_)
             | Refusal::NoRandomness(_)
-            | Refusal::Broken(_) => None,
-        }
-    }
-
-    fn required_scope(&self) -> Option<String> {
-        match self {
-            Refusal::Insufficient { resource, action, .. } => Some(format!("{resource}:{}", action.name())),
-            _ => None,
-        }
+            | Refusal::Broken(_) => return None,
+        };
+        let description = error.filter(|_| scope.is_none()).map(|_| self.detail());
+        Some(Challenge { error, description: description.as_deref(), scope: scope.as_deref() }.header(realm))
     }
 
     /// Seconds.
-    fn retry_after(&self) -> Option<u32> {
+    fn retry_after(&self) -> Option<u64> {
         match self {
             Refusal::Store(_) | Refusal::NotReady(_) | Refusal::NoRandomness(_) => Some(5),
             _ => None,
         }
     }
 
-    fn errors(&self) -> &[FieldProblem] {
+    fn errors(&self) -> &[FieldError] {
         match self {
             Refusal::InvalidFields(errors) | Refusal::ImmutableFields(errors) | Refusal::InvalidQuery(errors) => errors,
             _ => &[],
@@ -245,21 +244,19 @@ impl Refusal {
 
     pub(super) fn respond(&self, id: RequestId, realm: &str) -> Response {
         let Public { status, code, title, .. } = self.public();
-        let body = ProblemBody {
-            kind: format!("urn:keygate:problem:{code}"),
-            title,
-            status: status.as_u16(),
-            detail: self.detail(),
-            instance: format!("urn:uuid:{id}"),
-            code,
-            request_id: id.to_string(),
-            errors: self.errors().to_vec(),
-            required_scope: self.required_scope(),
+        let (detail, id) = (self.detail(), id.to_string());
+        let problem = Problem {
             retry_after: self.retry_after(),
+            errors: self.errors(),
+            ..Problem::new(status.as_u16(), code, title, &detail, &id)
         };
-        let challenge = self.challenge().map(|challenge| challenge.header(realm));
-        let mut response = problem::response(status, &body, challenge);
+        let mut response = Response::new(Body::from(problem.to_json()));
+        *response.status_mut() = status;
         let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(problem::CONTENT_TYPE));
+        if let Some(challenge) = self.challenge(realm) {
+            headers.insert(WWW_AUTHENTICATE, challenge);
+        }
         if let Some(seconds) = self.retry_after() {
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
         }

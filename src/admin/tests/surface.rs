@@ -107,10 +107,10 @@ fn expected(endpoint: &Endpoint, credential: Credential, grants: &Grants) -> Opt
         return None;
     }
     match credential {
-        Credential::Missing | Credential::OtherScheme => Some((401, "credential_missing")),
-        Credential::Malformed => Some((400, "credential_malformed")),
-        Credential::BadChecksum => Some((401, "token_malformed")),
-        Credential::Unknown | Credential::Deleted => Some((401, "token_unknown")),
+        Credential::Missing | Credential::OtherScheme => Some((401, "missing_credential")),
+        Credential::Malformed => Some((400, "malformed_credential")),
+        Credential::BadChecksum => Some((401, "invalid_token")),
+        Credential::Unknown | Credential::Deleted => Some((401, "invalid_token")),
         Credential::Expired => Some((401, "token_expired")),
         Credential::NotYetValid => Some((401, "token_not_yet_valid")),
         Credential::Disabled => Some((401, "token_disabled")),
@@ -130,8 +130,8 @@ fn expected(endpoint: &Endpoint, credential: Credential, grants: &Grants) -> Opt
 /// The challenge that goes with a code (RFC 6750 section 3); "" for none.
 fn challenge_of(code: &str) -> &'static str {
     match code {
-        "credential_missing" | "account_suspended" => "Bearer realm=\"keygate\"",
-        "credential_malformed" => "Bearer realm=\"keygate\", error=\"invalid_request\", error_description=\"",
+        "missing_credential" | "account_suspended" => "Bearer realm=\"keygate\"",
+        "malformed_credential" => "Bearer realm=\"keygate\", error=\"invalid_request\", error_description=\"",
         "insufficient_scope" => "Bearer realm=\"keygate\", error=\"insufficient_scope\", scope=\"keygate.",
         "not_found" => "",
         _ => "Bearer realm=\"keygate\", error=\"invalid_token\", error_description=\"",
@@ -223,7 +223,7 @@ async fn strangers_cannot_tell_what_exists() {
         (Method::POST, "/livez"),
         (Method::OPTIONS, "/v1/tokens"),
     ] {
-        world.call(method, path, "", "").await.expect_problem(401, "credential_missing");
+        world.call(method, path, "", "").await.expect_problem(401, "missing_credential");
     }
     world.get("/v1/nothing").await.expect_problem(404, "no_endpoint");
     world.get("/v1/tokens/").await.expect_problem(404, "no_endpoint");
@@ -244,5 +244,5 @@ async fn two_credentials_are_refused() {
     let bearer = format!("Bearer {}", world.admin.text);
     let request = http::Request::get("/v1/whoami").header("authorization", &bearer).header("authorization", &bearer);
     let answer = world.send(request.body("".into()).expect("a request")).await;
-    answer.expect_problem(400, "credential_repeated");
+    answer.expect_problem(400, "several_credentials");
 }

@@ -2,12 +2,10 @@
 
 mod account;
 mod json;
-mod problem;
 mod token;
 
 pub(super) use account::{AccountRecord, Whoami};
 pub(super) use json::{Json, SyntaxError};
-pub use problem::{FieldProblem, ProblemBody};
 pub(super) use token::{Created, Page, TokenRecord, grants_record};
 
 /// What can be answered.
@@ -18,7 +16,6 @@ impl Record for AccountRecord {}
 impl Record for Whoami {}
 impl Record for Created<'_> {}
 impl<T: Record> Record for Page<T> {}
-impl Record for ProblemBody {}
 
 /// The bytes of an answer.
 pub(super) fn to_bytes(record: &impl Record) -> Vec<u8> {
