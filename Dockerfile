@@ -48,6 +48,6 @@ EXPOSE 8080
 # Keygate then finishes the requests in flight and flushes what it holds in memory.
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s --retries=3 \
-    CMD ["/usr/local/bin/keygate", "healthcheck", "-c", "/etc/keygate/keygate.toml"]
+    CMD ["/usr/local/bin/keygate", "healthcheck"]
 ENTRYPOINT ["/usr/local/bin/keygate"]
 CMD ["run", "-c", "/etc/keygate/keygate.toml"]
