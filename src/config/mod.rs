@@ -1,5 +1,167 @@
 //! The configuration file: raw text in, resolved settings or a full list of problems out.
+//!
+//! [`load`] reads the file, lays the environment over it, and checks everything that can be checked
+//! without opening a port. Neither the process's environment nor its working directory is looked at:
+//! both are passed in. Nothing but the composition root and the command line knows this module.
+//!
+//! In reading order: [`tree`] is the text with its positions, [`env`] lays variables over it, [`table`]
+//! reads it key by key, one file a section makes [`settings`] of it, and [`problem`] is the report.
 
+mod conflict;
+mod env;
+mod limit;
+mod listen;
+mod pattern;
+mod problem;
+mod route;
+mod secret;
+mod server;
 mod settings;
+mod source;
+mod store;
+mod suggest;
+mod table;
+mod template;
+mod tls;
+mod tokens;
+mod tree;
+mod upstream;
+mod value;
 
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use toml::de::DeTable;
+
+use problem::{Findings, Place, Problem};
+use secret::Surroundings;
+use source::{REFERENCES, Source, TOKENS_SHOWN};
+use table::{Mistake, Reader};
+use tree::{Node, Table, Value};
+
+pub use problem::Problems;
 pub use settings::*;
+pub use template::{Template, template};
+
+/// A configuration without a problem.
+#[derive(Debug)]
+pub struct Loaded {
+    pub settings: Settings,
+    /// What is allowed and yet worth a line in the log.
+    pub warnings: Vec<String>,
+    /// The file that was read.
+    pub path: PathBuf,
+}
+
+/// Reads the file at `path`, with the variables of `env` laid over it.
+///
+/// Fails with every problem that there is and not with the first.
+pub fn load(path: &Path, env: &BTreeMap<String, String>) -> Result<Loaded, Problems> {
+    let shown = path.display().to_string();
+    let text = read_text(path).map_err(|problem| Problems::new(vec![problem], &Source::new(shown.clone(), "")))?;
+    let mut source = Source::new(shown, &text);
+    let (parsed, errors) = DeTable::parse_recoverable(&text);
+    let findings = Findings::new(&text, syntax_problems(&errors));
+    let mut root = Table::from(parsed.get_ref());
+    hide_odd_tokens_values(&root, &mut source);
+    env::overlay(&mut root, env, &findings);
+    let directory = path.parent().unwrap_or(Path::new(""));
+    let settings = read_settings(&root, &Surroundings { directory, env }, &findings);
+    let (problems, warnings) = findings.into_parts();
+    match settings {
+        Some(settings) if problems.is_empty() => Ok(Loaded { settings, warnings, path: path.to_owned() }),
+        _ => Err(Problems::new(problems, &source)),
+    }
+}
+
+fn read_text(path: &Path) -> Result<String, Problem> {
+    let problem = |message: String, help: &str| Problem { place: Place::File, message, help: help.to_owned() };
+    let bytes = fs::read(path).map_err(|error| {
+        let help = "name the file with `--config` or KEYGATE_CONFIG, or make one with `keygate init`";
+        problem(format!("the configuration cannot be read: {error}"), help)
+    })?;
+    String::from_utf8(bytes).map_err(|error| {
+        let line =
+            error.as_bytes()[..error.utf8_error().valid_up_to()].iter().filter(|&&byte| byte == b'\n').count() + 1;
+        problem(format!("the configuration is no UTF-8 text (line {line})"), "save the file as UTF-8")
+    })
+}
+
+fn syntax_problems(errors: &[toml::de::Error]) -> Vec<Problem> {
+    let problem = |error: &toml::de::Error| Problem {
+        place: error.span().map_or(Place::File, Place::Span),
+        message: format!("this is no TOML: {}", error.message()),
+        help: "a line is `key = value`, `[table]` or `[[list]]`; texts stand in double quotes".to_owned(),
+    };
+    errors.iter().map(problem).collect()
+}
+
+/// A mistyped `pepper` is an unknown key, and its line will be quoted. [`Source`] finds those on lines below
+/// `[tokens]` by itself; this finds the rest, such as those in braces.
+fn hide_odd_tokens_values(root: &Table, source: &mut Source) {
+    let Some(Value::Table(tokens)) = root.entries.get("tokens").map(|entry| &entry.node.value) else { return };
+    for (key, entry) in &tokens.entries {
+        match &entry.node.value {
+            _ if TOKENS_SHOWN.contains(&key.as_str()) => {}
+            Value::Table(pepper) if key == "pepper" => {
+                let odd = pepper.entries.iter().filter(|(key, _)| !REFERENCES.contains(&key.as_str()));
+                odd.for_each(|(_, entry)| hide(&entry.node, source));
+            }
+            _ => hide(&entry.node, source),
+        }
+    }
+}
+
+fn hide(node: &Node, source: &mut Source) {
+    if let Place::Span(span) = &node.place {
+        source.hide(span.clone());
+    }
+}
+
+/// All sections, each read whatever is wrong with the others.
+fn read_settings(root: &Table, around: &Surroundings<'_>, findings: &Findings) -> Option<Settings> {
+    let mut root = Reader::root(root, findings);
+    let version = root.required("version", "write `version = 1` first", version);
+    let listeners = listen::read(&mut root, around);
+    let server = server::read(&mut root);
+    let store = store::read(&mut root, around);
+    let tokens = tokens::read(&mut root, around);
+    let cache = tokens::read_cache(&mut root);
+    let upstreams = upstream::read(&mut root, around);
+    let routes = route::read(&mut root, &upstreams);
+    let log = server::read_log(&mut root);
+    root.finish();
+    warn_of_unused(&upstreams, &routes, findings);
+    version?;
+    let (public, admin) = listeners?;
+    Some(Settings {
+        public,
+        admin,
+        server: server?,
+        store: store?,
+        tokens: tokens?,
+        cache: cache?,
+        upstreams: upstreams.good,
+        routes,
+        log: log?,
+    })
+}
+
+/// Of the file's format: a file of a later one may mean something else by the same words.
+fn version(node: &Node) -> Result<(), Mistake> {
+    match &node.value {
+        Value::Integer(Some(1)) => Ok(()),
+        Value::Raw(raw) if raw == "1" => Ok(()),
+        Value::Integer(_) => Err(Mistake::new("is one that this keygate does not know", "write `version = 1`")),
+        _ => Err(Mistake::of_type(node, "an integer", "write `version = 1`")),
+    }
+}
+
+fn warn_of_unused(upstreams: &upstream::Upstreams, routes: &[Route], findings: &Findings) {
+    for (index, upstream) in upstreams.good.iter().enumerate() {
+        if !routes.iter().any(|route| route.upstream == index) {
+            findings.warn(format!("no route uses the upstream `{}`", upstream.name));
+        }
+    }
+}

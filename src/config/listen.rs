@@ -1,0 +1,100 @@
+//! `[listen.public]`, `[listen.admin]`: addresses and TLS, and what the two may not be together.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use super::problem::Place;
+use super::secret::Surroundings;
+use super::settings::Listener;
+use super::table::{Located, Mistake, Reader};
+use super::tls;
+use super::tree::Node;
+use super::value;
+
+const ADMIN_DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9901);
+
+const ADDRESS_HELP: &str = "write an IP address and a port, such as \"0.0.0.0:8080\" or \"[::1]:8080\"";
+
+/// Both listeners, `(public, admin)`.
+pub(super) fn read(root: &mut Reader<'_>, around: &Surroundings<'_>) -> Option<(Listener, Listener)> {
+    let mut listen = root.section("listen")?;
+    let public = public(&mut listen, around);
+    let admin = admin(&mut listen, around);
+    listen.finish();
+    let (public, admin) = (public?, admin?);
+    if overlap(public.value.address, admin.value.address) {
+        let findings = root.findings();
+        let message = format!(
+            "the admin listener ({}) and the public listener ({}) want the same port of the same address",
+            admin.value.address, public.value.address
+        );
+        // The admin listener's address may be the default, which stands nowhere.
+        let place = if admin.place == Place::File { &public.place } else { &admin.place };
+        findings.report(place, message, "give `listen.admin.address` another port");
+        return None;
+    }
+    Some((public.value, admin.value))
+}
+
+fn public(listen: &mut Reader<'_>, around: &Surroundings<'_>) -> Option<Located<Listener>> {
+    if listen.node("public").is_none() {
+        let help = "write `[listen.public]` and below it `address = \"0.0.0.0:8080\"`";
+        listen.findings().report_absence(listen.place(), "`[listen.public]` is missing", help);
+        return None;
+    }
+    let mut table = listen.section("public")?;
+    let address = table.required("address", ADDRESS_HELP, address);
+    let tls = tls::listener(&mut table, around);
+    table.finish();
+    let Located { value: address, place } = address?;
+    Some(Located { value: Listener { address, tls: tls? }, place })
+}
+
+fn admin(listen: &mut Reader<'_>, around: &Surroundings<'_>) -> Option<Located<Listener>> {
+    let mut table = listen.section("admin")?;
+    let address = table.field("address", address);
+    let tls = tls::listener(&mut table, around);
+    let insecure = table.field("insecure", value::boolean).or(false);
+    let place = address.as_good().map_or_else(|| table.place().clone(), |located| located.place.clone());
+    let address = address.or(ADMIN_DEFAULT);
+    let findings = table.findings();
+    table.finish();
+    let (address, tls, insecure) = (address?, tls?, insecure?);
+    if !address.ip().to_canonical().is_loopback() && tls.is_none() {
+        let message = format!("the admin listener would send tokens over the network in plain text ({address})");
+        if !insecure {
+            let help = "use 127.0.0.1, or add `tls = { certificate = \"…\", key = \"…\" }`, or write `insecure = true` if the network is trusted";
+            findings.report(&place, message, help);
+            return None;
+        }
+        findings.warn(format!("{message}: allowed by `listen.admin.insecure`"));
+    }
+    Some(Located { value: Listener { address, tls }, place })
+}
+
+fn address(node: &Node) -> Result<SocketAddr, Mistake> {
+    let text = node.as_text().ok_or_else(|| Mistake::of_type(node, "a string", ADDRESS_HELP))?;
+    text.parse().map_err(|_| Mistake::new("is no address with a port", ADDRESS_HELP))
+}
+
+/// Whether one would take the other's connections, or keep it from being bound. Port 0 never does: the
+/// system picks a free one.
+fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
+    let (a, b) = (one.ip().to_canonical(), other.ip().to_canonical());
+    one.port() == other.port() && one.port() != 0 && (a == b || a.is_unspecified() || b.is_unspecified())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn overlapping_addresses() {
+        let overlap = |a: &str, b: &str| overlap(a.parse().expect("address"), b.parse().expect("address"));
+        assert!(overlap("127.0.0.1:80", "127.0.0.1:80"));
+        assert!(overlap("0.0.0.0:80", "127.0.0.1:80"));
+        assert!(overlap("[::]:80", "127.0.0.1:80"));
+        assert!(!overlap("127.0.0.1:0", "127.0.0.1:0"));
+        assert!(!overlap("127.0.0.1:80", "127.0.0.1:81"));
+        assert!(!overlap("127.0.0.1:80", "127.0.0.2:80"));
+    }
+}

@@ -1,0 +1,58 @@
+//! `[server]` and `[log]`: how the process runs and what it writes.
+
+use std::time::Duration;
+
+use super::settings::{AccessLog, Log, Server};
+use super::table::{Mistake, Reader};
+use super::tree::Node;
+use super::value;
+
+const MOST_WORKERS: u64 = 1024;
+const MOST_CONNECTIONS: u64 = 10_000_000;
+
+const ACCESS: &[(&str, AccessLog)] =
+    &[("stdout", AccessLog::Stdout), ("stderr", AccessLog::Stderr), ("off", AccessLog::Off)];
+
+const LEVELS: &[(&str, &str)] =
+    &[("error", "error"), ("warn", "warn"), ("info", "info"), ("debug", "debug"), ("trace", "trace")];
+
+pub(super) fn read(root: &mut Reader<'_>) -> Option<Server> {
+    let mut table = root.section("server")?;
+    let workers = table.field("workers", value::or_word("auto", value::count_usize(1..=MOST_WORKERS))).or(None);
+    let pin_workers = table.field("pin_workers", value::boolean).optional();
+    let header_timeout = table.field("header_timeout", value::duration(value::DAY)).or(Duration::from_secs(10));
+    let idle_timeout = table.field("idle_timeout", value::duration(value::DAY)).or(Duration::from_secs(75));
+    let drain_timeout = table.field("drain_timeout", value::duration(value::DAY)).or(Duration::from_secs(30));
+    let max_connections = table.field("max_connections", value::count_usize(1..=MOST_CONNECTIONS)).or(16_384);
+    let realm = table.field("realm", realm).or("keygate".to_owned());
+    table.finish();
+    let workers = workers?;
+    Some(Server {
+        workers,
+        pin_workers: pin_workers?.unwrap_or(workers.is_none()),
+        header_timeout: header_timeout?,
+        idle_timeout: idle_timeout?,
+        drain_timeout: drain_timeout?,
+        max_connections: max_connections?,
+        realm: realm?,
+    })
+}
+
+/// Goes between double quotes in `WWW-Authenticate`.
+fn realm(node: &Node) -> Result<String, Mistake> {
+    let realm = value::text(node)?;
+    let quotable = |byte: u8| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\';
+    if !realm.is_empty() && realm.len() <= 200 && realm.bytes().all(quotable) {
+        return Ok(realm);
+    }
+    let help = "write 1 to 200 printable ASCII characters, without `\"` and `\\`";
+    Err(Mistake::new("cannot stand in a WWW-Authenticate header", help))
+}
+
+pub(super) fn read_log(root: &mut Reader<'_>) -> Option<Log> {
+    let mut table = root.section("log")?;
+    let access = table.field("access", value::choice(ACCESS)).or(AccessLog::Stdout);
+    let level = table.field("level", value::choice(LEVELS)).or("info");
+    table.finish();
+    Some(Log { access: access?, level: level?.to_owned() })
+}
