@@ -23,8 +23,9 @@ use crate::telemetry::{LogBuffer, UsageCounts, WorkerMetrics};
 /// Ticks between two hand-overs of usage counts: two seconds.
 const USAGE_TICKS: u64 = 20;
 
-/// Takes the usage counts of a worker to whoever stores them.
-pub type UsageReport = Box<dyn Fn(Vec<(TokenId, Usage)>)>;
+/// Takes the usage counts of a worker to whoever stores them, or gives them back where there is no
+/// room at present.
+pub type UsageReport = Box<dyn Fn(Vec<(TokenId, Usage)>) -> Result<(), Vec<(TokenId, Usage)>>>;
 
 /// One thread's share of the proxy.
 pub struct Worker {
@@ -73,8 +74,11 @@ impl Worker {
 
     fn report_usage(&self) {
         let mut usage = self.usage.borrow_mut();
-        if !usage.is_empty() {
-            (self.report)(usage.take());
+        if usage.is_empty() {
+            return;
+        }
+        if let Err(counts) = (self.report)(usage.take()) {
+            usage.absorb(counts);
         }
     }
 
