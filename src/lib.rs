@@ -7,6 +7,7 @@ pub mod cli;
 pub mod config;
 pub mod limit;
 pub mod model;
+pub mod problem;
 pub mod proxy;
 pub mod route;
 pub mod server;

@@ -1,1 +1,83 @@
-//! The management API.
+//! The management API: tokens and accounts over JSON, on a listener of its own.
+//!
+//! [`ENDPOINTS`] is the one table of what can be called and which right it takes; the router is built
+//! from it, so no endpoint can exist without a right. Every request passes `frame` (request id, panics,
+//! refusals into problems), then `door` (credential, verdict, right), then one handler. A handler that
+//! needs to know who calls takes a `Caller`, which only the door can make.
+//!
+//! Knows nothing of the configuration, of the proxy or of how it is served: [`AdminState`] is all it has.
+
+mod accounts;
+mod body;
+mod caller;
+mod door;
+mod endpoint;
+mod expiry;
+mod fields;
+mod frame;
+mod grants;
+mod health;
+mod page;
+mod refusal;
+mod token_input;
+mod tokens;
+mod whoami;
+mod wire;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+use axum::routing::MethodFilter;
+
+pub use self::endpoint::{ENDPOINTS, Endpoint, Right};
+pub use self::health::Readiness;
+use crate::auth::{Accounts, Lifecycle, Verifier};
+
+/// What the management API works on. Cheap to clone.
+#[derive(Clone)]
+pub struct AdminState {
+    pub lifecycle: Lifecycle,
+    pub verifier: Verifier,
+    pub accounts: Accounts,
+    pub tokens: TokenRules,
+    /// Where the gateway serves (`http://127.0.0.1:8080`), for the line to copy after a creation.
+    pub proxy_url: String,
+    /// A path that a token can be tried on.
+    pub example_path: String,
+    /// The realm of `WWW-Authenticate`.
+    pub realm: String,
+    pub ready: Arc<dyn Fn() -> Readiness + Send + Sync>,
+    /// The metrics in OpenMetrics text.
+    pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
+}
+
+/// What holds for the expiry of new tokens.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct TokenRules {
+    /// For a creation that names no expiry; `None`: it does not expire.
+    pub default_expiry: Option<Duration>,
+    /// `None`: any expiry, and never, may be chosen.
+    pub max_expiry: Option<Duration>,
+}
+
+type Shared = Arc<AdminState>;
+
+/// The whole API, ready to be served.
+pub fn router(state: AdminState) -> Router {
+    let state = Arc::new(state);
+    let routes = ENDPOINTS.iter().fold(Router::new(), |router, endpoint| {
+        let method = MethodFilter::try_from(endpoint.method.clone()).expect("the table has standard methods only");
+        router.route(endpoint.path, endpoint.mount(method))
+    });
+    routes
+        // Answered by the door; the router must have something to put the door in front of.
+        .fallback(async || refusal::Refusal::NoEndpoint)
+        .layer(from_fn_with_state(Arc::clone(&state), door::door))
+        .layer(from_fn_with_state(Arc::clone(&state), frame::frame))
+        .with_state(state)
+}
+
+#[cfg(test)]
+mod tests;

@@ -15,7 +15,7 @@ pub struct Need<'a> {
     pub target: Option<AccountId>,
 }
 
-/// The proof that one request may go on. Has no public constructor but the two functions of this
+/// The proof that one request may go on. Has no public constructor but the three functions of this
 /// file, is not `Clone`, and is consumed by what it permits.
 pub struct Permit {
     bearer: Option<Bearer>,
@@ -60,17 +60,8 @@ pub fn authorize(
     accounts: &Accounts,
     now: Timestamp,
 ) -> Result<Permit, Denial> {
+    standing(&principal, accounts, now)?;
     let token = &principal.token;
-    match token.standing(now) {
-        Standing::Active => {}
-        Standing::Disabled => return Err(Denial::Disabled),
-        Standing::Revoked { at } => return Err(Denial::Revoked { at }),
-        Standing::Expired { at } => return Err(Denial::Expired { at }),
-        Standing::NotYetValid { from } => return Err(Denial::NotYetValid { from }),
-    }
-    if !accounts.is_active(token.account) {
-        return Err(Denial::AccountSuspended);
-    }
     let account = match need.target {
         None => token.account,
         Some(target) if target == token.account => target,
@@ -82,6 +73,25 @@ pub fn authorize(
         return Err(Denial::Insufficient { has: access });
     }
     Ok(Permit { bearer: Some(Bearer { principal, account, access }) })
+}
+
+/// Decides for a request that needs a token in force and no right, such as to ask who one is.
+pub fn admit_any(principal: Arc<Principal>, accounts: &Accounts, now: Timestamp) -> Result<Permit, Denial> {
+    standing(&principal, accounts, now)?;
+    let account = principal.token.account;
+    Ok(Permit { bearer: Some(Bearer { principal, account, access: Access::NONE }) })
+}
+
+/// Whether the token is worth anything at present, whatever it asks for.
+pub fn standing(principal: &Principal, accounts: &Accounts, now: Timestamp) -> Result<(), Denial> {
+    match principal.token.standing(now) {
+        Standing::Active if accounts.is_active(principal.token.account) => Ok(()),
+        Standing::Active => Err(Denial::AccountSuspended),
+        Standing::Disabled => Err(Denial::Disabled),
+        Standing::Revoked { at } => Err(Denial::Revoked { at }),
+        Standing::Expired { at } => Err(Denial::Expired { at }),
+        Standing::NotYetValid { from } => Err(Denial::NotYetValid { from }),
+    }
 }
 
 /// Decides for a request to what the configuration declares public: on nobody's behalf.
@@ -150,6 +160,18 @@ mod tests {
         assert_eq!(decide(|t| t.not_before = Some(later), Action::Read), Err(Denial::NotYetValid { from: later }));
         assert!(decide(|t| t.not_before = Some(NOW), Action::Read).is_ok());
         assert_eq!(decide(|t| t.account = AccountId::fresh(), Action::Read), Err(Denial::AccountSuspended));
+    }
+
+    #[test]
+    fn a_token_without_grants_is_admitted_where_none_is_needed_and_only_in_force() {
+        let mut token = token(Grants::default());
+        let accounts = Accounts::new(vec![account(token.account)]);
+        let admit = |token: &Token| admit_any(Arc::new(Principal::new(token.clone(), None)), &accounts, NOW).err();
+        assert_eq!(admit(&token), None);
+        token.state = State::Disabled;
+        assert_eq!(admit(&token), Some(Denial::Disabled));
+        (token.state, token.account) = (State::Active, AccountId::fresh());
+        assert_eq!(admit(&token), Some(Denial::AccountSuspended));
     }
 
     #[test]

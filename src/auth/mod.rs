@@ -13,7 +13,7 @@ mod principal;
 mod verifier;
 
 pub use accounts::Accounts;
-pub use authorize::{Bearer, Denial, Need, Permit, admit_public, authorize};
+pub use authorize::{Bearer, Denial, Need, Permit, admit_any, admit_public, authorize, standing};
 pub use cache::CacheOptions;
 pub use credential::{CredentialError, bearer};
 pub use lifecycle::{AccountEdit, Edit, Lifecycle, LifecycleError, NewAccount, NewToken};

@@ -78,6 +78,9 @@ pub enum Standing {
 }
 
 impl Standing {
+    /// Every name that [`Standing::name`] gives.
+    pub const NAMES: [&'static str; 5] = ["active", "disabled", "revoked", "expired", "not_yet_valid"];
+
     /// As it stands in the API's `state`.
     pub const fn name(self) -> &'static str {
         match self {

@@ -1,1 +1,22 @@
-//! The request pipeline.
+//! The request pipeline: sanitize → match → authenticate → authorize → charge → forward → record.
+//!
+//! [`Proxy`] is what all workers share and none changes; a [`Worker`] is what one thread has for
+//! itself. Nothing on a request's way takes a lock that another thread holds for long, spawns a task
+//! or sets a timer. The proxy knows no store: it asks a `Verifier`.
+
+mod headers;
+mod identity;
+mod pipeline;
+mod record;
+mod reject;
+mod reply;
+mod request_body;
+mod request_id;
+mod routes;
+mod sanitize;
+mod upstream;
+mod worker;
+
+pub use routes::{AccountSelector, Proxy, ProxyOptions, Route, RouteLimit, Rule};
+pub use upstream::{HostHeader, TrustError, UpstreamOptions, UpstreamTls, UpstreamVersion, client_config};
+pub use worker::{Handler, UsageReport, Worker};

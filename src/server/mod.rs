@@ -1,1 +1,18 @@
-//! Listeners and connections; no gateway word in here.
+//! Listeners and connections: bind, accept, TLS, time-outs, drain. Knows no token, scope or route.
+//!
+//! One [`serve`] runs on each data-path thread with a listener of its own; connections stay on the
+//! thread that accepted them. Time-outs are entries of one [`Sweep`] a thread, not timers.
+
+mod accept;
+mod bind;
+mod connection;
+mod stream;
+mod sweep;
+mod tls;
+
+pub use accept::{ConnectionHandler, ServeOptions, serve};
+pub use bind::{BindError, bind};
+pub use connection::{Connection, ConnectionLimits, ConnectionState, LocalExecutor};
+pub use stream::{Duplex, Stream};
+pub use sweep::{Sweep, Timer};
+pub use tls::{TlsError, server_config};

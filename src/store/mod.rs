@@ -4,8 +4,16 @@
 //! and [`MemoryStore`] the one for tests and for throw-away runs. A commit that was answered is
 //! durable; reads never run on a thread that carries proxied traffic.
 
+mod changes;
+mod embedded;
+mod memory;
+mod record;
+
 use std::future::Future;
 use std::pin::Pin;
+
+pub use embedded::{OpenError, SledOptions, SledStore};
+pub use memory::MemoryStore;
 
 use crate::model::{Account, AccountId, Digest, Revision, Timestamp, Token, TokenId};
 
@@ -33,16 +41,23 @@ pub trait Store: Send + Sync + 'static {
 
     /// Applies all of `writes` or none, and answers when they are durable, with their revision.
     /// Without a write it answers when everything that a read could have shown before is durable.
+    ///
+    /// Each write sees what the ones before it in `writes` did. Reads may see a change a moment
+    /// before it is acknowledged. A commit whose future was dropped is carried out or not.
     fn commit(&self, writes: Vec<Write>) -> StoreFuture<'_, Result<Revision, CommitError>>;
 
-    /// Adds to what is known of the use of tokens. Not durable at once: a crash may lose what was
-    /// recorded since the last flush.
+    /// Adds to what is known of the use of tokens; of tokens that do not exist nothing is kept. Not
+    /// durable at once: a crash may lose what was recorded since the last flush.
     fn record_usage(&self, usage: Vec<(TokenId, Usage)>) -> StoreFuture<'_, Result<(), StoreError>>;
 
     /// The use of these tokens, in their order; the default where none was recorded.
     fn usage(&self, ids: Vec<TokenId>) -> StoreFuture<'_, Result<Vec<Usage>, StoreError>>;
 
-    /// Writes out what is held in memory and refuses further commits.
+    /// Whether commits are taken at present; if not, why, in words for an operator.
+    fn health(&self) -> Result<(), String>;
+
+    /// Writes out what is held in memory and refuses whatever is asked afterwards. Once it has
+    /// answered, the same data may be opened again.
     fn close(&self) -> StoreFuture<'_, Result<(), StoreError>>;
 }
 
@@ -55,7 +70,7 @@ pub enum Write {
         token: Token,
         expect: Expect,
     },
-    /// Removes the record and its digest; no trace of the token is left here.
+    /// Removes the record, its digest and its usage; no trace of the token is left here.
     DeleteToken {
         id: TokenId,
         expect: Revision,

@@ -1,3 +1,4 @@
-//! Integration tests: one module a theme.
+//! The gateway, driven from outside over real sockets.
 
 mod config;
+mod store;

@@ -1,0 +1,110 @@
+//! Accounts: create, list, show, edit. A caller sees its own and those below it that it reaches.
+
+use axum::extract::State;
+use axum::response::Response;
+use http::header::LOCATION;
+use http::{HeaderValue, StatusCode};
+
+use super::caller::Caller;
+use super::fields::{Fields, Length};
+use super::page::{PathId, QueryFields, Window};
+use super::refusal::Refusal;
+use super::token_input::reached;
+use super::tokens::json;
+use super::wire::{AccountRecord, Page};
+use super::{AdminState, Shared};
+use crate::auth::{AccountEdit, NewAccount};
+use crate::model::{Account, AccountId, AccountState};
+
+const ACCOUNT_NAME: Length = Length { min: 1, max: 100 };
+
+pub(super) async fn create(State(state): State<Shared>, caller: Caller, fields: Fields) -> Result<Response, Refusal> {
+    let account = state.lifecycle.create_account(new_account(fields, &caller, &state)?).await?;
+    caller.record("account.create", account.id);
+    let mut response = json(StatusCode::CREATED, &AccountRecord::new(&account));
+    let location = HeaderValue::try_from(format!("/v1/accounts/{}", account.id)).expect("an id is ASCII");
+    response.headers_mut().insert(LOCATION, location);
+    Ok(response)
+}
+
+pub(super) async fn list(
+    State(state): State<Shared>,
+    caller: Caller,
+    QueryFields(mut query): QueryFields,
+) -> Result<Response, Refusal> {
+    let Window { after, limit } = Window::<AccountId>::take(&mut query);
+    query.finish_query()?;
+    let reached = state.accounts.within_reach(caller.account());
+    let mut rest = reached.iter().filter(|account| after.is_none_or(|after| account.id > after));
+    let items: Vec<_> = rest.by_ref().take(limit).collect();
+    let next = rest.next().and(items.last()).map(|account| account.id.to_string());
+    let items = items.into_iter().map(AccountRecord::new).collect();
+    Ok(json(StatusCode::OK, &Page { items, next }))
+}
+
+pub(super) async fn show(
+    State(state): State<Shared>,
+    caller: Caller,
+    PathId(id): PathId<AccountId>,
+) -> Result<Response, Refusal> {
+    let account = within_reach(&state, &caller, id)?;
+    Ok(json(StatusCode::OK, &AccountRecord::new(&account)))
+}
+
+pub(super) async fn edit(
+    State(state): State<Shared>,
+    caller: Caller,
+    PathId(id): PathId<AccountId>,
+    fields: Fields,
+) -> Result<Response, Refusal> {
+    within_reach(&state, &caller, id)?;
+    let edit = edit_of(fields)?;
+    // Those above the caller's account are out of its reach, so its own is the only one on its way up.
+    if id == caller.account() && edit.state == Some(AccountState::Suspended) {
+        return Err(Refusal::OwnAccount);
+    }
+    let account = state.lifecycle.edit_account(id, edit).await?;
+    caller.record("account.edit", id);
+    Ok(json(StatusCode::OK, &AccountRecord::new(&account)))
+}
+
+fn within_reach(state: &AdminState, caller: &Caller, id: AccountId) -> Result<Account, Refusal> {
+    let account = state.accounts.get(id).filter(|_| state.accounts.reaches(caller.account(), id));
+    account.ok_or(Refusal::NoSuch("account"))
+}
+
+fn new_account(mut fields: Fields, caller: &Caller, state: &AdminState) -> Result<NewAccount, Refusal> {
+    let name = fields.take_label("name", ACCOUNT_NAME);
+    if name.is_none() && !fields.is_refused("name") {
+        fields.refuse("name", "is needed");
+    }
+    let parent = match fields.take_text("parent") {
+        None => caller.account(),
+        Some(text) => reached(&text, caller, state).unwrap_or_else(|| {
+            fields.refuse("parent", "there is no such account, or it is out of the token's reach");
+            caller.account()
+        }),
+    };
+    let visible_to_parent = fields.take_flag("visible_to_parent").unwrap_or(true);
+    fields.finish()?;
+    Ok(NewAccount { parent: Some(parent), name: name.unwrap_or_default(), visible_to_parent })
+}
+
+fn edit_of(mut fields: Fields) -> Result<AccountEdit, Refusal> {
+    let name = fields.take_label("name", ACCOUNT_NAME);
+    let visible_to_parent = fields.take_flag("visible_to_parent");
+    let state = match fields.take_text("state").as_deref() {
+        None => None,
+        Some("active") => Some(AccountState::Active),
+        Some("suspended") => Some(AccountState::Suspended),
+        Some(_) => {
+            fields.refuse("state", "must be `active` or `suspended`");
+            None
+        }
+    };
+    for field in ["id", "parent", "created"] {
+        fields.immutable(field);
+    }
+    fields.finish()?;
+    Ok(AccountEdit { name, visible_to_parent, state })
+}

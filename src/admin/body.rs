@@ -1,0 +1,42 @@
+//! A request's body: declared as JSON, not too large, and JSON indeed.
+
+use axum::extract::{FromRequest, Request};
+use http::HeaderMap;
+use http::header::CONTENT_TYPE;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::body::Body as _;
+
+use super::fields::Fields;
+use super::refusal::Refusal;
+use super::wire::Json;
+
+/// No call needs a tenth of it.
+pub(super) const MAX_BODY: usize = 64 * 1024;
+
+impl<S: Sync> FromRequest<S> for Fields {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Refusal> {
+        // A web page can make a browser send text or a form to anywhere, but not this media type.
+        if !is_json(request.headers()) {
+            return Err(Refusal::NotJson);
+        }
+        let body = request.into_body();
+        // Refused before the client is asked to send it.
+        if body.size_hint().lower() > MAX_BODY as u64 {
+            return Err(Refusal::BodyTooLarge);
+        }
+        let body = Limited::new(body, MAX_BODY).collect().await.map_err(|error| {
+            if error.is::<LengthLimitError>() { Refusal::BodyTooLarge } else { Refusal::BodyBroken }
+        })?;
+        Fields::of_body(Json::parse(&body.to_bytes()).map_err(Refusal::Malformed)?)
+    }
+}
+
+/// Exactly one `Content-Type`, and its media type is `application/json`, with whatever parameters.
+fn is_json(headers: &HeaderMap) -> bool {
+    let mut lines = headers.get_all(CONTENT_TYPE).iter();
+    let (Some(line), None) = (lines.next(), lines.next()) else { return false };
+    let media_type = line.as_bytes().split(|&byte| byte == b';').next().unwrap_or_default();
+    media_type.trim_ascii().eq_ignore_ascii_case(b"application/json")
+}

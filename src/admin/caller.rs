@@ -1,0 +1,55 @@
+//! Who calls: the proof, held by a handler, that the door let a request in.
+
+use std::sync::Arc;
+
+use axum::extract::FromRequestParts;
+use http::request::Parts;
+
+use super::frame::RequestId;
+use super::refusal::Refusal;
+use crate::auth::{Permit, Principal};
+use crate::model::{AccountId, Token};
+
+/// On whose behalf a handler works. Made from a permit and from nothing else.
+#[derive(Clone)]
+pub(super) struct Caller {
+    principal: Arc<Principal>,
+    request: RequestId,
+}
+
+impl Caller {
+    /// `None` for a permit on nobody's behalf.
+    pub(super) fn of(permit: Permit, request: RequestId) -> Option<Self> {
+        let principal = Arc::clone(&permit.bearer()?.principal);
+        Some(Self { principal, request })
+    }
+
+    pub(super) fn token(&self) -> &Token {
+        &self.principal.token
+    }
+
+    pub(super) fn account(&self) -> AccountId {
+        self.principal.token.account
+    }
+
+    /// Notes that the caller changed an object. Names ids only, so no secret can get into the log.
+    pub(super) fn record(&self, action: &'static str, object: impl std::fmt::Display) {
+        tracing::info!(
+            target: "keygate::admin",
+            action,
+            %object,
+            actor = %self.principal.token.id,
+            account = %self.principal.token.account,
+            request_id = %self.request,
+            "changed"
+        );
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Caller {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
+        parts.extensions.get().cloned().ok_or(Refusal::Broken("a handler of an open endpoint asked who calls"))
+    }
+}

@@ -1,0 +1,83 @@
+//! The door: every request is authenticated and its right checked here, before any handler runs.
+//!
+//! Handlers cannot opt out, and a path or a method that does not exist is told to callers with a
+//! token in force only, so that a stranger learns nothing of what there is.
+
+use std::sync::Arc;
+
+use axum::extract::{MatchedPath, Request, State};
+use axum::middleware::Next;
+use axum::response::Response;
+use http::HeaderMap;
+
+use super::caller::Caller;
+use super::endpoint::{Right, Sought, find};
+use super::frame::RequestId;
+use super::refusal::Refusal;
+use super::{AdminState, Shared};
+use crate::auth::{Denial, Need, Permit, Principal, Verdict, admit_any, authorize, bearer};
+use crate::model::{Action, ResourceName};
+
+pub(super) async fn door(State(state): State<Shared>, mut request: Request, next: Next) -> Result<Response, Refusal> {
+    let pattern = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
+    let sought = find(request.method(), pattern);
+    let right = match &sought {
+        Sought::Found(endpoint) => endpoint.right,
+        Sought::WrongMethod(_) | Sought::Nothing => Right::Any,
+    };
+    let permit = match right {
+        Right::Open => return Ok(next.run(request).await),
+        Right::Any => {
+            let principal = authenticate(&state, request.headers()).await?;
+            admit_any(principal, &state.accounts, state.lifecycle.clock().wall()).map_err(|d| refused(d, None))?
+        }
+        Right::Needs { resource, action } => {
+            let principal = authenticate(&state, request.headers()).await?;
+            permitted(&state, principal, resource, action)?
+        }
+    };
+    match sought {
+        Sought::Nothing => return Err(Refusal::NoEndpoint),
+        Sought::WrongMethod(allow) => return Err(Refusal::WrongMethod { allow }),
+        Sought::Found(_) => {}
+    }
+    let id = request.extensions().get::<RequestId>().copied().ok_or(Refusal::Broken("a request without an id"))?;
+    let caller = Caller::of(permit, id).ok_or(Refusal::Broken("a permit on nobody's behalf"))?;
+    request.extensions_mut().insert(caller);
+    Ok(next.run(request).await)
+}
+
+async fn authenticate(state: &AdminState, headers: &HeaderMap) -> Result<Arc<Principal>, Refusal> {
+    let text = bearer(headers).map_err(Refusal::Credential)?;
+    let (_, verdict) = state.verifier.verify(text).await;
+    match verdict.map_err(|error| Refusal::Store(error.0))? {
+        Verdict::Known(principal) => Ok(principal),
+        Verdict::Unknown => Err(Refusal::UnknownToken),
+        Verdict::NotAToken(error) => Err(Refusal::NotAToken(error)),
+    }
+}
+
+fn permitted(
+    state: &AdminState,
+    principal: Arc<Principal>,
+    resource: &'static str,
+    action: Action,
+) -> Result<Permit, Refusal> {
+    let name: ResourceName = resource.parse().expect("the table of endpoints names lawful resources");
+    let need = Need { resource: &name, action, target: None };
+    authorize(principal, need, &state.accounts, state.lifecycle.clock().wall())
+        .map_err(|denial| refused(denial, Some((resource, action))))
+}
+
+fn refused(denial: Denial, needed: Option<(&'static str, Action)>) -> Refusal {
+    match (denial, needed) {
+        (Denial::Disabled, _) => Refusal::TokenDisabled,
+        (Denial::Revoked { at }, _) => Refusal::TokenRevoked { at },
+        (Denial::Expired { at }, _) => Refusal::TokenExpired { at },
+        (Denial::NotYetValid { from }, _) => Refusal::TokenNotYetValid { from },
+        (Denial::AccountSuspended, _) => Refusal::AccountSuspended,
+        (Denial::Insufficient { has }, Some((resource, action))) => Refusal::Insufficient { resource, action, has },
+        (Denial::Insufficient { .. }, None) => Refusal::Broken("a right was missing where none is needed"),
+        (Denial::OutOfReach, _) => Refusal::Broken("a request about the caller's own account was out of its reach"),
+    }
+}

@@ -1,0 +1,86 @@
+//! The table of endpoints: what can be called, and the right that it takes.
+
+use axum::routing::{MethodFilter, MethodRouter, on};
+use http::Method;
+
+use super::{Shared, accounts, health, tokens, whoami};
+use crate::model::Action;
+
+/// One call of the API.
+pub struct Endpoint {
+    pub method: Method,
+    /// With `{id}` where the object's id stands.
+    pub path: &'static str,
+    pub right: Right,
+    mount: fn(MethodFilter) -> MethodRouter<Shared>,
+}
+
+/// What a caller must have for a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Right {
+    /// Nothing, not even a token.
+    Open,
+    /// A token in force, whatever it may do.
+    Any,
+    /// A grant of the management API.
+    Needs { resource: &'static str, action: Action },
+}
+
+/// What the table has for a request.
+pub(super) enum Sought {
+    Found(&'static Endpoint),
+    /// The path is there for other methods, which these are.
+    WrongMethod(String),
+    Nothing,
+}
+
+impl Endpoint {
+    pub(super) fn mount(&self, method: MethodFilter) -> MethodRouter<Shared> {
+        (self.mount)(method)
+    }
+}
+
+/// Looks up a request by the path pattern that the router matched. HEAD is served by GET.
+pub(super) fn find(method: &Method, pattern: Option<&str>) -> Sought {
+    let Some(pattern) = pattern else { return Sought::Nothing };
+    let sought = if method == Method::HEAD { &Method::GET } else { method };
+    let mut of_path = ENDPOINTS.iter().filter(|endpoint| endpoint.path == pattern);
+    match of_path.clone().find(|endpoint| endpoint.method == sought) {
+        Some(endpoint) => Sought::Found(endpoint),
+        None if of_path.clone().next().is_none() => Sought::Nothing,
+        None => Sought::WrongMethod(of_path.by_ref().map(allowed).collect::<Vec<_>>().join(", ")),
+    }
+}
+
+fn allowed(endpoint: &Endpoint) -> &str {
+    if endpoint.method == Method::GET { "GET, HEAD" } else { endpoint.method.as_str() }
+}
+
+const TOKENS: &str = "keygate.tokens";
+const ACCOUNTS: &str = "keygate.accounts";
+
+const fn needs(resource: &'static str, action: Action) -> Right {
+    Right::Needs { resource, action }
+}
+
+/// Every endpoint there is.
+#[rustfmt::skip] // One line each, so that the table can be read as one.
+pub static ENDPOINTS: &[Endpoint] = &[
+    Endpoint { method: Method::GET, path: "/livez", right: Right::Open, mount: |m| on(m, health::livez) },
+    Endpoint { method: Method::GET, path: "/readyz", right: Right::Open, mount: |m| on(m, health::readyz) },
+    Endpoint { method: Method::GET, path: "/metrics", right: Right::Open, mount: |m| on(m, health::metrics) },
+    Endpoint { method: Method::GET, path: "/v1/whoami", right: Right::Any, mount: |m| on(m, whoami::show) },
+    Endpoint { method: Method::GET, path: "/v1/tokens", right: needs(TOKENS, Action::Read), mount: |m| on(m, tokens::list) },
+    Endpoint { method: Method::POST, path: "/v1/tokens", right: needs(TOKENS, Action::Create), mount: |m| on(m, tokens::create) },
+    Endpoint { method: Method::GET, path: "/v1/tokens/{id}", right: needs(TOKENS, Action::Read), mount: |m| on(m, tokens::show) },
+    Endpoint { method: Method::PATCH, path: "/v1/tokens/{id}", right: needs(TOKENS, Action::Update), mount: |m| on(m, tokens::edit) },
+    Endpoint { method: Method::DELETE, path: "/v1/tokens/{id}", right: needs(TOKENS, Action::Delete), mount: |m| on(m, tokens::delete) },
+    Endpoint { method: Method::POST, path: "/v1/tokens/{id}/disable", right: needs(TOKENS, Action::Update), mount: |m| on(m, tokens::disable) },
+    Endpoint { method: Method::POST, path: "/v1/tokens/{id}/enable", right: needs(TOKENS, Action::Update), mount: |m| on(m, tokens::enable) },
+    // Final, unlike disabling; so it takes the right to delete.
+    Endpoint { method: Method::POST, path: "/v1/tokens/{id}/revoke", right: needs(TOKENS, Action::Delete), mount: |m| on(m, tokens::revoke) },
+    Endpoint { method: Method::GET, path: "/v1/accounts", right: needs(ACCOUNTS, Action::Read), mount: |m| on(m, accounts::list) },
+    Endpoint { method: Method::POST, path: "/v1/accounts", right: needs(ACCOUNTS, Action::Create), mount: |m| on(m, accounts::create) },
+    Endpoint { method: Method::GET, path: "/v1/accounts/{id}", right: needs(ACCOUNTS, Action::Read), mount: |m| on(m, accounts::show) },
+    Endpoint { method: Method::PATCH, path: "/v1/accounts/{id}", right: needs(ACCOUNTS, Action::Update), mount: |m| on(m, accounts::edit) },
+];

@@ -1,0 +1,65 @@
+//! Grants as they are asked for: `{"devices": "read+write", "*": "read"}`.
+
+use super::fields::{Fields, shown};
+use super::refusal::Refusal;
+use super::wire::Json;
+use crate::model::{Access, AccessError, Grants, ResourceName, ResourceNameError};
+
+/// Far more than an API has resources; every one is looked at on every request of the token.
+const MOST: usize = 256;
+const NEEDED: &str = "must name at least one resource and its access, as in {\"devices\": \"read\"}";
+
+/// The grants in the field; notes what is wrong with them.
+pub(super) fn take(fields: &mut Fields) -> Option<Grants> {
+    let Some(given) = fields.take("grants") else {
+        fields.refuse("grants", NEEDED);
+        return None;
+    };
+    let entries = match given {
+        Json::Object(entries) => entries,
+        other => return fields.wrong_kind("grants", "an object", &other),
+    };
+    match entries.len() {
+        0 => fields.refuse("grants", NEEDED),
+        1..=MOST => {}
+        count => {
+            fields.refuse("grants", format!("has {count} resources; at most {MOST} are allowed"));
+            return None;
+        }
+    }
+    let mut grants: Vec<(ResourceName, Access)> = Vec::with_capacity(entries.len());
+    for (name, value) in entries {
+        if let Some((resource, access)) = one(fields, &name, value) {
+            // Grants of one resource add up, so a repetition would give more than either line says.
+            if grants.iter().any(|(other, _)| *other == resource) {
+                fields.refuse(&format!("grants.{name}"), "is given more than once");
+            }
+            grants.push((resource, access));
+        }
+    }
+    if !grants.is_empty() && grants.iter().all(|(_, access)| access.is_none()) {
+        fields.refuse("grants", "gives nothing: every access is `none`");
+    }
+    Some(Grants::new(grants))
+}
+
+fn one(fields: &mut Fields, name: &str, value: Json) -> Option<(ResourceName, Access)> {
+    let field = format!("grants.{name}");
+    let resource = name.parse::<ResourceName>().ok();
+    if resource.is_none() {
+        fields.refuse(&field, ResourceNameError(shown(name)).to_string());
+    }
+    let Json::Text(text) = value else { return fields.wrong_kind(&field, "text", &value) };
+    let access = text.parse::<Access>().ok();
+    if access.is_none() {
+        fields.refuse(&field, AccessError(shown(&text)).to_string());
+    }
+    resource.zip(access)
+}
+
+/// Refuses where a grant is more than the giver's own, naming every one that is.
+pub(super) fn within(grants: &Grants, giver: &Grants) -> Result<(), Refusal> {
+    let single = |(resource, access): (&ResourceName, Access)| Grants::new([(resource.clone(), access)]);
+    let exceeding: Vec<_> = grants.iter().map(single).filter_map(|grant| grant.within(giver).err()).collect();
+    if exceeding.is_empty() { Ok(()) } else { Err(Refusal::GrantsExceeded(exceeding)) }
+}

@@ -1,0 +1,9 @@
+//! The whole API as its callers see it: requests in, answers out, on a store in memory.
+
+mod accounts;
+mod answers;
+mod lists;
+mod surface;
+mod tokens;
+mod validation;
+mod world;

@@ -1,0 +1,248 @@
+//! Every endpoint × every kind of credential, complete over the table of endpoints by construction.
+
+use http::Method;
+
+use super::world::{Answer, Made, World};
+use crate::admin::{ENDPOINTS, Endpoint, Right};
+use crate::model::{Action, Grants};
+
+/// What a request presents.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Credential {
+    Manager,
+    Missing,
+    OtherScheme,
+    Malformed,
+    BadChecksum,
+    Unknown,
+    Expired,
+    NotYetValid,
+    Disabled,
+    Revoked,
+    Deleted,
+    OfSuspendedAccount,
+    ForeignManager,
+    ReadOnlyManager,
+    WithoutManagement,
+}
+
+const CREDENTIALS: [Credential; 15] = [
+    Credential::Manager,
+    Credential::Missing,
+    Credential::OtherScheme,
+    Credential::Malformed,
+    Credential::BadChecksum,
+    Credential::Unknown,
+    Credential::Expired,
+    Credential::NotYetValid,
+    Credential::Disabled,
+    Credential::Revoked,
+    Credential::Deleted,
+    Credential::OfSuspendedAccount,
+    Credential::ForeignManager,
+    Credential::ReadOnlyManager,
+    Credential::WithoutManagement,
+];
+
+const ALL: &[(&str, &str)] = &[("*", "full"), ("keygate.*", "full")];
+
+/// The value of `Authorization`, and the grants behind it where it is a token in force.
+async fn authorization(world: &World, credential: Credential) -> (Option<String>, Grants) {
+    let root = world.root.id;
+    let made: Made = match credential {
+        Credential::Manager => world.make(root, ALL).await,
+        Credential::Missing => return (None, Grants::default()),
+        Credential::OtherScheme => return (Some("Basic dXNlcjpwYXNz".into()), Grants::default()),
+        Credential::Malformed => return (Some("Bearer a b".into()), Grants::default()),
+        Credential::BadChecksum => {
+            let mut text = world.admin.text.clone();
+            let last = if text.ends_with('x') { 'y' } else { 'x' };
+            text.pop();
+            return (Some(format!("Bearer {text}{last}")), Grants::default());
+        }
+        Credential::Unknown => {
+            return (Some(format!("Bearer {}", world.make_text())), Grants::default());
+        }
+        Credential::Expired => world.make_with(root, ALL, |new| new.expires = Some(world.clock.wall())).await,
+        Credential::NotYetValid => {
+            let later = world.clock.wall().plus(std::time::Duration::from_secs(3_600));
+            world.make_with(root, ALL, |new| new.not_before = Some(later)).await
+        }
+        Credential::Disabled => {
+            let made = world.make(root, ALL).await;
+            world.lifecycle.disable(made.token.id).await.expect("disabled");
+            made
+        }
+        Credential::Revoked => {
+            let made = world.make(root, ALL).await;
+            world.lifecycle.revoke(made.token.id).await.expect("revoked");
+            made
+        }
+        Credential::Deleted => {
+            let made = world.make(root, ALL).await;
+            world.lifecycle.delete(made.token.id).await.expect("deleted");
+            made
+        }
+        Credential::OfSuspendedAccount => {
+            let made = world.make(world.child.id, ALL).await;
+            world.patch(&format!("/v1/accounts/{}", world.child.id), r#"{"state": "suspended"}"#).await.expect(200);
+            made
+        }
+        Credential::ForeignManager => world.make(world.foreign.id, ALL).await,
+        Credential::ReadOnlyManager => world.make(root, &[("keygate.*", "read")]).await,
+        Credential::WithoutManagement => world.make(root, &[("*", "full")]).await,
+    };
+    (Some(format!("Bearer {}", made.text)), made.token.grants)
+}
+
+/// Whether the path names an object, of which a foreigner is told that there is none.
+fn names_an_object(endpoint: &Endpoint) -> bool {
+    endpoint.path.contains("{id}")
+}
+
+/// The expected status and problem code; `None`: it is done.
+fn expected(endpoint: &Endpoint, credential: Credential, grants: &Grants) -> Option<(u16, &'static str)> {
+    let right = endpoint.right;
+    if right == Right::Open {
+        return None;
+    }
+    match credential {
+        Credential::Missing | Credential::OtherScheme => Some((401, "missing_credential")),
+        Credential::Malformed => Some((400, "malformed_credential")),
+        Credential::BadChecksum => Some((401, "invalid_token")),
+        Credential::Unknown | Credential::Deleted => Some((401, "invalid_token")),
+        Credential::Expired => Some((401, "token_expired")),
+        Credential::NotYetValid => Some((401, "token_not_yet_valid")),
+        Credential::Disabled => Some((401, "token_disabled")),
+        Credential::Revoked => Some((401, "token_revoked")),
+        Credential::OfSuspendedAccount => Some((403, "account_suspended")),
+        Credential::ForeignManager if names_an_object(endpoint) => Some((404, "not_found")),
+        Credential::Manager
+        | Credential::ForeignManager
+        | Credential::ReadOnlyManager
+        | Credential::WithoutManagement => match right {
+            Right::Needs { resource, action } if !grants.allow(resource, action) => Some((403, "insufficient_scope")),
+            Right::Open | Right::Any | Right::Needs { .. } => None,
+        },
+    }
+}
+
+/// The challenge that goes with a code (RFC 6750 section 3); "" for none.
+fn challenge_of(code: &str) -> &'static str {
+    match code {
+        "missing_credential" | "account_suspended" => "Bearer realm=\"keygate\"",
+        "malformed_credential" => "Bearer realm=\"keygate\", error=\"invalid_request\", error_description=\"",
+        "insufficient_scope" => "Bearer realm=\"keygate\", error=\"insufficient_scope\", scope=\"keygate.",
+        "not_found" => "",
+        _ => "Bearer realm=\"keygate\", error=\"invalid_token\", error_description=\"",
+    }
+}
+
+/// One call of the endpoint, with an object of the root account and a body that is right for it.
+async fn call(world: &World, endpoint: &Endpoint, authorization: Option<&str>) -> Answer {
+    let target = world.make(world.root.id, &[("devices", "read")]).await;
+    let id = if endpoint.path.contains("/accounts") { world.root.id.to_string() } else { target.token.id.to_string() };
+    let body = match (&endpoint.method, endpoint.path) {
+        (&Method::POST, "/v1/tokens") => r#"{"grants": {"devices": "read"}}"#,
+        (&Method::POST, "/v1/accounts") => r#"{"name": "new"}"#,
+        (&Method::PATCH, _) => r#"{"name": "changed"}"#,
+        _ => "",
+    };
+    let mut request = http::Request::builder()
+        .method(endpoint.method.clone())
+        .uri(endpoint.path.replace("{id}", &id))
+        .header("content-type", "application/json");
+    if let Some(value) = authorization {
+        request = request.header("authorization", value);
+    }
+    world.send(request.body(body.into()).expect("a request")).await
+}
+
+#[tokio::test]
+async fn every_endpoint_answers_every_credential_as_its_right_says() {
+    let mut calls = 0;
+    for credential in CREDENTIALS {
+        for endpoint in ENDPOINTS {
+            let world = World::new().await;
+            let (authorization, grants) = authorization(&world, credential).await;
+            let answer = call(&world, endpoint, authorization.as_deref()).await;
+            let what =
+                format!("{} {} with {credential:?}: {} {}", endpoint.method, endpoint.path, answer.status, answer.text);
+            match expected(endpoint, credential, &grants) {
+                None => assert!(answer.status.is_success(), "{what}"),
+                Some((status, code)) => {
+                    assert_eq!((answer.status.as_u16(), answer.text_at("code").as_str()), (status, code), "{what}");
+                    let challenge = challenge_of(code);
+                    assert!(answer.header("www-authenticate").starts_with(challenge), "{what}");
+                    assert_eq!(answer.headers.contains_key("www-authenticate"), !challenge.is_empty(), "{what}");
+                }
+            }
+            calls += 1;
+        }
+    }
+    assert_eq!(calls, ENDPOINTS.len() * CREDENTIALS.len());
+}
+
+#[test]
+fn only_the_probes_are_open_and_every_resource_is_of_the_management() {
+    let open: Vec<_> = ENDPOINTS.iter().filter(|e| e.right == Right::Open).map(|e| e.path).collect();
+    assert_eq!(open, ["/livez", "/readyz", "/metrics"]);
+    let any: Vec<_> = ENDPOINTS.iter().filter(|e| e.right == Right::Any).map(|e| e.path).collect();
+    assert_eq!(any, ["/v1/whoami"]);
+    for endpoint in ENDPOINTS {
+        if let Right::Needs { resource, action } = endpoint.right {
+            assert!(resource.starts_with("keygate."), "{resource}");
+            assert!(resource.parse::<crate::model::ResourceName>().is_ok(), "{resource}");
+            assert_eq!(endpoint.method == Method::GET, action == Action::Read, "{} {}", endpoint.method, endpoint.path);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_refused_request_changes_nothing() {
+    let world = World::new().await;
+    let reader = world.make(world.root.id, &[("keygate.*", "read")]).await;
+    let target = world.make(world.root.id, &[("devices", "read")]).await;
+    let before = world.get(&format!("/v1/tokens/{}", target.token.id)).await.expect(200).text;
+    for (method, path) in
+        [(Method::DELETE, ""), (Method::PATCH, ""), (Method::POST, "/disable"), (Method::POST, "/revoke")]
+    {
+        let path = format!("/v1/tokens/{}{path}", target.token.id);
+        world.call(method, &path, &reader.text, r#"{"name": "x"}"#).await.expect_problem(403, "insufficient_scope");
+    }
+    assert_eq!(world.get(&format!("/v1/tokens/{}", target.token.id)).await.expect(200).text, before);
+}
+
+#[tokio::test]
+async fn strangers_cannot_tell_what_exists() {
+    let world = World::new().await;
+    for (method, path) in [
+        (Method::GET, "/"),
+        (Method::GET, "/v1/nothing"),
+        (Method::PUT, "/v1/tokens"),
+        (Method::POST, "/livez"),
+        (Method::OPTIONS, "/v1/tokens"),
+    ] {
+        world.call(method, path, "", "").await.expect_problem(401, "missing_credential");
+    }
+    world.get("/v1/nothing").await.expect_problem(404, "no_endpoint");
+    world.get("/v1/tokens/").await.expect_problem(404, "no_endpoint");
+    let token = world.make(world.root.id, &[("devices", "read")]).await;
+    world.call(Method::GET, "/v1/nothing", &token.text, "").await.expect_problem(404, "no_endpoint");
+    let allows = [("/v1/tokens", "GET, HEAD, POST"), ("/livez", "GET, HEAD"), ("/v1/tokens/x/revoke", "POST")];
+    for (path, allow) in allows {
+        let answer = world.call(Method::PUT, path, &token.text, "").await.expect_problem(405, "method_not_allowed");
+        assert_eq!(answer.header("allow"), allow);
+    }
+    world.call(Method::HEAD, "/v1/tokens", &world.admin.text, "").await.expect(200);
+    world.call(Method::HEAD, "/v1/tokens", "", "").await.expect(401);
+}
+
+#[tokio::test]
+async fn two_credentials_are_refused() {
+    let world = World::new().await;
+    let bearer = format!("Bearer {}", world.admin.text);
+    let request = http::Request::get("/v1/whoami").header("authorization", &bearer).header("authorization", &bearer);
+    let answer = world.send(request.body("".into()).expect("a request")).await;
+    answer.expect_problem(400, "several_credentials");
+}

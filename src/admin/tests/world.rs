@@ -1,0 +1,221 @@
+//! An installation to call: a root account, one below it, one that nobody reaches, and tokens of each.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::{HeaderMap, Method, Request, StatusCode};
+use http_body_util::BodyExt;
+use serde_json::Value;
+use tower::ServiceExt;
+
+use crate::admin::{AdminState, Readiness, TokenRules, router};
+use crate::auth::{
+    Accounts, CacheOptions, Denial, Lifecycle, NewAccount, NewToken, Verdict, Verifier, VerifierOptions, admit_any,
+};
+use crate::limit::TokenLimits;
+use crate::model::{Account, AccountId, Clock, Grants, Kind, Pepper, Token, TokenHasher, TokenPrefix, TokenText};
+use crate::store::{MemoryStore, Store};
+
+pub(super) struct World {
+    pub(super) router: Router,
+    pub(super) lifecycle: Lifecycle,
+    pub(super) verifier: Verifier,
+    pub(super) accounts: Accounts,
+    pub(super) clock: Clock,
+    pub(super) store: Arc<MemoryStore>,
+    pub(super) readiness: Arc<Mutex<Readiness>>,
+    pub(super) root: Account,
+    pub(super) child: Account,
+    /// Beside the root's tree.
+    pub(super) foreign: Account,
+    /// The full manager: every API and every management right.
+    pub(super) admin: Made,
+}
+
+/// A token with its text.
+pub(super) struct Made {
+    pub(super) token: Token,
+    pub(super) text: String,
+}
+
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    pub(super) text: String,
+}
+
+impl World {
+    pub(super) async fn new() -> Self {
+        Self::with_rules(TokenRules::default()).await
+    }
+
+    pub(super) async fn with_rules(tokens: TokenRules) -> Self {
+        let store = Arc::new(MemoryStore::new());
+        let clock = Clock::adjustable();
+        let options = VerifierOptions {
+            prefix: TokenPrefix::default(),
+            hasher: TokenHasher::new(&Pepper::from_material(&[b'p'; 32]).expect("long enough")),
+            cache: CacheOptions { tokens: 1_000, unknown: 1_000, unknown_ttl: Duration::from_secs(30) },
+        };
+        let (verifier, loader) =
+            Verifier::new(options, Arc::clone(&store) as Arc<dyn Store>, Arc::new(TokenLimits::new(None)));
+        tokio::spawn(loader.run());
+        let accounts = Accounts::new(vec![]);
+        let lifecycle =
+            Lifecycle::new(Arc::clone(&store) as Arc<dyn Store>, verifier.clone(), accounts.clone(), clock.clone());
+        let account = async |parent: Option<&Account>, visible_to_parent| {
+            let new = NewAccount { parent: parent.map(|p| p.id), name: "an account".into(), visible_to_parent };
+            lifecycle.create_account(new).await.expect("an account")
+        };
+        let root = account(None, true).await;
+        let child = account(Some(&root), true).await;
+        let foreign = account(Some(&root), false).await;
+        let readiness = Arc::new(Mutex::new(Readiness::Ready));
+        let ready = Arc::clone(&readiness);
+        let state = AdminState {
+            lifecycle: lifecycle.clone(),
+            verifier: verifier.clone(),
+            accounts: accounts.clone(),
+            tokens,
+            proxy_url: "http://127.0.0.1:8080/".into(),
+            example_path: "/v1/devices".into(),
+            realm: "keygate".into(),
+            ready: Arc::new(move || ready.lock().expect("not poisoned").clone()),
+            metrics: Arc::new(|| "# EOF\n".into()),
+        };
+        let router = router(state);
+        let admin = make(&lifecycle, root.id, &[("*", "full"), ("keygate.*", "full")], |_| {}).await;
+        Self { router, lifecycle, verifier, accounts, clock, store, readiness, root, child, foreign, admin }
+    }
+
+    pub(super) async fn make(&self, account: AccountId, grants: &[(&str, &str)]) -> Made {
+        make(&self.lifecycle, account, grants, |_| {}).await
+    }
+
+    pub(super) async fn make_with(
+        &self,
+        account: AccountId,
+        grants: &[(&str, &str)],
+        change: impl FnOnce(&mut NewToken),
+    ) -> Made {
+        make(&self.lifecycle, account, grants, change).await
+    }
+
+    /// The text of a token that nobody made.
+    pub(super) fn make_text(&self) -> String {
+        TokenText::generate(&TokenPrefix::default(), Kind::Service).expect("randomness").expose().to_owned()
+    }
+
+    /// One request; `token` and `body` where they are not empty.
+    pub(super) async fn call(&self, method: Method, path: &str, token: &str, body: &str) -> Answer {
+        let mut request = Request::builder().method(method).uri(path);
+        if !token.is_empty() {
+            request = request.header(AUTHORIZATION, format!("Bearer {token}"));
+        }
+        if !body.is_empty() {
+            request = request.header(CONTENT_TYPE, "application/json");
+        }
+        self.send(request.body(Body::from(body.to_owned())).expect("a request")).await
+    }
+
+    pub(super) async fn send(&self, request: Request<Body>) -> Answer {
+        let response = self.router.clone().oneshot(request).await.expect("infallible");
+        let (parts, body) = response.into_parts();
+        let bytes = body.collect().await.expect("a body").to_bytes();
+        let text = String::from_utf8(bytes.to_vec()).expect("text");
+        Answer { status: parts.status, headers: parts.headers, text }
+    }
+
+    pub(super) async fn get(&self, path: &str) -> Answer {
+        self.call(Method::GET, path, &self.admin.text, "").await
+    }
+
+    pub(super) async fn post(&self, path: &str, body: &str) -> Answer {
+        self.call(Method::POST, path, &self.admin.text, body).await
+    }
+
+    pub(super) async fn patch(&self, path: &str, body: &str) -> Answer {
+        self.call(Method::PATCH, path, &self.admin.text, body).await
+    }
+
+    pub(super) async fn delete(&self, path: &str) -> Answer {
+        self.call(Method::DELETE, path, &self.admin.text, "").await
+    }
+
+    /// What the gateway would make of the token now.
+    pub(super) async fn standing(&self, text: &str) -> String {
+        match self.verifier.verify(text).await.1 {
+            Ok(Verdict::Known(principal)) => match admit_any(principal, &self.accounts, self.clock.wall()) {
+                Ok(_) => "admitted".into(),
+                Err(Denial::Revoked { .. }) => "revoked".into(),
+                Err(denial) => format!("{denial:?}"),
+            },
+            Ok(Verdict::Unknown) => "unknown".into(),
+            Ok(Verdict::NotAToken(error)) => format!("no token: {error}"),
+            Err(error) => error.to_string(),
+        }
+    }
+}
+
+impl Answer {
+    pub(super) fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {}", self.text))
+    }
+
+    pub(super) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().expect("text"))
+    }
+
+    /// A member of the answer's object, as text.
+    pub(super) fn text_at(&self, name: &str) -> String {
+        self.json()[name].as_str().unwrap_or_else(|| panic!("no text `{name}` in {}", self.text)).to_owned()
+    }
+
+    #[track_caller]
+    pub(super) fn expect(self, status: u16) -> Self {
+        assert_eq!(self.status.as_u16(), status, "{}", self.text);
+        self
+    }
+
+    /// That this is the problem of this status and code.
+    #[track_caller]
+    pub(super) fn expect_problem(self, status: u16, code: &str) -> Self {
+        let answer = self.expect(status);
+        assert_eq!(answer.header("content-type"), "application/problem+json");
+        assert_eq!(answer.json()["code"], code, "{}", answer.text);
+        answer
+    }
+}
+
+pub(super) fn grants(entries: &[(&str, &str)]) -> Grants {
+    Grants::new(
+        entries
+            .iter()
+            .map(|(resource, access)| (resource.parse().expect("a resource"), access.parse().expect("an access"))),
+    )
+}
+
+async fn make(
+    lifecycle: &Lifecycle,
+    account: AccountId,
+    entries: &[(&str, &str)],
+    change: impl FnOnce(&mut NewToken),
+) -> Made {
+    let mut new = NewToken {
+        account,
+        kind: Kind::Service,
+        name: "a token".into(),
+        description: String::new(),
+        grants: grants(entries),
+        not_before: None,
+        expires: None,
+        rate_limit: None,
+        created_by: None,
+    };
+    change(&mut new);
+    let (token, text) = lifecycle.create(new).await.expect("a token");
+    Made { token, text: text.expose().to_owned() }
+}

@@ -1,0 +1,189 @@
+//! What is asked for a new token, or of an old one: read, checked, and refused with all that is wrong.
+
+use super::caller::Caller;
+use super::fields::{DESCRIPTION, Fields, NAME};
+use super::page::Window;
+use super::refusal::Refusal;
+use super::wire::Json;
+use super::{AdminState, expiry, grants};
+use crate::auth::{Edit, NewToken};
+use crate::model::{AccountId, Kind, Quota, Standing, Timestamp, Token, TokenId};
+
+/// The creation that `fields` ask for, within what the caller may give.
+pub(super) fn new_token(mut fields: Fields, caller: &Caller, state: &AdminState) -> Result<NewToken, Refusal> {
+    let now = state.lifecycle.clock().wall();
+    let name = fields.take_label("name", NAME).unwrap_or_default();
+    let description = fields.take_label("description", DESCRIPTION).unwrap_or_default();
+    let account = account(&mut fields, caller, state);
+    let kind = fields.take_text("kind");
+    if kind.is_some_and(|kind| kind != Kind::Service.name()) {
+        fields.refuse("kind", "must be `service`");
+    }
+    let grants = grants::take(&mut fields);
+    let expires = expires(&mut fields, state, now);
+    let not_before = not_before(&mut fields, now, expires);
+    let rate_limit = rate_limit(&mut fields);
+    fields.finish()?;
+    let grants = grants.unwrap_or_default();
+    grants::within(&grants, &caller.token().grants)?;
+    Ok(NewToken {
+        account,
+        kind: Kind::Service,
+        name,
+        description,
+        grants,
+        not_before,
+        expires,
+        rate_limit,
+        created_by: Some(caller.token().id),
+    })
+}
+
+pub(super) fn edit(mut fields: Fields) -> Result<Edit, Refusal> {
+    let edit =
+        Edit { name: fields.take_label("name", NAME), description: fields.take_label("description", DESCRIPTION) };
+    for field in IMMUTABLE {
+        fields.immutable(field);
+    }
+    fields.finish()?;
+    Ok(edit)
+}
+
+/// The fields of a record that an edit may not change.
+const IMMUTABLE: [&str; 15] = [
+    "id",
+    "account",
+    "kind",
+    "grants",
+    "state",
+    "created",
+    "created_by",
+    "expires",
+    "not_before",
+    "last_used",
+    "requests",
+    "hint",
+    "rate_limit",
+    "revoked_at",
+    "token",
+];
+
+/// Which tokens a list is of.
+pub(super) struct Selection {
+    pub(super) account: AccountId,
+    pub(super) window: Window<TokenId>,
+    state: Option<String>,
+    kind: Option<String>,
+}
+
+impl Selection {
+    pub(super) fn of(mut query: Fields, caller: &Caller, state: &AdminState) -> Result<Self, Refusal> {
+        let account = query.take_text("account");
+        let window = Window::take(&mut query);
+        let of_state = one_of(&mut query, "state", &Standing::NAMES);
+        let of_kind = one_of(&mut query, "kind", &Kind::ALL.map(Kind::name));
+        query.finish_query()?;
+        let account = match account {
+            None => caller.account(),
+            Some(text) => reached(&text, caller, state).ok_or(Refusal::NoSuch("account"))?,
+        };
+        Ok(Self { account, window, state: of_state, kind: of_kind })
+    }
+
+    pub(super) fn is_filtered(&self) -> bool {
+        self.state.is_some() || self.kind.is_some()
+    }
+
+    pub(super) fn has(&self, token: &Token, now: Timestamp) -> bool {
+        self.state.as_ref().is_none_or(|state| token.standing(now).name() == state)
+            && self.kind.as_ref().is_none_or(|kind| token.kind.name() == kind)
+    }
+}
+
+fn one_of(query: &mut Fields, name: &'static str, lawful: &[&str]) -> Option<String> {
+    let text = query.take_text(name)?;
+    if !lawful.contains(&text.as_str()) {
+        query.refuse(name, format!("must be one of {}", lawful.join(", ")));
+    }
+    Some(text)
+}
+
+/// The account in the field, if the caller reaches it; the caller's own where none is named.
+fn account(fields: &mut Fields, caller: &Caller, state: &AdminState) -> AccountId {
+    let Some(text) = fields.take_text("account") else { return caller.account() };
+    reached(&text, caller, state).unwrap_or_else(|| {
+        fields.refuse("account", "there is no such account, or it is out of the token's reach");
+        caller.account()
+    })
+}
+
+/// The account of this id, if it is there and the caller reaches it.
+pub(super) fn reached(text: &str, caller: &Caller, state: &AdminState) -> Option<AccountId> {
+    text.parse().ok().filter(|&id| state.accounts.reaches(caller.account(), id))
+}
+
+fn expires(fields: &mut Fields, state: &AdminState, now: Timestamp) -> Option<Timestamp> {
+    let text = match fields.take("expires") {
+        None => None,
+        Some(Json::Text(text)) => Some(text),
+        Some(Json::Null) => {
+            fields.refuse("expires", "must not be null: leave it out for the default, or write `never`");
+            return None;
+        }
+        Some(other) => return fields.wrong_kind("expires", "text", &other),
+    };
+    expiry::expiry(text.as_deref(), state.tokens, now).unwrap_or_else(|message| {
+        fields.refuse("expires", message);
+        None
+    })
+}
+
+fn not_before(fields: &mut Fields, now: Timestamp, expires: Option<Timestamp>) -> Option<Timestamp> {
+    let text = fields.take_text("not_before")?;
+    match (expiry::not_before(&text, now), expires) {
+        (Ok(from), Some(expires)) if from >= expires => {
+            fields.refuse("not_before", format!("must be before the token expires, which is at {expires}"));
+            None
+        }
+        (Ok(from), _) => Some(from),
+        (Err(message), _) => {
+            fields.refuse("not_before", message);
+            None
+        }
+    }
+}
+
+fn rate_limit(fields: &mut Fields) -> Option<Quota> {
+    let mut requests = None;
+    let mut window = None;
+    let mut sound = true;
+    for (name, value) in fields.take_object("rate_limit")? {
+        let problem = match (name.as_str(), value) {
+            ("requests", Json::Whole(count)) if requests.is_none() => {
+                requests = Some(u32::try_from(count).unwrap_or(u32::MAX));
+                continue;
+            }
+            ("window", Json::Text(text)) if window.is_none() && expiry::length(&text).is_some() => {
+                window = expiry::length(&text);
+                continue;
+            }
+            ("requests", _) if requests.is_some() => "is given more than once",
+            ("window", _) if window.is_some() => "is given more than once",
+            ("requests", _) => "must be a whole number from 1 up",
+            ("window", _) => "must be a length of time such as `60s`",
+            _ => "is no field of a rate limit. It has: requests, window",
+        };
+        sound = false;
+        fields.refuse(&format!("rate_limit.{name}"), problem);
+    }
+    match (requests, window) {
+        (Some(requests), Some(window)) => {
+            Quota::new(requests, window).map_err(|error| fields.refuse("rate_limit", error.to_string())).ok()
+        }
+        _ if sound => {
+            fields.refuse("rate_limit", "needs both fields, as in {\"requests\": 100, \"window\": \"60s\"}");
+            None
+        }
+        _ => None,
+    }
+}

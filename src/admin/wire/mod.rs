@@ -1,0 +1,23 @@
+//! The API's JSON: what is read and what is written. The only part that knows serde.
+
+mod account;
+mod json;
+mod token;
+
+pub(super) use account::{AccountRecord, Whoami};
+pub(super) use json::{Json, SyntaxError};
+pub(super) use token::{Created, Page, TokenRecord, grants_record};
+
+/// What can be answered.
+pub(super) trait Record: serde::Serialize {}
+
+impl Record for TokenRecord {}
+impl Record for AccountRecord {}
+impl Record for Whoami {}
+impl Record for Created<'_> {}
+impl<T: Record> Record for Page<T> {}
+
+/// The bytes of an answer.
+pub(super) fn to_bytes(record: &impl Record) -> Vec<u8> {
+    serde_json::to_vec(record).expect("records have text keys and no failing parts")
+}

@@ -1,0 +1,95 @@
+//! Tokens as the API shows them.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::model::{Grants, State, Timestamp, Token};
+use crate::store::Usage;
+
+/// All that is shown of a token: everything but its secret and its digest.
+#[derive(Debug, Serialize)]
+pub(in crate::admin) struct TokenRecord {
+    id: String,
+    account: String,
+    kind: &'static str,
+    name: String,
+    description: String,
+    grants: BTreeMap<String, String>,
+    /// `active`, `disabled`, `revoked`, `expired` or `not_yet_valid`, at the time of the answer.
+    state: &'static str,
+    created: String,
+    /// The token that asked for this one; null for the first of an installation.
+    created_by: Option<String>,
+    /// Null: never.
+    expires: Option<String>,
+    /// Null: valid from its creation.
+    not_before: Option<String>,
+    /// Null: not used yet, as far as is stored; uses of the last seconds may be missing.
+    last_used: Option<String>,
+    requests: u64,
+    /// The last four characters of the token's text.
+    hint: String,
+    /// Null: what is configured for tokens without a limit of their own.
+    rate_limit: Option<RateLimit>,
+    revoked_at: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct RateLimit {
+    requests: u32,
+    window: String,
+}
+
+/// The one answer that has a secret in it. Not `Debug`, so that it cannot be printed by mistake.
+#[derive(Serialize)]
+pub(in crate::admin) struct Created<'a> {
+    #[serde(flatten)]
+    pub(in crate::admin) record: TokenRecord,
+    /// The token's text, shown this once.
+    pub(in crate::admin) token: &'a str,
+    /// A line that tries the token, ready to copy.
+    pub(in crate::admin) curl: &'a str,
+}
+
+/// A part of a list.
+#[derive(Debug, Serialize)]
+pub(in crate::admin) struct Page<T> {
+    pub(in crate::admin) items: Vec<T>,
+    /// To be given as `cursor` for what follows; null at the end.
+    pub(in crate::admin) next: Option<String>,
+}
+
+impl TokenRecord {
+    pub(in crate::admin) fn new(token: &Token, usage: Usage, now: Timestamp) -> Self {
+        Self {
+            id: token.id.to_string(),
+            account: token.account.to_string(),
+            kind: token.kind.name(),
+            name: token.name.clone(),
+            description: token.description.clone(),
+            grants: grants_record(&token.grants),
+            state: token.standing(now).name(),
+            created: token.created.to_string(),
+            created_by: token.created_by.map(|id| id.to_string()),
+            expires: token.expires.map(|at| at.to_string()),
+            not_before: token.not_before.map(|at| at.to_string()),
+            last_used: usage.last_used.map(|at| at.to_string()),
+            requests: usage.requests,
+            hint: token.hint.clone(),
+            rate_limit: token.rate_limit.map(|quota| RateLimit {
+                requests: quota.requests().get(),
+                window: format!("{}s", quota.window().as_secs_f64()),
+            }),
+            revoked_at: match token.state {
+                State::Revoked { at } => Some(at.to_string()),
+                State::Active | State::Disabled => None,
+            },
+        }
+    }
+}
+
+/// Resource → access.
+pub(in crate::admin) fn grants_record(grants: &Grants) -> BTreeMap<String, String> {
+    grants.iter().map(|(resource, access)| (resource.to_string(), access.to_string())).collect()
+}

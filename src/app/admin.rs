@@ -1,0 +1,166 @@
+//! Serving the management API: an ordinary listener on the control runtime.
+
+use std::io;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use hyper_util::service::TowerToHyperService;
+use rustls::ServerConfig;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+use tokio::task::{JoinHandle, JoinSet};
+use tokio_rustls::TlsAcceptor;
+
+use super::Ready;
+use super::error::StartError;
+use crate::admin::{self, AdminState, Readiness, TokenRules};
+use crate::auth::{Accounts, Lifecycle, Verifier};
+use crate::config::Settings;
+use crate::server::Duplex;
+
+/// For a TLS handshake, and for a request's head.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// Connections at a time: people and scripts, not the world.
+const MAX_CONNECTIONS: usize = 1_024;
+
+pub(super) struct AdminOptions<'a> {
+    pub(super) runtime: &'a Handle,
+    pub(super) listener: std::net::TcpListener,
+    pub(super) tls: Option<Arc<ServerConfig>>,
+    pub(super) state: AdminState,
+    pub(super) stopped: watch::Receiver<bool>,
+}
+
+/// The running listener.
+pub(super) struct AdminServer {
+    address: SocketAddr,
+    task: JoinHandle<()>,
+}
+
+/// What the management API works on.
+pub(super) fn state(
+    settings: &Settings,
+    proxy_url: &str,
+    lifecycle: &Lifecycle,
+    verifier: &Verifier,
+    accounts: &Accounts,
+    ready: Ready,
+    metrics: impl Fn() -> String + Send + Sync + 'static,
+) -> AdminState {
+    let example = settings.routes.iter().find(|route| !route.public);
+    AdminState {
+        lifecycle: lifecycle.clone(),
+        verifier: verifier.clone(),
+        accounts: accounts.clone(),
+        tokens: TokenRules { default_expiry: settings.tokens.default_expiry, max_expiry: settings.tokens.max_expiry },
+        proxy_url: proxy_url.to_owned(),
+        example_path: example.map_or_else(|| "/".to_owned(), |route| example_path(&route.path)),
+        realm: settings.server.realm.clone(),
+        ready: Arc::new(move || match ready() {
+            Ok(()) => Readiness::Ready,
+            Err(reason) => Readiness::NotReady { reason },
+        }),
+        metrics: Arc::new(metrics),
+    }
+}
+
+/// A path that the pattern matches: the fixed beginning, and `1` for each parameter.
+fn example_path(pattern: &str) -> String {
+    let segments = pattern.split('/').map(|segment| match segment.find('{') {
+        Some(at) if segment[at..].starts_with("{*") => &segment[..at],
+        Some(_) => "1",
+        None => segment,
+    });
+    let path = segments.collect::<Vec<_>>().join("/");
+    if path.len() > 1 { path.trim_end_matches('/').to_owned() } else { path }
+}
+
+impl AdminServer {
+    pub(super) fn start(options: AdminOptions<'_>) -> Result<Self, StartError> {
+        let AdminOptions { runtime, listener, tls, state, stopped } = options;
+        let thread_error = |error| StartError::Thread("the management listener", error);
+        let address = listener.local_addr().map_err(thread_error)?;
+        let _inside = runtime.enter();
+        let listener = TcpListener::from_std(listener).map_err(thread_error)?;
+        let task = runtime.spawn(serve(listener, tls.map(TlsAcceptor::from), admin::router(state), stopped));
+        Ok(Self { address, task })
+    }
+
+    pub(super) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Waits for requests in flight to be answered, at most so long.
+    pub(super) async fn stopped(self, at_most: Duration) {
+        let abort = self.task.abort_handle();
+        if tokio::time::timeout(at_most, self.task).await.is_err() {
+            abort.abort();
+        }
+    }
+}
+
+async fn serve(listener: TcpListener, tls: Option<TlsAcceptor>, router: Router, mut stopped: watch::Receiver<bool>) {
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            biased;
+            _ = stopped.wait_for(|stopped| *stopped) => break,
+            Some(_) = connections.join_next() => {}
+            accepted = listener.accept(), if connections.len() < MAX_CONNECTIONS => match accepted {
+                Ok((stream, _)) => {
+                    connections.spawn(serve_one(stream, tls.clone(), router.clone(), stopped.clone()));
+                }
+                Err(error) => {
+                    tracing::error!(%error, "a management connection cannot be accepted; trying again");
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+            },
+        }
+    }
+    drop(listener);
+    while connections.join_next().await.is_some() {}
+}
+
+async fn serve_one(stream: TcpStream, tls: Option<TlsAcceptor>, router: Router, mut stopped: watch::Receiver<bool>) {
+    let Ok(Ok(stream)) = tokio::time::timeout(HEAD_TIMEOUT, establish(stream, tls)).await else { return };
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_headers(100);
+    builder.http2().timer(TokioTimer::new()).max_concurrent_streams(64);
+    let connection = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+    let mut connection = pin!(connection);
+    // How a connection ends is its client's affair: requests have their own answers.
+    tokio::select! {
+        ended = connection.as_mut() => drop(ended),
+        _ = stopped.wait_for(|stopped| *stopped) => {
+            connection.as_mut().graceful_shutdown();
+            drop(connection.await);
+        }
+    }
+}
+
+async fn establish(stream: TcpStream, tls: Option<TlsAcceptor>) -> io::Result<Box<dyn Duplex>> {
+    match tls {
+        None => Ok(Box::new(stream)),
+        Some(tls) => Ok(Box::new(tls.accept(stream).await?)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_example_path_is_one_that_the_pattern_matches() {
+        for (pattern, path) in
+            [("/v1/devices/{*rest}", "/v1/devices"), ("/v1/{id}/x", "/v1/1/x"), ("/{*rest}", "/"), ("/", "/")]
+        {
+            assert_eq!(example_path(pattern), path);
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! The first start: open the store, and create the root account and its administrator's token.
+
+use std::sync::Arc;
+
+use super::error::StartError;
+use crate::auth::{Accounts, CacheOptions, Lifecycle, NewAccount, NewToken, Verifier, VerifierOptions};
+use crate::config::{Settings, StoreSettings};
+use crate::model::{Access, Account, Clock, Grants, Kind, Pepper, ResourceName, Token, TokenHasher, TokenText};
+use crate::store::{MemoryStore, SledOptions, SledStore, Store};
+
+/// What [`bootstrap`] found or made.
+pub enum Bootstrap {
+    Created {
+        account: Account,
+        token: Token,
+        text: TokenText,
+    },
+    /// There is a root account already; nothing was changed.
+    Exists,
+}
+
+/// Opens the store of `settings` without any listener, and creates the root account and the first
+/// administrator's token unless there is a root account already. Blocks.
+pub fn bootstrap(settings: &Settings, clock: &Clock) -> Result<Bootstrap, StartError> {
+    let store = open_store(&settings.store, &settings.tokens.pepper)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| StartError::Thread("the runtime", error))?;
+    let outcome = runtime.block_on(async {
+        let accounts = Accounts::new(store.accounts().await?);
+        if accounts.root().is_some() {
+            return Ok(Bootstrap::Exists);
+        }
+        let cache = CacheOptions { tokens: 1, unknown: 1, unknown_ttl: std::time::Duration::from_secs(1) };
+        let options = VerifierOptions {
+            prefix: settings.tokens.prefix.clone(),
+            hasher: TokenHasher::new(&settings.tokens.pepper),
+            cache,
+        };
+        let (verifier, _) = Verifier::new(options, Arc::clone(&store), Arc::default());
+        let lifecycle = Lifecycle::new(Arc::clone(&store), verifier, accounts, clock.clone());
+        let (account, token, text) = create_first(&lifecycle).await?;
+        Ok(Bootstrap::Created { account, token, text })
+    });
+    runtime.block_on(store.close())?;
+    outcome
+}
+
+/// The root account, and a token that may do everything in it and below.
+pub(super) async fn create_first(lifecycle: &Lifecycle) -> Result<(Account, Token, TokenText), StartError> {
+    let root = NewAccount { parent: None, name: "root".to_owned(), visible_to_parent: true };
+    let account = lifecycle.create_account(root).await?;
+    let everything = [ResourceName::every_api(), ResourceName::every_management()];
+    let first = NewToken {
+        account: account.id,
+        kind: Kind::Service,
+        name: "first administrator".to_owned(),
+        description: "created together with the installation".to_owned(),
+        grants: Grants::new(everything.map(|resource| (resource, Access::FULL))),
+        not_before: None,
+        expires: None,
+        rate_limit: None,
+        created_by: None,
+    };
+    let (token, text) = lifecycle.create(first).await?;
+    Ok((account, token, text))
+}
+
+pub(super) fn open_store(settings: &StoreSettings, pepper: &Pepper) -> Result<Arc<dyn Store>, StartError> {
+    Ok(match settings {
+        StoreSettings::Memory => Arc::new(MemoryStore::new()),
+        StoreSettings::Sled { path, cache } => {
+            let check = *pepper.derive(SledOptions::PEPPER_CHECK);
+            Arc::new(SledStore::open(SledOptions { cache_bytes: *cache, ..SledOptions::new(path, check) })?)
+        }
+    })
+}

@@ -1,0 +1,48 @@
+//! Why a gateway does not start, or did not stop cleanly.
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::auth::LifecycleError;
+use crate::proxy::TrustError;
+use crate::route::TableError;
+use crate::server::{BindError, TlsError};
+use crate::store::{OpenError, StoreError};
+
+/// Why the gateway does not start. Each text says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    #[error("upstream `{upstream}`: {error}")]
+    Trust { upstream: String, error: TrustError },
+    #[error("upstream `{upstream}`: `{name}` is no name that a certificate can have")]
+    ServerName { upstream: String, name: String },
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    #[error("the store cannot be read: {0}")]
+    Store(#[from] StoreError),
+    #[error("the store at {path} has no account yet; run `keygate init` to create the first one and its administrator token", path = .path.display())]
+    NoAccount { path: PathBuf },
+    #[error("the routes make no table: {0}")]
+    Routes(#[from] TableError),
+    #[error("{0} could not be started: {1}")]
+    Thread(&'static str, io::Error),
+    #[error("the first account could not be created: {0}")]
+    Bootstrap(#[from] LifecycleError),
+}
+
+/// What went wrong while the gateway ran or stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum StopError {
+    #[error("signals cannot be received: {0}")]
+    Signals(io::Error),
+    #[error("data-path worker {0} ended unexpectedly; its message is above")]
+    WorkerEnded(usize),
+    #[error("the thread for {0} ended unexpectedly; its message is above")]
+    Thread(&'static str),
+    #[error("the store was not closed cleanly: {0}")]
+    Store(StoreError),
+}

@@ -1,0 +1,300 @@
+//! The composition root: settings in, a running gateway out. The only place that knows every part.
+//!
+//! Threads: one for each data-path worker, two of the control runtime (management API, look-ups, usage),
+//! those of the store, and one that writes the access log. [`Gateway`] owns them all and ends them in
+//! order: first the workers drain, then the management API stops, then what is held in memory is
+//! stored, and the store is closed last.
+
+mod admin;
+mod bootstrap;
+mod error;
+mod parts;
+mod usage;
+mod workers;
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tokio::runtime::Runtime;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+pub use bootstrap::{Bootstrap, bootstrap};
+pub use error::{StartError, StopError};
+
+use crate::auth::{Accounts, CacheOptions, Lifecycle, Verifier, VerifierOptions};
+use crate::config::{AccessLog, Settings, StoreSettings};
+use crate::limit::TokenLimits;
+use crate::model::{Clock, TokenHasher, TokenText};
+use crate::proxy::{Proxy, ProxyOptions};
+use crate::server;
+use crate::store::Store;
+use crate::telemetry::{GatewayGauges, Metrics, MetricsLayout, Redaction, access_log};
+use usage::UsageFolder;
+use workers::Workers;
+
+/// How often idle rate-limit keys are forgotten.
+const PRUNE: Duration = Duration::from_secs(30);
+
+/// A gateway that serves. Dropping it without [`Gateway::stop`] ends it without a drain.
+pub struct Gateway {
+    runtime: Runtime,
+    workers: Workers,
+    admin: admin::AdminServer,
+    usage: tokio::task::JoinHandle<()>,
+    log: Option<JoinHandle<()>>,
+    store: Arc<dyn Store>,
+    lifecycle: Lifecycle,
+    accounts: Accounts,
+    stopping: Arc<AtomicBool>,
+    /// Told once, when the gateway is to stop.
+    stop: watch::Sender<bool>,
+    drain_timeout: Duration,
+    first_token: Option<TokenText>,
+    proxy_tls: bool,
+    admin_tls: bool,
+}
+
+impl Gateway {
+    /// Binds, opens the store, starts every thread, and returns when requests are served.
+    ///
+    /// Addresses are bound first, so that a taken port is told before a large store was read.
+    pub fn start(settings: Settings, clock: Clock) -> Result<Self, StartError> {
+        let count = parts::worker_count(&settings.server);
+        let public = server::bind(settings.public.address, count)?;
+        let admin_listener = server::bind(settings.admin.address, 1)?.remove(0);
+        let public_tls = parts::listener_tls(&settings.public)?;
+        let admin_tls = parts::listener_tls(&settings.admin)?;
+        let store = bootstrap::open_store(&settings.store, &settings.tokens.pepper)?;
+
+        let runtime = control_runtime()?;
+        let (stop, stopped) = watch::channel(false);
+        let accounts = Accounts::new(runtime.block_on(store.accounts())?);
+        let limits = Arc::new(TokenLimits::new(settings.tokens.rate_limit));
+        let cache = CacheOptions {
+            tokens: settings.cache.tokens,
+            unknown: settings.cache.unknown,
+            unknown_ttl: settings.cache.unknown_ttl,
+        };
+        let hasher = TokenHasher::new(&settings.tokens.pepper);
+        let options = VerifierOptions { prefix: settings.tokens.prefix.clone(), hasher, cache };
+        let (verifier, loader) = Verifier::new(options, Arc::clone(&store), Arc::clone(&limits));
+        runtime.spawn(loader.run());
+        let lifecycle = Lifecycle::new(Arc::clone(&store), verifier.clone(), accounts.clone(), clock.clone());
+        let first_token = runtime.block_on(first_token(&settings.store, &lifecycle, &accounts))?;
+
+        let proxy = Proxy::new(ProxyOptions {
+            verifier: verifier.clone(),
+            accounts: accounts.clone(),
+            clock,
+            routes: parts::routes(&settings),
+            upstreams: parts::upstreams(&settings)?,
+            realm: settings.server.realm.clone(),
+            redaction: Redaction::new(settings.tokens.prefix.as_str()),
+        })?;
+        runtime.spawn(prune(Arc::clone(&proxy), limits));
+        let layout = MetricsLayout {
+            routes: settings.routes.iter().map(|route| route.name.clone()).collect(),
+            upstreams: settings.upstreams.iter().map(|upstream| upstream.name.clone()).collect(),
+        };
+        let metrics = Arc::new(Metrics::new(layout, count));
+        let (log_sink, log) = start_log(settings.log.access)?;
+        let (folder, reports) = UsageFolder::new(Arc::clone(&store));
+        let usage = runtime.spawn(folder.run());
+        let workers = Workers::start(workers::WorkersOptions {
+            listeners: public,
+            serve: workers::ServeSettings::of(&settings.server, public_tls),
+            pin: settings.server.pin_workers,
+            proxy,
+            metrics: Arc::clone(&metrics),
+            log: log_sink.clone(),
+            reports,
+            stopped: stopped.clone(),
+        })?;
+
+        let stopping = Arc::new(AtomicBool::new(false));
+        let ready = readiness(Arc::clone(&store), Arc::clone(&stopping));
+        let gauges = {
+            let (verifier, ready) = (verifier.clone(), Arc::clone(&ready));
+            move || {
+                let (cached_tokens, cached_unknown) = verifier.cache_sizes();
+                GatewayGauges {
+                    cached_tokens,
+                    cached_unknown,
+                    log_lines_dropped: log_sink.dropped(),
+                    ready: ready().is_ok(),
+                }
+            }
+        };
+        let proxy_tls = settings.public.tls.is_some();
+        let admin = admin::AdminServer::start(admin::AdminOptions {
+            runtime: runtime.handle(),
+            listener: admin_listener,
+            tls: admin_tls.clone(),
+            state: admin::state(
+                &settings,
+                &url(proxy_tls, workers.address()),
+                &lifecycle,
+                &verifier,
+                &accounts,
+                ready,
+                move || metrics.render(gauges()),
+            ),
+            stopped,
+        })?;
+        let drain_timeout = settings.server.drain_timeout;
+        let admin_tls = admin_tls.is_some();
+        Ok(Self {
+            runtime,
+            workers,
+            admin,
+            usage,
+            log,
+            store,
+            lifecycle,
+            accounts,
+            stopping,
+            stop,
+            drain_timeout,
+            first_token,
+            proxy_tls,
+            admin_tls,
+        })
+    }
+
+    pub fn proxy_address(&self) -> SocketAddr {
+        self.workers.address()
+    }
+
+    pub fn admin_address(&self) -> SocketAddr {
+        self.admin.address()
+    }
+
+    pub fn proxy_url(&self) -> String {
+        url(self.proxy_tls, self.proxy_address())
+    }
+
+    pub fn admin_url(&self) -> String {
+        url(self.admin_tls, self.admin_address())
+    }
+
+    pub fn lifecycle(&self) -> &Lifecycle {
+        &self.lifecycle
+    }
+
+    pub fn accounts(&self) -> &Accounts {
+        &self.accounts
+    }
+
+    /// The first administrator's token, where this start made it: with a store in memory only.
+    pub fn first_token(&self) -> Option<&TokenText> {
+        self.first_token.as_ref()
+    }
+
+    /// Runs a future on the control runtime, and waits for it.
+    pub fn block_on<F: Future>(&self, future: F) -> F::Output {
+        self.runtime.block_on(future)
+    }
+
+    /// Serves until SIGTERM or SIGINT, and then stops as [`Gateway::stop`] does.
+    pub fn run_until_signal(mut self) -> Result<(), StopError> {
+        let ended = self.workers.ended();
+        let cause = self.runtime.block_on(async {
+            let mut terminate = signal(SignalKind::terminate()).map_err(StopError::Signals)?;
+            let mut interrupt = signal(SignalKind::interrupt()).map_err(StopError::Signals)?;
+            let cause = tokio::select! {
+                _ = terminate.recv() => Ok("SIGTERM"),
+                _ = interrupt.recv() => Ok("SIGINT"),
+                worker = ended => Err(StopError::WorkerEnded(worker)),
+            };
+            cause
+        });
+        match &cause {
+            Ok(signal) => tracing::info!(signal, "stopping: requests in flight are finished"),
+            Err(error) => tracing::error!(%error, "stopping"),
+        }
+        let stopped = self.stop();
+        cause.and(stopped)
+    }
+
+    /// Takes no more connections, lets requests in flight finish until the drain time-out, stores what
+    /// is held in memory, and closes the store.
+    pub fn stop(self) -> Result<(), StopError> {
+        let Self { runtime, workers, admin, usage, log, store, stopping, stop, drain_timeout, .. } = self;
+        stopping.store(true, Ordering::SeqCst);
+        stop.send_replace(true);
+        let drained = workers.join();
+        runtime.block_on(admin.stopped(drain_timeout));
+        // The workers are gone, and with them every sender: the folder stores the rest and ends.
+        let usage = runtime.block_on(usage);
+        let closed = runtime.block_on(store.close());
+        runtime.shutdown_timeout(Duration::from_secs(1));
+        let log = log.map_or(Ok(()), JoinHandle::join);
+        let cut_off = drained?;
+        if cut_off > 0 {
+            tracing::warn!(connections = cut_off, "the drain time-out passed with requests in flight");
+        }
+        usage.map_err(|_| StopError::Thread("usage"))?;
+        log.map_err(|_| StopError::Thread("access log"))?;
+        closed.map_err(StopError::Store)
+    }
+}
+
+fn control_runtime() -> Result<Runtime, StartError> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .thread_name("control")
+        .enable_all()
+        .build()
+        .map_err(|error| StartError::Thread("the control threads", error))
+}
+
+/// A store that ends with the process begins empty each time; any other was set up by `keygate init`.
+async fn first_token(
+    store: &StoreSettings,
+    lifecycle: &Lifecycle,
+    accounts: &Accounts,
+) -> Result<Option<TokenText>, StartError> {
+    match (store, accounts.root()) {
+        (_, Some(_)) => Ok(None),
+        (StoreSettings::Memory, None) => bootstrap::create_first(lifecycle).await.map(|(_, _, text)| Some(text)),
+        (StoreSettings::Sled { path, .. }, None) => Err(StartError::NoAccount { path: path.clone() }),
+    }
+}
+
+fn start_log(output: AccessLog) -> Result<(crate::telemetry::LogSink, Option<JoinHandle<()>>), StartError> {
+    let (sink, writer) = access_log(output != AccessLog::Off);
+    let Some(writer) = writer else { return Ok((sink, None)) };
+    let thread = std::thread::Builder::new().name("access-log".to_owned());
+    let thread = thread.spawn(move || match output {
+        AccessLog::Stderr => writer.run(std::io::stderr()),
+        AccessLog::Stdout | AccessLog::Off => writer.run(std::io::stdout()),
+    });
+    Ok((sink, Some(thread.map_err(|error| StartError::Thread("the access log", error))?)))
+}
+
+type Ready = Arc<dyn Fn() -> Result<(), String> + Send + Sync>;
+
+fn readiness(store: Arc<dyn Store>, stopping: Arc<AtomicBool>) -> Ready {
+    Arc::new(move || match stopping.load(Ordering::SeqCst) {
+        true => Err("the gateway is stopping".to_owned()),
+        false => store.health(),
+    })
+}
+
+async fn prune(proxy: Arc<Proxy>, limits: Arc<TokenLimits>) {
+    let mut interval = tokio::time::interval(PRUNE);
+    loop {
+        interval.tick().await;
+        proxy.prune();
+        limits.prune();
+    }
+}
+
+fn url(tls: bool, address: SocketAddr) -> String {
+    format!("{}://{address}", if tls { "https" } else { "http" })
+}

@@ -1,0 +1,115 @@
+//! Settings into what each part takes: the only translation between the two.
+
+use std::sync::Arc;
+use std::thread::available_parallelism;
+
+use http::{HeaderName, HeaderValue, Method};
+use rustls::ServerConfig;
+use rustls_pki_types::ServerName;
+
+use super::error::StartError;
+use crate::config::{self, Settings};
+use crate::limit::KeyedLimiter;
+use crate::proxy::{
+    AccountSelector, HostHeader, Route, RouteLimit, Rule, UpstreamOptions, UpstreamTls, UpstreamVersion, client_config,
+};
+use crate::route::Pattern;
+use crate::server;
+
+pub(super) fn worker_count(server: &config::Server) -> usize {
+    server.workers.unwrap_or_else(|| available_parallelism().map_or(1, usize::from))
+}
+
+pub(super) fn listener_tls(listener: &config::Listener) -> Result<Option<Arc<ServerConfig>>, StartError> {
+    let files = listener.tls.as_ref();
+    let config = files.map(|files| server::server_config(&files.certificate, &files.key, &[b"h2", b"http/1.1"]));
+    Ok(config.transpose()?)
+}
+
+pub(super) fn routes(settings: &Settings) -> Vec<(Pattern, Route)> {
+    settings.routes.iter().map(|route| (pattern(route), self::route(route, settings))).collect()
+}
+
+fn pattern(route: &config::Route) -> Pattern {
+    let methods: Vec<Method> = route.methods.iter().filter_map(config::MethodName::method).collect();
+    Pattern { host: route.host.clone(), path: route.path.clone(), methods }
+}
+
+fn route(route: &config::Route, settings: &Settings) -> Route {
+    let rule = match (&route.resource, route.public) {
+        (Some(resource), false) => Rule::Protected { resource: resource.clone(), action: route.action },
+        _ => Rule::Public,
+    };
+    Route {
+        name: route.name.clone(),
+        rule,
+        upstream: route.upstream,
+        account: route.account.as_ref().map(selector),
+        max_body: route.max_body,
+        response_timeout: route.timeout.unwrap_or(settings.upstreams[route.upstream].response_timeout),
+        limit: route.rate_limit.map(|limit| RouteLimit {
+            limiter: Arc::new(KeyedLimiter::new(limit.quota)),
+            each: limit.key == config::LimitKey::Token,
+        }),
+    }
+}
+
+fn selector(selector: &config::AccountSelector) -> AccountSelector {
+    match selector {
+        config::AccountSelector::Header(name) => AccountSelector::Header(
+            HeaderName::try_from(name.as_str()).expect("the configuration was checked for header names"),
+        ),
+        config::AccountSelector::Path(name) => AccountSelector::Path(name.clone()),
+    }
+}
+
+pub(super) fn upstreams(settings: &Settings) -> Result<Vec<UpstreamOptions>, StartError> {
+    settings.upstreams.iter().map(upstream).collect()
+}
+
+fn upstream(upstream: &config::Upstream) -> Result<UpstreamOptions, StartError> {
+    let version = match upstream.version {
+        config::UpstreamVersion::Auto => UpstreamVersion::Auto,
+        config::UpstreamVersion::Http1 => UpstreamVersion::Http1,
+        config::UpstreamVersion::Http2 => UpstreamVersion::Http2,
+    };
+    let tls = match upstream.scheme {
+        config::Scheme::Http => None,
+        config::Scheme::Https => Some(tls(upstream, version)?),
+    };
+    Ok(UpstreamOptions {
+        name: upstream.name.clone(),
+        host: upstream.host.clone(),
+        port: upstream.port,
+        tls,
+        version,
+        host_header: host_header(upstream),
+        connect_timeout: upstream.connect_timeout,
+        max_idle: upstream.max_idle,
+        idle_timeout: upstream.idle_timeout,
+    })
+}
+
+fn tls(upstream: &config::Upstream, version: UpstreamVersion) -> Result<UpstreamTls, StartError> {
+    let config = client_config(upstream.ca.as_deref(), version)
+        .map_err(|error| StartError::Trust { upstream: upstream.name.clone(), error })?;
+    let name = upstream.server_name.clone().unwrap_or_else(|| upstream.host.clone());
+    let name = ServerName::try_from(name.clone())
+        .map_err(|_| StartError::ServerName { upstream: upstream.name.clone(), name })?;
+    Ok(UpstreamTls { config, name })
+}
+
+fn host_header(upstream: &config::Upstream) -> HostHeader {
+    let own = || {
+        let default = if upstream.scheme == config::Scheme::Https { 443 } else { 80 };
+        let host = if upstream.host.contains(':') { format!("[{}]", upstream.host) } else { upstream.host.clone() };
+        if upstream.port == default { host } else { format!("{host}:{}", upstream.port) }
+    };
+    let fixed =
+        |host: String| HostHeader::Fixed(HeaderValue::try_from(host).expect("the configuration was checked for hosts"));
+    match &upstream.host_header {
+        config::HostHeader::Preserve => HostHeader::Preserve,
+        config::HostHeader::Upstream => fixed(own()),
+        config::HostHeader::Fixed(host) => fixed(host.clone()),
+    }
+}

@@ -1,0 +1,116 @@
+//! How a refusal is told: problem documents (RFC 9457) and Bearer challenges (RFC 6750 section 3).
+//!
+//! Both listeners refuse in these forms. What a refusal says is decided by them, not here.
+
+use std::fmt::Write;
+
+use http::HeaderValue;
+use serde::Serialize;
+
+/// The media type of a [`Problem`].
+pub const CONTENT_TYPE: &str = "application/problem+json";
+
+/// A problem document.
+#[derive(Debug, Serialize)]
+pub struct Problem<'a> {
+    /// `urn:keygate:problem:<code>`.
+    pub r#type: String,
+    pub title: &'a str,
+    pub status: u16,
+    pub detail: &'a str,
+    /// `urn:uuid:<request id>`.
+    pub instance: String,
+    /// Stable: programs may compare it.
+    pub code: &'a str,
+    pub request_id: &'a str,
+    /// Seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry_after: Option<u64>,
+    /// What is wrong with each field of the body.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    pub errors: &'a [FieldError],
+}
+
+/// What is wrong with one field.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FieldError {
+    pub field: String,
+    pub message: String,
+}
+
+impl<'a> Problem<'a> {
+    pub fn new(status: u16, code: &'a str, title: &'a str, detail: &'a str, request_id: &'a str) -> Self {
+        let (r#type, instance) = (format!("urn:keygate:problem:{code}"), format!("urn:uuid:{request_id}"));
+        Self { r#type, title, status, detail, instance, code, request_id, retry_after: None, errors: &[] }
+    }
+
+    pub fn to_json(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("a problem is strings and numbers")
+    }
+}
+
+/// A `WWW-Authenticate` value for the scheme Bearer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Challenge<'a> {
+    /// `invalid_request`, `invalid_token` or `insufficient_scope`; `None` where nothing was presented.
+    pub error: Option<&'a str>,
+    pub description: Option<&'a str>,
+    /// What would be enough.
+    pub scope: Option<&'a str>,
+}
+
+impl Challenge<'_> {
+    /// The header. Characters that RFC 6750 section 3 does not allow in an attribute become `?`, so
+    /// that no text can end the quotes or the line.
+    pub fn header(&self, realm: &str) -> HeaderValue {
+        let mut line = String::from("Bearer realm=\"");
+        push(&mut line, realm);
+        line.push('"');
+        for (name, value) in [("error", self.error), ("error_description", self.description), ("scope", self.scope)] {
+            if let Some(value) = value {
+                write!(line, ", {name}=\"").expect("a string takes any text");
+                push(&mut line, value);
+                line.push('"');
+            }
+        }
+        HeaderValue::try_from(line).expect("visible ASCII and blanks only")
+    }
+}
+
+/// `%x20-21 / %x23-5B / %x5D-7E`.
+fn push(line: &mut String, text: &str) {
+    line.extend(text.chars().map(|c| if matches!(c, ' '..='~') && c != '"' && c != '\\' { c } else { '?' }));
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn challenges_have_the_attributes_that_they_need() {
+        assert_eq!(Challenge::default().header("keygate"), "Bearer realm=\"keygate\"");
+        let challenge = Challenge { error: Some("insufficient_scope"), description: None, scope: Some("devices:read") };
+        assert_eq!(challenge.header("x"), "Bearer realm=\"x\", error=\"insufficient_scope\", scope=\"devices:read\"");
+    }
+
+    #[test]
+    fn a_problem_has_its_members() {
+        let text = Problem::new(403, "insufficient_scope", "Forbidden", "no", "id").to_json();
+        let value: serde_json::Value = serde_json::from_slice(&text).expect("JSON");
+        assert_eq!(value["type"], "urn:keygate:problem:insufficient_scope");
+        assert_eq!(value["instance"], "urn:uuid:id");
+        assert!(value.get("errors").is_none() && value.get("retry_after").is_none());
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_breaks_out_of_its_quotes(realm: String, description: String) {
+            let header = Challenge { error: Some("invalid_token"), description: Some(&description), scope: None }.header(&realm);
+            let text = header.to_str().expect("visible ASCII");
+            prop_assert_eq!(text.matches('"').count(), 6);
+            prop_assert!(!text.contains('\\'));
+        }
+    }
+}

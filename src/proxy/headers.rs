@@ -1,0 +1,306 @@
+//! Which headers pass, which are removed, and which make a request be refused.
+
+use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, TE, TRANSFER_ENCODING};
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+/// What is ambiguous about a request's headers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum HeaderFault {
+    /// `Connection` names a header that must reach the upstream or must not be removed by a client.
+    ConnectionNamesProtected,
+    /// `content_length` or another twin of a header that frames or authenticates.
+    UnderscoreTwin,
+    /// More than one `Content-Length`, or one that is not a plain decimal number.
+    ContentLength,
+    /// `Transfer-Encoding` with more than one `chunked`.
+    TransferEncoding,
+    /// A transfer coding other than `chunked`.
+    TransferCoding,
+    /// `Expect` with anything but `100-continue`.
+    Expectation,
+}
+
+/// What becomes of a header on the way to the upstream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Pass,
+    /// Says who the client is or how it came here; we say that.
+    Ours,
+    /// Means only the hop that is behind us (RFC 9110 section 7.6.1).
+    Hop,
+    /// `Connection` itself.
+    Connection,
+    /// Frames the message or carries the credential.
+    Vital,
+}
+
+/// Removes what must not reach the upstream. Says whether the client takes trailers.
+pub(super) fn clean_request(headers: &mut HeaderMap) -> Result<TakesTrailers, HeaderFault> {
+    let mut remove: Vec<HeaderName> = Vec::new();
+    let mut framing = false;
+    for name in headers.keys() {
+        match fate(name) {
+            Fate::Pass => {}
+            Fate::Vital => framing = true,
+            Fate::Ours | Fate::Hop => remove.push(name.clone()),
+            Fate::Connection => {
+                remove.push(CONNECTION);
+                connection_names(headers, &mut remove)?;
+            }
+        }
+        if is_spelled_oddly(name) {
+            match fate_of_text(&folded(name)) {
+                Fate::Pass => {}
+                Fate::Vital | Fate::Connection => return Err(HeaderFault::UnderscoreTwin),
+                Fate::Ours | Fate::Hop => remove.push(name.clone()),
+            }
+        }
+    }
+    let takes_trailers =
+        TakesTrailers(headers.get(TE).is_some_and(|te| te.as_bytes().eq_ignore_ascii_case(b"trailers")));
+    if headers.get_all(EXPECT).iter().any(|value| !value.as_bytes().eq_ignore_ascii_case(b"100-continue")) {
+        return Err(HeaderFault::Expectation);
+    }
+    if framing {
+        check_framing(headers)?;
+    }
+    for name in remove {
+        headers.remove(name);
+    }
+    Ok(takes_trailers)
+}
+
+/// Whether the client sent `TE: trailers`, which gRPC servers insist on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct TakesTrailers(pub(super) bool);
+
+/// Removes what a response must not carry past us.
+pub(super) fn clean_response(headers: &mut HeaderMap) {
+    if headers.contains_key(CONNECTION) {
+        let mut named = vec![CONNECTION];
+        for value in headers.get_all(CONNECTION) {
+            // A name that is none removes nothing.
+            named.extend(
+                tokens(value)
+                    .filter_map(|token| HeaderName::from_bytes(token).ok())
+                    .filter(|name| *name != CONTENT_LENGTH),
+            );
+        }
+        for name in named {
+            headers.remove(name);
+        }
+    }
+    for name in ["keep-alive", "proxy-connection", "proxy-authenticate", "te", "transfer-encoding", "upgrade"] {
+        headers.remove(name);
+    }
+}
+
+/// Removes from trailers, of either direction, what has no business there (RFC 9110 section 6.5.1).
+pub(super) fn clean_trailers(trailers: &mut HeaderMap) {
+    let forbidden: Vec<HeaderName> = trailers
+        .keys()
+        .filter(|name| fate(name) != Fate::Pass || fate_of_text(&folded(name)) != Fate::Pass)
+        .cloned()
+        .collect();
+    for name in forbidden {
+        trailers.remove(name);
+    }
+}
+
+/// RFC 9112 section 6: one way to tell where the body ends, in one spelling.
+fn check_framing(headers: &mut HeaderMap) -> Result<(), HeaderFault> {
+    let mut lengths = headers.get_all(CONTENT_LENGTH).iter();
+    if let Some(length) = lengths.next() {
+        let text = length.as_bytes();
+        let plain = text.iter().all(u8::is_ascii_digit) && (text.len() == 1 || text.first() != Some(&b'0'));
+        if lengths.next().is_some() || !plain || text.is_empty() || headers.contains_key(TRANSFER_ENCODING) {
+            return Err(HeaderFault::ContentLength);
+        }
+    }
+    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
+    let Some(coding) = codings.next() else { return Ok(()) };
+    if codings.next().is_some() || coding.as_bytes().contains(&b',') {
+        return Err(HeaderFault::TransferEncoding);
+    }
+    if !coding.as_bytes().eq_ignore_ascii_case(b"chunked") {
+        return Err(HeaderFault::TransferCoding);
+    }
+    headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+    Ok(())
+}
+
+/// Adds the headers that `Connection` names to those to be removed; refuses where one is not the
+/// client's to remove.
+fn connection_names(headers: &HeaderMap, remove: &mut Vec<HeaderName>) -> Result<(), HeaderFault> {
+    for value in headers.get_all(CONNECTION) {
+        for token in tokens(value) {
+            let name = HeaderName::from_bytes(token).map_err(|_| HeaderFault::ConnectionNamesProtected)?;
+            match fate_of_text(&folded(&name)) {
+                Fate::Hop | Fate::Pass if name != "cookie" => remove.push(name),
+                _ => return Err(HeaderFault::ConnectionNamesProtected),
+            }
+        }
+    }
+    Ok(())
+}
+
+fn tokens(value: &HeaderValue) -> impl Iterator<Item = &[u8]> {
+    value.as_bytes().split(|&byte| byte == b',').map(<[u8]>::trim_ascii).filter(|token| !token.is_empty())
+}
+
+fn fate(name: &HeaderName) -> Fate {
+    fate_of_text(name.as_str())
+}
+
+/// `name` in lower case. The list is short and the names differ early: a comparison by length and
+/// bytes is cheaper than a hash of the name.
+fn fate_of_text(name: &str) -> Fate {
+    match name {
+        "host" | "authorization" | "content-length" | "transfer-encoding" => Fate::Vital,
+        "connection" => Fate::Connection,
+        "keep-alive"
+        | "proxy-connection"
+        | "te"
+        | "upgrade"
+        | "http2-settings"
+        | "proxy-authorization"
+        | "proxy-authenticate"
+        | "expect"
+        | "close" => Fate::Hop,
+        "forwarded"
+        | "x-real-ip"
+        | "x-request-id"
+        | "x-rewrite-url"
+        | "x-http-method-override"
+        | "x-http-method"
+        | "x-method-override" => Fate::Ours,
+        _ if name.starts_with("x-keygate-") || name.starts_with("x-forwarded-") || name.starts_with("x-original-") => {
+            Fate::Ours
+        }
+        _ => Fate::Pass,
+    }
+}
+
+/// Whether some servers would read this name as another one: CGI and WSGI turn `-` into `_`, and so
+/// take `x_keygate_account` for `x-keygate-account`.
+fn is_spelled_oddly(name: &HeaderName) -> bool {
+    name.as_str().bytes().any(|byte| byte == b'_' || byte == b'.')
+}
+
+fn folded(name: &HeaderName) -> String {
+    name.as_str().replace(['_', '.'], "-")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn map(lines: &[(&str, &str)]) -> HeaderMap {
+        let mut map = HeaderMap::new();
+        for (name, value) in lines {
+            map.append(
+                HeaderName::from_bytes(name.as_bytes()).expect("a name"),
+                HeaderValue::from_str(value).expect("a value"),
+            );
+        }
+        map
+    }
+
+    fn left(lines: &[(&str, &str)]) -> Result<Vec<String>, HeaderFault> {
+        let mut map = map(lines);
+        clean_request(&mut map)?;
+        Ok(map.keys().map(|name| name.as_str().to_owned()).collect())
+    }
+
+    #[test]
+    fn hop_headers_and_those_that_connection_names_go() {
+        let lines = [
+            ("connection", "keep-alive, X-Private"),
+            ("keep-alive", "1"),
+            ("x-private", "1"),
+            ("te", "gzip"),
+            ("upgrade", "h2c"),
+            ("accept", "*/*"),
+        ];
+        assert_eq!(left(&lines), Ok(vec!["accept".to_owned()]));
+    }
+
+    #[test]
+    fn forged_identity_goes_in_every_spelling() {
+        for name in [
+            "x-keygate-account",
+            "X_Keygate_Account",
+            "x-keygate_account",
+            "x.keygate.account",
+            "x-forwarded-for",
+            "X_Forwarded_Host",
+            "forwarded",
+            "x-real-ip",
+            "X-Original-URL",
+            "x-http-method-override",
+        ] {
+            assert_eq!(left(&[(name, "me"), ("accept", "*/*")]), Ok(vec!["accept".to_owned()]), "{name}");
+        }
+        assert_eq!(left(&[("x_custom", "1")]), Ok(vec!["x_custom".to_owned()]));
+    }
+
+    #[test]
+    fn connection_cannot_remove_what_matters() {
+        for name in [
+            "authorization",
+            "host",
+            "content-length",
+            "Transfer-Encoding",
+            "cookie",
+            "x-keygate-account",
+            "X-Forwarded-For",
+            "x_keygate_kind",
+            "connection",
+            "a b",
+        ] {
+            assert_eq!(
+                left(&[("connection", &format!("close, {name}"))]),
+                Err(HeaderFault::ConnectionNamesProtected),
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn framing_has_one_spelling() {
+        let fault = |lines: &[(&str, &str)]| left(lines).err();
+        assert_eq!(fault(&[("content-length", "3")]), None);
+        assert_eq!(fault(&[("content-length", "0")]), None);
+        assert_eq!(fault(&[("content-length", "3"), ("content-length", "3")]), Some(HeaderFault::ContentLength));
+        assert_eq!(fault(&[("content-length", "03")]), Some(HeaderFault::ContentLength));
+        assert_eq!(
+            fault(&[("content-length", "3"), ("transfer-encoding", "chunked")]),
+            Some(HeaderFault::ContentLength)
+        );
+        assert_eq!(fault(&[("transfer-encoding", "chunked, chunked")]), Some(HeaderFault::TransferEncoding));
+        assert_eq!(
+            fault(&[("transfer-encoding", "chunked"), ("transfer-encoding", "chunked")]),
+            Some(HeaderFault::TransferEncoding)
+        );
+        assert_eq!(fault(&[("transfer-encoding", "gzip")]), Some(HeaderFault::TransferCoding));
+        assert_eq!(fault(&[("content_length", "3")]), Some(HeaderFault::UnderscoreTwin));
+        assert_eq!(fault(&[("expect", "y 100-continue")]), Some(HeaderFault::Expectation));
+        let mut shouting = map(&[("transfer-encoding", "CHUNKED")]);
+        assert!(clean_request(&mut shouting).is_ok());
+        assert_eq!(shouting[TRANSFER_ENCODING], "chunked");
+    }
+
+    #[test]
+    fn trailers_carry_no_identity_and_no_framing() {
+        let mut trailers = map(&[
+            ("grpc-status", "0"),
+            ("x-keygate-account", "me"),
+            ("x_keygate_kind", "x"),
+            ("content-length", "1"),
+            ("authorization", "x"),
+        ]);
+        clean_trailers(&mut trailers);
+        assert_eq!(trailers.len(), 1);
+        assert!(trailers.contains_key("grpc-status"));
+    }
+}

@@ -1,0 +1,92 @@
+//! The headers that tell the upstream who asks. Always all of them, so that no forged one survives.
+
+use http::header::{AUTHORIZATION, HOST};
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use crate::auth::Permit;
+use crate::model::Access;
+
+const ACCOUNT: HeaderName = HeaderName::from_static("x-keygate-account");
+const TOKEN: HeaderName = HeaderName::from_static("x-keygate-token");
+const SUBJECT: HeaderName = HeaderName::from_static("x-keygate-subject");
+const KIND: HeaderName = HeaderName::from_static("x-keygate-kind");
+const ACCESS: HeaderName = HeaderName::from_static("x-keygate-access");
+const FILTER: HeaderName = HeaderName::from_static("x-keygate-filter");
+
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+
+/// Writes what the permit says over whatever stands there, and takes the credential out.
+///
+/// The subject is the user behind a token, and the filter what it is limited to; a token that has
+/// neither says so with an empty value.
+pub(super) fn write(headers: &mut HeaderMap, permit: &Permit) {
+    const EMPTY: HeaderValue = HeaderValue::from_static("");
+    match permit.bearer() {
+        Some(bearer) => {
+            headers.remove(AUTHORIZATION);
+            let identity = &bearer.principal.identity;
+            let account = match bearer.account == bearer.principal.token.account {
+                true => identity.account.clone(),
+                false => HeaderValue::try_from(bearer.account.to_string()).expect("an id is base62 and an underscore"),
+            };
+            headers.insert(ACCOUNT, account);
+            headers.insert(TOKEN, identity.token.clone());
+            headers.insert(KIND, identity.kind.clone());
+            headers.insert(ACCESS, access(bearer.access));
+        }
+        None => {
+            for name in [ACCOUNT, TOKEN, KIND, ACCESS] {
+                headers.insert(name, EMPTY);
+            }
+        }
+    }
+    headers.insert(SUBJECT, EMPTY);
+    headers.insert(FILTER, EMPTY);
+}
+
+/// Writes where the request came from, as this connection knows it.
+pub(super) fn write_forwarded(headers: &mut HeaderMap, client: &HeaderValue, tls: bool) {
+    headers.insert(FORWARDED_FOR, client.clone());
+    headers.insert(FORWARDED_PROTO, HeaderValue::from_static(if tls { "https" } else { "http" }));
+    if let Some(host) = headers.get(HOST) {
+        let host = host.clone();
+        headers.insert(FORWARDED_HOST, host);
+    }
+}
+
+fn access(access: Access) -> HeaderValue {
+    const NAMES: [&str; 16] = [
+        "none",
+        "read",
+        "create",
+        "read+create",
+        "update",
+        "read+update",
+        "write",
+        "read+write",
+        "delete",
+        "read+delete",
+        "create+delete",
+        "read+create+delete",
+        "update+delete",
+        "read+update+delete",
+        "create+update+delete",
+        "full",
+    ];
+    HeaderValue::from_static(NAMES[usize::from(access.bits())])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn access_values_are_the_texts_of_the_sets() {
+        for bits in 0..16 {
+            let set = Access::from_bits(bits).expect("four bits");
+            assert_eq!(access(set), set.to_string());
+        }
+    }
+}

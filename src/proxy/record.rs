@@ -1,0 +1,182 @@
+//! What is noted of one request. Observes and never decides; emits when it is dropped, so that a
+//! client who vanished leaves its line too.
+
+use std::fmt::Write;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use http::header::USER_AGENT;
+use http::{HeaderValue, Method, Request, StatusCode, Version};
+
+use super::worker::Worker;
+use crate::auth::Principal;
+use crate::model::{AccountId, Moment, Timestamp, TokenId};
+use crate::route::RouteIndex;
+use crate::server::ConnectionState;
+use crate::telemetry::Reason;
+
+/// nginx's word for a request whose client went away before an answer.
+const CLIENT_CLOSED: u16 = 499;
+
+/// The record of one request.
+pub(super) struct RequestRecord {
+    worker: Rc<Worker>,
+    connection: Rc<ConnectionState>,
+    pub(super) id: HeaderValue,
+    pub(super) now: Timestamp,
+    started: Instant,
+    method: Method,
+    route: Option<RouteIndex>,
+    upstream_time: Option<Duration>,
+    reason: Reason,
+    status: u16,
+    bearer: Option<(TokenId, AccountId)>,
+    received: u64,
+    sent: u64,
+    whole: bool,
+    /// The beginning of the log line, where there is a log.
+    line: Option<String>,
+}
+
+impl RequestRecord {
+    pub(super) fn begin<B>(worker: &Rc<Worker>, connection: &Rc<ConnectionState>, request: &Request<B>) -> Box<Self> {
+        connection.begin_request();
+        let Moment { wall, mono } = worker.now();
+        let id = worker.next_request_id(wall);
+        let line = worker.has_log().then(|| begin_line(worker, connection, request, &id, wall));
+        Box::new(Self {
+            worker: Rc::clone(worker),
+            connection: Rc::clone(connection),
+            id,
+            now: wall,
+            started: mono,
+            method: request.method().clone(),
+            route: None,
+            upstream_time: None,
+            reason: Reason::Abandoned,
+            status: CLIENT_CLOSED,
+            bearer: None,
+            received: 0,
+            sent: 0,
+            whole: false,
+            line,
+        })
+    }
+
+    pub(super) fn matched(&mut self, route: RouteIndex) {
+        self.route = Some(route);
+    }
+
+    pub(super) fn known(&mut self, principal: &Principal) {
+        self.bearer = Some((principal.token.id, principal.token.account));
+    }
+
+    pub(super) fn decided(&mut self, reason: Reason) {
+        self.reason = reason;
+    }
+
+    pub(super) fn answered(&mut self, status: StatusCode) {
+        self.status = status.as_u16();
+    }
+
+    /// The upstream's response head is here.
+    pub(super) fn upstream_answered(&mut self) {
+        self.upstream_time = self.line.is_some().then(|| self.worker.elapsed_since(self.started));
+    }
+
+    pub(super) fn received(&mut self, bytes: u64) {
+        self.received = bytes;
+    }
+
+    pub(super) fn sent(&mut self, bytes: usize) {
+        self.sent += bytes as u64;
+    }
+
+    /// The response body was handed over to its end.
+    pub(super) fn finished(&mut self) {
+        self.whole = true;
+    }
+
+    fn write_line(&self, mut line: String, took: Duration) {
+        let route = self.route.map(|RouteIndex(at)| &self.worker.proxy().routes[at]);
+        let upstream = route.map_or("", |route| &self.worker.proxy().upstreams[route.upstream].name);
+        let decision = if self.reason.allowed() { "allow" } else { "deny" };
+        let micros = took.as_micros();
+        let written = write!(
+            line,
+            r#","route":{:?},"upstream":{:?},"status":{},"complete":{},"bytes_in":{},"bytes_out":{},"dur_ms":{}.{:03},"decision":"{}","reason":"{}""#,
+            route.map_or("", |route| &route.name),
+            upstream,
+            self.status,
+            self.whole,
+            self.received,
+            self.sent,
+            micros / 1000,
+            micros % 1000,
+            decision,
+            self.reason.label()
+        );
+        let upstream_ms = self.upstream_time.map_or(Ok(()), |time| {
+            let micros = time.as_micros();
+            write!(line, r#","upstream_ms":{}.{:03}"#, micros / 1000, micros % 1000)
+        });
+        let bearer = self
+            .bearer
+            .map_or(Ok(()), |(token, account)| write!(line, r#","token_id":"{token}","account":"{account}""#));
+        line.push('}');
+        // A string takes any text: these cannot fail.
+        if written.and(upstream_ms).and(bearer).is_ok() {
+            self.worker.log(&line);
+        }
+    }
+}
+
+fn begin_line<B>(
+    worker: &Worker,
+    connection: &ConnectionState,
+    request: &Request<B>,
+    id: &HeaderValue,
+    now: Timestamp,
+) -> String {
+    let redaction = &worker.proxy().redaction;
+    let mut line = String::with_capacity(512);
+    let peer = connection.peer().ip();
+    let id = id.to_str().unwrap_or_default();
+    let begun =
+        write!(line, r#"{{"ts":"{now}","request_id":"{id}","listener":"public","client_ip":"{peer}","method":""#);
+    debug_assert!(begun.is_ok(), "a string takes any text");
+    redaction.append(&mut line, request.method().as_str());
+    line.push_str("\",\"host\":\"");
+    let host = request.uri().authority().map(|authority| authority.as_str());
+    let host = host.or_else(|| request.headers().get(http::header::HOST).and_then(|host| host.to_str().ok()));
+    redaction.append(&mut line, host.unwrap_or_default());
+    line.push_str("\",\"path\":\"");
+    redaction.append(&mut line, request.uri().path());
+    line.push_str(match request.version() {
+        Version::HTTP_2 => "\",\"proto\":\"HTTP/2\",\"user_agent\":\"",
+        Version::HTTP_10 => "\",\"proto\":\"HTTP/1.0\",\"user_agent\":\"",
+        _ => "\",\"proto\":\"HTTP/1.1\",\"user_agent\":\"",
+    });
+    let agent = request.headers().get(USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
+    redaction.append(&mut line, agent);
+    line.push('"');
+    line
+}
+
+impl Drop for RequestRecord {
+    fn drop(&mut self) {
+        let took = self.worker.elapsed_since(self.started);
+        let route = self.route.map(|RouteIndex(at)| at);
+        let metrics = self.worker.metrics();
+        metrics.request(route, &self.method, self.status, took);
+        metrics.decision(route, self.reason);
+        metrics.bytes(self.received, self.sent);
+        if let (Some((token, _)), true) = (self.bearer, self.reason.allowed()) {
+            self.worker.note_use(token, self.now);
+        }
+        if let Some(line) = self.line.take() {
+            self.write_line(line, took);
+        }
+        self.connection.end_request();
+    }
+}

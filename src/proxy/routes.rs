@@ -1,0 +1,89 @@
+//! What all workers share: the routes and what each of them means.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::HeaderName;
+
+use super::upstream::UpstreamOptions;
+use crate::auth::{Accounts, Verifier};
+use crate::limit::KeyedLimiter;
+use crate::model::{Action, Clock, ResourceName};
+use crate::route::{Pattern, RouteTable, TableError};
+use crate::telemetry::Redaction;
+
+/// What a route asks of a request.
+#[derive(Debug, Clone)]
+pub enum Rule {
+    /// Nothing.
+    Public,
+    /// A token with this action on the resource; `None`: the action of the method.
+    Protected { resource: ResourceName, action: Option<Action> },
+}
+
+/// Where a request names the account that it is about.
+#[derive(Debug, Clone)]
+pub enum AccountSelector {
+    Header(HeaderName),
+    /// A parameter of the path pattern.
+    Path(String),
+}
+
+/// A route's own limit.
+pub struct RouteLimit {
+    pub limiter: Arc<KeyedLimiter>,
+    /// Counted for each token (on a public route: each address) apart; else for all together.
+    pub each: bool,
+}
+
+/// One route.
+pub struct Route {
+    pub name: String,
+    pub rule: Rule,
+    /// Index into [`ProxyOptions::upstreams`].
+    pub upstream: usize,
+    pub account: Option<AccountSelector>,
+    /// Request body bytes; `None`: unlimited.
+    pub max_body: Option<u64>,
+    /// How long the upstream may be silent before its response's head.
+    pub response_timeout: Duration,
+    pub limit: Option<RouteLimit>,
+}
+
+/// What a proxy is made of.
+pub struct ProxyOptions {
+    pub verifier: Verifier,
+    pub accounts: Accounts,
+    pub clock: Clock,
+    pub routes: Vec<(Pattern, Route)>,
+    pub upstreams: Vec<UpstreamOptions>,
+    pub realm: String,
+    pub redaction: Redaction,
+}
+
+/// The part of the proxy that no request changes.
+pub struct Proxy {
+    pub(super) verifier: Verifier,
+    pub(super) accounts: Accounts,
+    pub(super) clock: Clock,
+    pub(super) table: RouteTable,
+    pub(super) routes: Vec<Route>,
+    pub(super) upstreams: Vec<Arc<UpstreamOptions>>,
+    pub(super) realm: String,
+    pub(super) redaction: Redaction,
+}
+
+impl Proxy {
+    pub fn new(options: ProxyOptions) -> Result<Arc<Self>, TableError> {
+        let ProxyOptions { verifier, accounts, clock, routes, upstreams, realm, redaction } = options;
+        let (patterns, routes): (Vec<Pattern>, Vec<Route>) = routes.into_iter().unzip();
+        let table = RouteTable::new(&patterns)?;
+        let upstreams = upstreams.into_iter().map(Arc::new).collect();
+        Ok(Arc::new(Self { verifier, accounts, clock, table, routes, upstreams, realm, redaction }))
+    }
+
+    /// Forgets idle keys of the routes' limits.
+    pub fn prune(&self) {
+        self.routes.iter().filter_map(|route| route.limit.as_ref()).for_each(|limit| limit.limiter.prune());
+    }
+}

@@ -1,0 +1,180 @@
+//! The first step: one reading of the request, or none.
+//!
+//! After this step the request has an origin-form target in canonical form, one valid host, and no
+//! header that the client may not set. Nothing later reads what the client sent otherwise.
+
+use http::header::HOST;
+use http::uri::{Authority, PathAndQuery};
+use http::{HeaderMap, HeaderValue, Method, Request, Uri, Version};
+
+use super::headers::{self, HeaderFault, TakesTrailers};
+use crate::route::{PathFault, canonical};
+
+/// Why a request has no single reading.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum BadRequest {
+    Path(PathFault),
+    Header(HeaderFault),
+    Host(HostFault),
+}
+
+/// What is wrong with the host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum HostFault {
+    Missing,
+    Several,
+    Invalid,
+    /// The target names another host than `Host`.
+    Differs,
+    /// A scheme other than http and https.
+    Scheme,
+}
+
+/// What later steps need of the reading.
+pub(super) struct Reading {
+    pub(super) takes_trailers: TakesTrailers,
+}
+
+/// Puts the request into its one reading.
+pub(super) fn sanitize<B>(request: &mut Request<B>) -> Result<Reading, BadRequest> {
+    let takes_trailers = headers::clean_request(request.headers_mut()).map_err(BadRequest::Header)?;
+    settle_host(request).map_err(BadRequest::Host)?;
+    settle_target(request).map_err(BadRequest::Path)?;
+    Ok(Reading { takes_trailers })
+}
+
+/// RFC 9112 section 3.2, RFC 9113 section 8.3.1: exactly one host, from the target where that names one.
+fn settle_host<B>(request: &mut Request<B>) -> Result<(), HostFault> {
+    if request.uri().scheme_str().is_some_and(|scheme| scheme != "http" && scheme != "https") {
+        return Err(HostFault::Scheme);
+    }
+    let mut lines = request.headers().get_all(HOST).iter();
+    let line = lines.next();
+    if lines.next().is_some() {
+        return Err(HostFault::Several);
+    }
+    match (request.uri().authority(), line) {
+        (None, None) if request.version() == Version::HTTP_10 => Ok(()),
+        (None, None) => Err(HostFault::Missing),
+        (None, Some(host)) => {
+            if is_host(host.as_bytes()) {
+                Ok(())
+            } else {
+                Err(HostFault::Invalid)
+            }
+        }
+        (Some(authority), host) => {
+            if !is_host(authority.as_str().as_bytes()) {
+                return Err(HostFault::Invalid);
+            }
+            if host.is_some_and(|host| !host.as_bytes().eq_ignore_ascii_case(authority.as_str().as_bytes())) {
+                return Err(HostFault::Differs);
+            }
+            let host = HeaderValue::from_str(authority.as_str()).map_err(|_| HostFault::Invalid)?;
+            request.headers_mut().insert(HOST, host);
+            Ok(())
+        }
+    }
+}
+
+/// Whether the bytes are a host and maybe a port: no user, no list, no path, no blank.
+fn is_host(host: &[u8]) -> bool {
+    let lawful =
+        |&byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b':' | b'[' | b']' | b'~');
+    if host.is_empty() || !host.iter().all(lawful) {
+        return false;
+    }
+    // The common case needs no parser: a name or an address, and a port of digits.
+    match host.iter().position(|&byte| byte == b':') {
+        None => !host.contains(&b'[') && !host.contains(&b']'),
+        Some(_) => Authority::try_from(host).is_ok_and(|authority| {
+            let port = authority.port_u16().is_some() || host.ends_with(b"]");
+            port && !authority.host().is_empty()
+        }),
+    }
+}
+
+/// Origin form, with a canonical path. What stays as it came is not touched.
+fn settle_target<B>(request: &mut Request<B>) -> Result<(), PathFault> {
+    let uri = request.uri();
+    // `GET admin` is parsed as a host without a path; only CONNECT may say that.
+    if uri.scheme().is_none()
+        && uri.authority().is_some()
+        && request.method() != Method::CONNECT
+        && request.version() < Version::HTTP_2
+    {
+        return Err(PathFault::NotAbsolute);
+    }
+    let path = canonical(uri.path())?;
+    let changed = matches!(path, std::borrow::Cow::Owned(ref text) if text != uri.path());
+    if !changed && uri.authority().is_none() {
+        return Ok(());
+    }
+    let target = match uri.query() {
+        Some(query) => format!("{path}?{query}"),
+        None => path.into_owned(),
+    };
+    let target = PathAndQuery::try_from(target).map_err(|_| PathFault::Character)?;
+    *request.uri_mut() = Uri::from(target);
+    Ok(())
+}
+
+/// The host of a sanitized request as the route table wants it: lower case, no port, no final dot.
+pub(super) fn host_for_routing(headers: &HeaderMap) -> String {
+    let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => host,
+    };
+    name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(target: &str, hosts: &[&str]) -> Request<()> {
+        let mut request = Request::builder().uri(target).body(()).expect("a request");
+        for host in hosts {
+            request.headers_mut().append(HOST, HeaderValue::from_str(host).expect("a value"));
+        }
+        request
+    }
+
+    fn host(target: &str, hosts: &[&str]) -> Result<String, BadRequest> {
+        let mut request = request(target, hosts);
+        sanitize(&mut request)?;
+        Ok(host_for_routing(request.headers()))
+    }
+
+    #[test]
+    fn exactly_one_valid_host() {
+        assert_eq!(host("/", &["A.Example.:8080"]), Ok("a.example".to_owned()));
+        assert_eq!(host("/", &["[::1]:80"]), Ok("[::1]".to_owned()));
+        assert_eq!(host("/", &["[::1]"]), Ok("[::1]".to_owned()));
+        assert_eq!(host("/", &[]), Err(BadRequest::Host(HostFault::Missing)));
+        assert_eq!(host("/", &["a", "a"]), Err(BadRequest::Host(HostFault::Several)));
+        for bad in ["", "a, b", "a b", "a/b", "u@a", "a:99999", "a:b", "[::1", "a:"] {
+            assert_eq!(host("/", &[bad]), Err(BadRequest::Host(HostFault::Invalid)), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_target_with_a_host_must_agree_and_becomes_origin_form() {
+        let mut request = request("http://a.example/x?y=1", &["A.example"]);
+        assert!(sanitize(&mut request).is_ok());
+        assert_eq!(request.uri(), "/x?y=1");
+        assert_eq!(host("http://evil/x", &["a"]), Err(BadRequest::Host(HostFault::Differs)));
+        assert_eq!(host("ftp://a/x", &["a"]), Err(BadRequest::Host(HostFault::Scheme)));
+        assert_eq!(host("http://u@a/x", &["u@a"]), Err(BadRequest::Host(HostFault::Invalid)));
+        assert_eq!(host("admin", &["a"]), Err(BadRequest::Host(HostFault::Differs)));
+        assert_eq!(host("admin", &["admin"]), Err(BadRequest::Path(PathFault::NotAbsolute)));
+    }
+
+    #[test]
+    fn the_canonical_path_is_what_is_sent() {
+        let mut request = request("/adm%69n/%7euser?q=%69", &["a"]);
+        assert!(sanitize(&mut request).is_ok());
+        assert_eq!(request.uri(), "/admin/~user?q=%69");
+    }
+}

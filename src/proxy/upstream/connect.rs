@@ -1,0 +1,51 @@
+//! Opening a connection: name, TCP, TLS, and which HTTP is spoken then.
+
+use std::io;
+
+use rustls::ProtocolVersion;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+
+use super::{UpstreamOptions, UpstreamVersion};
+use crate::server::Duplex;
+
+/// A fresh byte stream, and the HTTP to speak over it.
+pub(super) struct Transport {
+    pub(super) stream: Box<dyn Duplex>,
+    pub(super) http2: bool,
+}
+
+/// Why there is no connection.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ConnectError {
+    #[error("no connection within {0:?}")]
+    Timeout(std::time::Duration),
+    #[error("{0}")]
+    Io(#[from] io::Error),
+    #[error("the upstream does not speak HTTP/2 over TLS, and `http = \"2\"` demands it")]
+    NoHttp2,
+}
+
+pub(super) async fn connect(upstream: &UpstreamOptions) -> Result<Transport, ConnectError> {
+    timeout(upstream.connect_timeout, open(upstream))
+        .await
+        .unwrap_or(Err(ConnectError::Timeout(upstream.connect_timeout)))
+}
+
+async fn open(upstream: &UpstreamOptions) -> Result<Transport, ConnectError> {
+    let stream = TcpStream::connect((upstream.host.as_str(), upstream.port)).await?;
+    stream.set_nodelay(true)?;
+    let Some(tls) = &upstream.tls else {
+        let http2 = upstream.version == UpstreamVersion::Http2;
+        return Ok(Transport { stream: Box::new(stream), http2 });
+    };
+    let stream = TlsConnector::from(tls.config.clone()).connect(tls.name.clone(), stream).await?;
+    let session = stream.get_ref().1;
+    debug_assert!(matches!(session.protocol_version(), Some(ProtocolVersion::TLSv1_2 | ProtocolVersion::TLSv1_3)));
+    let http2 = session.alpn_protocol() == Some(b"h2");
+    if upstream.version == UpstreamVersion::Http2 && !http2 {
+        return Err(ConnectError::NoHttp2);
+    }
+    Ok(Transport { stream: Box::new(stream), http2 })
+}

@@ -1,0 +1,149 @@
+//! One HTTP/1.1 connection to an upstream, driven by the request that uses it.
+//!
+//! hyper gives two halves: a sender, and the connection, a future that does all the work. The future
+//! is polled here, inside the request's own task, first until the response's head is there
+//! ([`Link::exchange`]) and then by the response's body ([`Relay`]). What the halves send each other
+//! is seen in the same poll, so they are given a waker that does nothing: only the connection, which
+//! has the socket, needs to wake the task.
+
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use hyper::body::{Body, Frame, Incoming, SizeHint};
+use hyper::client::conn::http1::{Builder, Connection, SendRequest};
+use hyper_util::rt::TokioIo;
+
+use super::pool::Pool;
+use crate::proxy::request_body::{Progress, RequestBody};
+use crate::server::Duplex;
+
+/// Why an exchange gave no response.
+pub(in crate::proxy) enum ExchangeError {
+    /// Nothing of the request was sent; it may be sent again, over another connection.
+    Unsent(Box<Request<RequestBody>>),
+    /// The connection failed after something was sent.
+    Broken(hyper::Error),
+    /// The upstream was silent for too long.
+    Stalled,
+}
+
+/// A connection and the way to use it. Large, and so always boxed: it moves from the pool to a request,
+/// to its response and back.
+pub(super) struct Link {
+    sender: SendRequest<RequestBody>,
+    connection: Connection<TokioIo<Box<dyn Duplex>>, RequestBody>,
+    /// The connection future has completed and must not be polled again.
+    over: bool,
+}
+
+impl Link {
+    pub(super) async fn open(stream: Box<dyn Duplex>) -> Result<Box<Self>, hyper::Error> {
+        let (sender, connection) = Builder::new().writev(false).handshake(TokioIo::new(stream)).await?;
+        Ok(Box::new(Self { sender, connection, over: false }))
+    }
+
+    /// Polls the connection; `false` once it has ended.
+    fn drive(&mut self, cx: &mut Context<'_>) -> bool {
+        if !self.over && Pin::new(&mut self.connection).poll(cx).is_ready() {
+            self.over = true;
+        }
+        !self.over
+    }
+
+    /// Whether an idle connection can carry another request. Sees a close that the kernel knows of,
+    /// and surplus bytes after the last response.
+    pub(super) fn is_usable(&mut self) -> bool {
+        self.drive(&mut Context::from_waker(Waker::noop())) && self.sender.is_ready()
+    }
+
+    /// Sends the request, and its body as far as the upstream takes it, until the response's head.
+    pub(super) async fn exchange(
+        mut self: Box<Self>,
+        request: Request<RequestBody>,
+        progress: &Progress,
+    ) -> Result<(Response<Incoming>, Box<Self>), ExchangeError> {
+        let mut response = pin!(self.sender.try_send_request(request));
+        let connection = &mut self.connection;
+        let mut over = false;
+        let outcome = poll_fn(|cx| {
+            if !over && Pin::new(&mut *connection).poll(cx).is_ready() {
+                over = true;
+            }
+            match response.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+                Poll::Ready(outcome) => Poll::Ready(Some(outcome)),
+                Poll::Pending if progress.has_stalled(cx) => Poll::Ready(None),
+                Poll::Pending => Poll::Pending,
+            }
+        })
+        .await;
+        self.over = over;
+        match outcome {
+            Some(Ok(response)) => Ok((response, self)),
+            Some(Err(mut error)) => Err(match error.take_message() {
+                Some(request) => ExchangeError::Unsent(Box::new(request)),
+                None => ExchangeError::Broken(error.into_error()),
+            }),
+            None => Err(ExchangeError::Stalled),
+        }
+    }
+}
+
+/// A response body, and the connection that it comes over. Gives the connection back to its pool when
+/// the exchange is over on both sides, and closes it when it is dropped before.
+pub(in crate::proxy) struct Relay {
+    body: Incoming,
+    link: Option<Box<Link>>,
+    pool: Rc<Pool>,
+}
+
+impl Relay {
+    pub(super) fn new(body: Incoming, link: Box<Link>, pool: Rc<Pool>) -> Self {
+        let mut relay = Self { body, link: Some(link), pool };
+        relay.release_if_over();
+        relay
+    }
+
+    pub(in crate::proxy) fn poll_frame(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        // What was read together with the head needs no further read.
+        let mut frame = self.poll_body();
+        if let (Poll::Pending, Some(link)) = (&frame, &mut self.link) {
+            link.drive(cx);
+            frame = self.poll_body();
+        }
+        if frame.is_ready() {
+            self.release_if_over();
+        }
+        frame
+    }
+
+    pub(in crate::proxy) fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    pub(in crate::proxy) fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+
+    fn poll_body(&mut self) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        Pin::new(&mut self.body).poll_frame(&mut Context::from_waker(Waker::noop()))
+    }
+
+    /// hyper says that the sender is ready exactly when the request was sent whole, the response was
+    /// read whole, and the connection may be used again.
+    fn release_if_over(&mut self) {
+        if !self.body.is_end_stream() {
+            return;
+        }
+        let Some(mut link) = self.link.take() else { return };
+        if link.is_usable() {
+            self.pool.put(link);
+        }
+    }
+}

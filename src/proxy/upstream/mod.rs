@@ -1,0 +1,63 @@
+//! Connections to upstreams, and single exchanges over them.
+//!
+//! Each worker keeps its own connections; nothing is shared between threads. An HTTP/1.1 connection
+//! is polled by the request that uses it, and by nobody while it is idle: no task is spawned for it.
+
+mod connect;
+mod http1;
+mod http2;
+mod pool;
+mod trust;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::HeaderValue;
+use rustls::ClientConfig;
+use rustls_pki_types::ServerName;
+
+pub(super) use http1::Relay;
+pub(super) use pool::{Exchanged, Pool};
+pub use trust::{TrustError, client_config};
+
+/// Which HTTP an upstream is spoken to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UpstreamVersion {
+    /// What TLS negotiates; without TLS, 1.1.
+    Auto,
+    Http1,
+    /// Without TLS by prior knowledge (RFC 9113 section 3.3).
+    Http2,
+}
+
+/// What an upstream is sent as `Host`.
+#[derive(Debug, Clone)]
+pub enum HostHeader {
+    /// What the client sent.
+    Preserve,
+    Fixed(HeaderValue),
+}
+
+/// TLS to an upstream.
+#[derive(Clone)]
+pub struct UpstreamTls {
+    pub config: Arc<ClientConfig>,
+    /// The name that its certificate must have.
+    pub name: ServerName<'static>,
+}
+
+/// An upstream, and how to speak to it.
+#[derive(Clone)]
+pub struct UpstreamOptions {
+    pub name: String,
+    /// A host name or an address, without brackets.
+    pub host: String,
+    pub port: u16,
+    pub tls: Option<UpstreamTls>,
+    pub version: UpstreamVersion,
+    pub host_header: HostHeader,
+    pub connect_timeout: Duration,
+    /// Connections kept while idle, for each worker.
+    pub max_idle: usize,
+    pub idle_timeout: Duration,
+}

@@ -1,0 +1,204 @@
+//! A worker's connections to one upstream: the last one used is the first to be used again.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use http::header::{HOST, TE, TRANSFER_ENCODING};
+use http::uri::PathAndQuery;
+use http::{HeaderValue, Request, Response, Uri, Version};
+use hyper::body::Incoming;
+
+use super::connect::{ConnectError, connect};
+use super::http1::{ExchangeError, Link, Relay};
+use super::{HostHeader, UpstreamOptions, http2};
+use crate::proxy::reject::Rejection;
+use crate::proxy::reply::Content;
+use crate::proxy::request_body::{BodyFault, Progress, RequestBody};
+use crate::server::Sweep;
+use crate::telemetry::{UpstreamError, WorkerMetrics};
+
+/// The connections of one worker to one upstream. Bounded by the upstream's `max_idle`.
+pub(in crate::proxy) struct Pool {
+    upstream: Arc<UpstreamOptions>,
+    /// Its place in the list, for metrics.
+    index: usize,
+    metrics: Arc<WorkerMetrics>,
+    sweep: Rc<Sweep>,
+    idle: RefCell<Vec<Idle>>,
+    shared: RefCell<Option<http2::Sender>>,
+}
+
+struct Idle {
+    link: Box<Link>,
+    since: u64,
+}
+
+/// A response's head, and where its body comes from.
+pub(in crate::proxy) struct Exchanged {
+    pub(in crate::proxy) head: http::response::Parts,
+    pub(in crate::proxy) content: Content,
+}
+
+/// A way to send one request.
+enum Route {
+    Http1(Box<Link>),
+    Http2(http2::Sender),
+}
+
+impl Pool {
+    pub(in crate::proxy) fn new(
+        upstream: Arc<UpstreamOptions>,
+        index: usize,
+        metrics: Arc<WorkerMetrics>,
+        sweep: Rc<Sweep>,
+    ) -> Rc<Self> {
+        Rc::new(Self { upstream, index, metrics, sweep, idle: RefCell::default(), shared: RefCell::default() })
+    }
+
+    /// Sends the request over a kept connection, or a fresh one, until the response's head.
+    ///
+    /// A request of which nothing was sent is tried again once, over a fresh connection; one that
+    /// may have reached the upstream never is.
+    pub(in crate::proxy) async fn exchange(
+        self: &Rc<Self>,
+        request: Request<RequestBody>,
+        progress: &Progress,
+    ) -> Result<Exchanged, Rejection> {
+        let request = match self.kept() {
+            None => request,
+            Some(route) => match self.send(route, request, progress).await {
+                Err(ExchangeError::Unsent(request)) => *request,
+                done => return done.map_err(|error| self.failed(error, progress)),
+            },
+        };
+        let route = self.fresh().await?;
+        self.send(route, request, progress).await.map_err(|error| self.failed(error, progress))
+    }
+
+    /// Takes a connection back that can carry another request.
+    pub(super) fn put(&self, link: Box<Link>) {
+        let mut idle = self.idle.borrow_mut();
+        if idle.len() < self.upstream.max_idle {
+            idle.push(Idle { link, since: self.sweep.now() });
+        }
+    }
+
+    /// Closes what was idle for too long. The oldest stand first.
+    pub(in crate::proxy) fn expire(&self) {
+        let ticks = u64::try_from(self.upstream.idle_timeout.as_millis() / Sweep::TICK.as_millis()).unwrap_or(u64::MAX);
+        let now = self.sweep.now();
+        let mut idle = self.idle.borrow_mut();
+        let old = idle.iter().take_while(|entry| entry.since.saturating_add(ticks) < now).count();
+        idle.drain(..old);
+    }
+
+    fn kept(&self) -> Option<Route> {
+        if let Some(sender) = self.shared.borrow().as_ref().filter(|sender| !sender.is_closed()) {
+            return Some(Route::Http2(sender.clone()));
+        }
+        loop {
+            let mut idle = self.idle.borrow_mut().pop()?;
+            if idle.link.is_usable() {
+                return Some(Route::Http1(idle.link));
+            }
+        }
+    }
+
+    async fn fresh(&self) -> Result<Route, Rejection> {
+        let transport = match connect(&self.upstream).await {
+            Ok(transport) => transport,
+            Err(error) => {
+                tracing::warn!(upstream = self.upstream.name, %error, "no connection to the upstream");
+                self.metrics.upstream_error(self.index, UpstreamError::Connect);
+                return Err(match error {
+                    ConnectError::Timeout(_) => Rejection::UpstreamConnectTimeout,
+                    ConnectError::Io(_) | ConnectError::NoHttp2 => Rejection::UpstreamConnect,
+                });
+            }
+        };
+        let opened = if transport.http2 {
+            let sender = http2::open(transport.stream).await;
+            sender.inspect(|sender| *self.shared.borrow_mut() = Some(sender.clone())).map(Route::Http2)
+        } else {
+            Link::open(transport.stream).await.map(Route::Http1)
+        };
+        opened.map_err(|error| self.broken(&error))
+    }
+
+    async fn send(
+        self: &Rc<Self>,
+        route: Route,
+        mut request: Request<RequestBody>,
+        progress: &Progress,
+    ) -> Result<Exchanged, ExchangeError> {
+        match route {
+            Route::Http1(link) => {
+                self.address_http1(&mut request);
+                let (response, link) = link.exchange(request, progress).await?;
+                let (head, body) = response.into_parts();
+                Ok(Exchanged { head, content: Content::Http1(Relay::new(body, link, Rc::clone(self))) })
+            }
+            Route::Http2(sender) => {
+                self.address_http2(&mut request);
+                let response: Response<Incoming> = http2::exchange(sender, request, progress).await?;
+                let (head, body) = response.into_parts();
+                Ok(Exchanged { head, content: Content::Http2(body) })
+            }
+        }
+    }
+
+    /// Origin form, and the host in its header.
+    fn address_http1(&self, request: &mut Request<RequestBody>) {
+        *request.version_mut() = Version::HTTP_11;
+        request.headers_mut().remove(TE);
+        if let Some(authority) = request.uri().authority() {
+            // It was addressed for an HTTP/2 connection first, which then could not take it.
+            let host = HeaderValue::from_str(authority.as_str()).ok();
+            let path = request.uri().path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
+            *request.uri_mut() = Uri::from(path);
+            host.and_then(|host| request.headers_mut().insert(HOST, host));
+        }
+        if let HostHeader::Fixed(host) = &self.upstream.host_header {
+            request.headers_mut().insert(HOST, host.clone());
+        }
+    }
+
+    /// Scheme and authority in the target, and none of the headers that HTTP/2 forbids.
+    fn address_http2(&self, request: &mut Request<RequestBody>) {
+        *request.version_mut() = Version::HTTP_2;
+        let headers = request.headers_mut();
+        headers.remove(TRANSFER_ENCODING);
+        let host = headers.remove(HOST);
+        let host = match &self.upstream.host_header {
+            HostHeader::Fixed(host) => Some(host.clone()),
+            HostHeader::Preserve => host,
+        };
+        let own = format!("{}:{}", self.upstream.host, self.upstream.port);
+        let authority = host.as_ref().and_then(|host| host.to_str().ok()).unwrap_or(&own).to_owned();
+        let path = request.uri().path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
+        let scheme = if self.upstream.tls.is_some() { "https" } else { "http" };
+        if let Ok(target) = Uri::builder().scheme(scheme).authority(authority).path_and_query(path).build() {
+            *request.uri_mut() = target;
+        }
+    }
+
+    fn failed(&self, error: ExchangeError, progress: &Progress) -> Rejection {
+        let (kind, rejection) = match (error, progress.fault()) {
+            // The fault was the client's, and the upstream's connection was closed because of it.
+            (_, Some(BodyFault::TooLarge { limit })) => return Rejection::BodyTooLarge { limit },
+            (_, Some(BodyFault::Client)) => return Rejection::ClientBody,
+            (ExchangeError::Stalled, None) => (UpstreamError::Timeout, Rejection::UpstreamTimeout),
+            (ExchangeError::Unsent(_), None) => (UpstreamError::Connect, Rejection::UpstreamConnect),
+            (ExchangeError::Broken(error), None) => return self.broken(&error),
+        };
+        self.metrics.upstream_error(self.index, kind);
+        rejection
+    }
+
+    fn broken(&self, error: &hyper::Error) -> Rejection {
+        tracing::warn!(upstream = self.upstream.name, %error, "an exchange with the upstream failed");
+        self.metrics.upstream_error(self.index, UpstreamError::Protocol);
+        Rejection::UpstreamProtocol
+    }
+}

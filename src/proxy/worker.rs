@@ -1,0 +1,147 @@
+//! What one data-path thread has for itself: upstream connections, counters, buffers, deadlines.
+
+use std::cell::RefCell;
+use std::convert::Infallible;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use http::{HeaderValue, Request, Response};
+use hyper::body::Incoming;
+use hyper::service::{HttpService, service_fn};
+
+use super::pipeline::{self, Client};
+use super::reply::ReplyBody;
+use super::request_id::RequestIds;
+use super::routes::Proxy;
+use super::upstream::Pool;
+use crate::model::{Moment, Timestamp, TokenId};
+use crate::server::{ConnectionHandler, ConnectionState, Sweep};
+use crate::store::Usage;
+use crate::telemetry::{LogBuffer, UsageCounts, WorkerMetrics};
+
+/// Ticks between two hand-overs of usage counts: two seconds.
+const USAGE_TICKS: u64 = 20;
+
+/// Takes the usage counts of a worker to whoever stores them, or gives them back where there is no
+/// room at present.
+pub type UsageReport = Box<dyn Fn(Vec<(TokenId, Usage)>) -> Result<(), Vec<(TokenId, Usage)>>>;
+
+/// One thread's share of the proxy.
+pub struct Worker {
+    proxy: Arc<Proxy>,
+    pools: Vec<Rc<Pool>>,
+    sweep: Rc<Sweep>,
+    metrics: Arc<WorkerMetrics>,
+    log: RefCell<LogBuffer>,
+    usage: RefCell<UsageCounts>,
+    report: UsageReport,
+    ids: RefCell<RequestIds>,
+}
+
+impl Worker {
+    pub fn new(
+        proxy: Arc<Proxy>,
+        sweep: Rc<Sweep>,
+        metrics: Arc<WorkerMetrics>,
+        log: LogBuffer,
+        report: UsageReport,
+    ) -> Rc<Self> {
+        let upstreams = proxy.upstreams.iter().enumerate();
+        let pools = upstreams
+            .map(|(at, upstream)| Pool::new(Arc::clone(upstream), at, Arc::clone(&metrics), Rc::clone(&sweep)))
+            .collect();
+        let (log, usage, ids) = (RefCell::new(log), RefCell::default(), RefCell::new(RequestIds::new()));
+        Rc::new(Self { proxy, pools, sweep, metrics, log, usage, report, ids })
+    }
+
+    /// What is due after a tick of the sweep.
+    pub fn tick(&self, now: u64) {
+        self.log.borrow_mut().hand_over();
+        if now.is_multiple_of(USAGE_TICKS) || self.usage.borrow().is_full() {
+            self.report_usage();
+        }
+        if now.is_multiple_of(10) {
+            self.pools.iter().for_each(|pool| pool.expire());
+        }
+    }
+
+    /// Hands over everything that is still held here. The last call to a worker.
+    pub fn finish(&self) {
+        self.log.borrow_mut().hand_over();
+        self.report_usage();
+    }
+
+    fn report_usage(&self) {
+        let mut usage = self.usage.borrow_mut();
+        if usage.is_empty() {
+            return;
+        }
+        if let Err(counts) = (self.report)(usage.take()) {
+            usage.absorb(counts);
+        }
+    }
+
+    pub(super) fn proxy(&self) -> &Proxy {
+        &self.proxy
+    }
+
+    pub(super) fn pool(&self, upstream: usize) -> &Rc<Pool> {
+        &self.pools[upstream]
+    }
+
+    pub(super) fn sweep(&self) -> &Rc<Sweep> {
+        &self.sweep
+    }
+
+    pub(super) fn metrics(&self) -> &WorkerMetrics {
+        &self.metrics
+    }
+
+    pub(super) fn now(&self) -> Moment {
+        self.proxy.clock.now()
+    }
+
+    pub(super) fn elapsed_since(&self, since: Instant) -> Duration {
+        self.proxy.clock.mono().saturating_duration_since(since)
+    }
+
+    pub(super) fn next_request_id(&self, now: Timestamp) -> HeaderValue {
+        self.ids.borrow_mut().next(now)
+    }
+
+    pub(super) fn has_log(&self) -> bool {
+        self.log.borrow().is_on()
+    }
+
+    pub(super) fn log(&self, line: &str) {
+        self.log.borrow_mut().push(line);
+    }
+
+    pub(super) fn note_use(&self, token: TokenId, at: Timestamp) {
+        self.usage.borrow_mut().note(token, at);
+    }
+}
+
+/// Makes the service of each connection of a worker.
+pub struct Handler(pub Rc<Worker>);
+
+impl ConnectionHandler for Handler {
+    type Body = ReplyBody;
+
+    fn connected(
+        &self,
+        state: Rc<ConnectionState>,
+    ) -> impl HttpService<
+        Incoming,
+        ResBody = ReplyBody,
+        Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+        Future: 'static,
+    > + 'static {
+        let client = Rc::new(Client::new(Rc::clone(&self.0), state));
+        service_fn(move |request: Request<Incoming>| {
+            let client = Rc::clone(&client);
+            async move { Ok::<Response<ReplyBody>, Infallible>(pipeline::answer(&client, request).await) }
+        })
+    }
+}

@@ -1,0 +1,168 @@
+//! Accepting: take connections until told to stop, then let those that work finish.
+
+use std::cell::Cell;
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::body::{Body, Incoming};
+use hyper::service::HttpService;
+use rustls::ServerConfig;
+use tokio::io::AsyncReadExt;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
+use tokio_rustls::TlsAcceptor;
+
+use super::connection::{Connection, ConnectionLimits, ConnectionState, in_time};
+use super::stream::Stream;
+use super::sweep::Sweep;
+
+/// What an HTTP/2 client sends first when it knows beforehand that we speak it (RFC 9113 section 3.4).
+const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// The pause after an error that the next accept would meet again (no file descriptors, no memory).
+const SHORTAGE_PAUSE: Duration = Duration::from_millis(100);
+
+/// Makes the service of a connection.
+pub trait ConnectionHandler: 'static {
+    type Body: Body<Data: Send, Error: Into<BoxError>> + 'static;
+
+    fn connected(
+        &self,
+        state: Rc<ConnectionState>,
+    ) -> impl HttpService<Incoming, ResBody = Self::Body, Error: Into<BoxError>, Future: 'static> + 'static;
+}
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// How one thread serves.
+pub struct ServeOptions {
+    pub tls: Option<Arc<ServerConfig>>,
+    pub limits: ConnectionLimits,
+    /// Connections at a time; further ones wait in the kernel.
+    pub max_connections: usize,
+    /// How long requests in flight may go on after `shutdown`.
+    pub drain_timeout: Duration,
+}
+
+struct Server<H> {
+    options: ServeOptions,
+    handler: H,
+    sweep: Rc<Sweep>,
+    draining: Rc<Cell<bool>>,
+    open: Cell<usize>,
+    closed: Notify,
+}
+
+/// Serves `listener` until `shutdown`, and then until every request in flight is answered or the
+/// drain time-out has passed. Returns the number of connections that had to be cut off.
+pub async fn serve<H: ConnectionHandler>(
+    listener: TcpListener,
+    options: ServeOptions,
+    handler: H,
+    sweep: Rc<Sweep>,
+    shutdown: impl Future<Output = ()>,
+) -> usize {
+    let drain_timeout = options.drain_timeout;
+    let (draining, open, closed) = (Rc::default(), Cell::new(0), Notify::new());
+    let server = Rc::new(Server { options, handler, sweep, draining, open, closed });
+    {
+        let mut shutdown = pin!(shutdown);
+        tokio::select! {
+            biased;
+            () = &mut shutdown => {}
+            () = server.accept_for_ever(&listener) => {}
+        }
+    }
+    drop(listener);
+    server.draining.set(true);
+    server.sweep.wake_all();
+    let all_closed = async {
+        while server.open.get() > 0 {
+            server.closed.notified().await;
+        }
+    };
+    // A time-out here is an answer too: what is still open is counted and cut off.
+    drop(tokio::time::timeout(drain_timeout, all_closed).await);
+    server.open.get()
+}
+
+impl<H: ConnectionHandler> Server<H> {
+    async fn accept_for_ever(self: &Rc<Self>, listener: &TcpListener) {
+        loop {
+            while self.open.get() >= self.options.max_connections {
+                self.closed.notified().await;
+            }
+            match listener.accept().await {
+                Ok((stream, peer)) => self.spawn(stream, peer),
+                Err(error) if is_of_one_connection(&error) => {}
+                Err(error) => {
+                    tracing::error!(%error, "connections cannot be accepted; trying again");
+                    tokio::time::sleep(SHORTAGE_PAUSE).await;
+                }
+            }
+        }
+    }
+
+    fn spawn(self: &Rc<Self>, stream: TcpStream, peer: SocketAddr) {
+        self.open.set(self.open.get() + 1);
+        let open = OpenConnection(Rc::clone(self));
+        tokio::task::spawn_local(async move {
+            let server = &open.0;
+            let timer = server.sweep.timer();
+            let tls = server.options.tls.is_some();
+            let state = ConnectionState::new(peer, tls, server.options.limits, timer, Rc::clone(&server.draining));
+            let state = Rc::new(state);
+            if let Some(Ok(connection)) = in_time(&state, server.establish(stream, &state)).await {
+                let service = server.handler.connected(state);
+                connection.run(service).await;
+            }
+        });
+    }
+
+    /// Finds out which protocol the client speaks: by ALPN under TLS, else by its first bytes.
+    async fn establish(&self, mut stream: TcpStream, state: &Rc<ConnectionState>) -> io::Result<Connection> {
+        let state = Rc::clone(state);
+        if let Some(config) = &self.options.tls {
+            let stream = TlsAcceptor::from(Arc::clone(config)).accept(stream).await?;
+            let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+            return Ok(Connection { stream: Stream::new(stream, &[], Rc::clone(&state)), state, http2 });
+        }
+        let mut first = [0; PREFACE.len()];
+        let mut read = 0;
+        while read < first.len() && first[..read] == PREFACE[..read] {
+            match stream.read(&mut first[read..]).await? {
+                0 => break,
+                more => read += more,
+            }
+        }
+        let http2 = first == *PREFACE;
+        let stream = Stream::new(stream, &first[..read], Rc::clone(&state));
+        Ok(Connection { stream, state, http2 })
+    }
+}
+
+/// Counts a connection out, however its task ends.
+struct OpenConnection<H>(Rc<Server<H>>);
+
+impl<H> Drop for OpenConnection<H> {
+    fn drop(&mut self) {
+        self.0.open.set(self.0.open.get() - 1);
+        self.0.closed.notify_one();
+    }
+}
+
+/// Whether only the connection failed that would have been accepted.
+fn is_of_one_connection(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::Interrupted
+    )
+}

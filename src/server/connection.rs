@@ -1,0 +1,199 @@
+//! One client connection: what it is doing, how long it may, and when it is told to leave.
+
+use std::cell::Cell;
+use std::future::{Future, poll_fn};
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use hyper::body::{Body, Incoming};
+use hyper::rt::Executor;
+use hyper::server::conn::{http1, http2};
+use hyper::service::HttpService;
+use hyper_util::rt::TokioIo;
+
+use super::stream::Stream;
+use super::sweep::Timer;
+
+/// How long a client may take, and how much it may ask at once.
+#[derive(Debug, Clone, Copy)]
+pub struct ConnectionLimits {
+    /// From the connection, or from the first byte of a request, to the end of the request's head;
+    /// the TLS handshake is part of the former.
+    pub header_timeout: Duration,
+    /// Between two requests.
+    pub idle_timeout: Duration,
+    /// Header lines of a request; more is answered 431.
+    pub max_headers: usize,
+    /// Bytes of a request head; more is answered 431.
+    pub max_head_bytes: usize,
+    /// HTTP/2 requests of one connection at a time.
+    pub max_streams: u32,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// Nothing was received since the last response, or since the beginning.
+    Idle,
+    /// A request head has begun.
+    Head,
+}
+
+/// What a connection is doing. Shared on its thread by the stream, the service and the task.
+pub struct ConnectionState {
+    peer: SocketAddr,
+    tls: bool,
+    limits: ConnectionLimits,
+    timer: Timer,
+    phase: Cell<Phase>,
+    in_flight: Cell<u32>,
+    multiplexed: Cell<bool>,
+    draining: Rc<Cell<bool>>,
+}
+
+impl ConnectionState {
+    pub(super) fn new(
+        peer: SocketAddr,
+        tls: bool,
+        limits: ConnectionLimits,
+        timer: Timer,
+        draining: Rc<Cell<bool>>,
+    ) -> Self {
+        timer.set(limits.header_timeout);
+        let (phase, in_flight, multiplexed) = (Cell::new(Phase::Idle), Cell::new(0), Cell::new(false));
+        Self { peer, tls, limits, timer, phase, in_flight, multiplexed, draining }
+    }
+
+    /// The address at the other end.
+    pub fn peer(&self) -> SocketAddr {
+        self.peer
+    }
+
+    pub fn is_tls(&self) -> bool {
+        self.tls
+    }
+
+    /// A request's head is complete: no deadline of the connection runs while it is worked on.
+    pub fn begin_request(&self) {
+        self.in_flight.set(self.in_flight.get() + 1);
+        self.phase.set(Phase::Idle);
+        self.timer.clear();
+    }
+
+    /// Its response is sent, or given up.
+    pub fn end_request(&self) {
+        let left = self.in_flight.get() - 1;
+        self.in_flight.set(left);
+        if left == 0 {
+            self.timer.set(self.limits.idle_timeout);
+        }
+    }
+
+    /// Bytes came in. On an idle HTTP/1 connection a request has begun, and must now arrive in time;
+    /// HTTP/2 sends frames of its own accord.
+    pub(super) fn received(&self) {
+        if self.in_flight.get() == 0 && self.phase.get() == Phase::Idle && !self.multiplexed.get() {
+            self.phase.set(Phase::Head);
+            self.timer.set(self.limits.header_timeout);
+        }
+    }
+
+    /// Whether the connection has taken too long; its task is woken when that comes true.
+    fn is_over(&self, cx: &Context<'_>) -> bool {
+        self.timer.poll_fired(cx)
+    }
+}
+
+/// A connection with its stream, ready to be served.
+pub struct Connection {
+    pub(super) stream: Stream,
+    pub(super) state: Rc<ConnectionState>,
+    pub(super) http2: bool,
+}
+
+impl Connection {
+    /// Serves requests until either side ends the connection, or a deadline does.
+    pub(super) async fn run<S, B>(self, service: S)
+    where
+        S: HttpService<Incoming, ResBody = B>,
+        S::Future: 'static,
+        S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+        B: Body + 'static,
+        B::Data: Send,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let Self { stream, state, http2 } = self;
+        let io = TokioIo::new(stream);
+        let limits = state.limits;
+        state.multiplexed.set(http2);
+        if http2 {
+            let connection = http2::Builder::new(LocalExecutor)
+                .max_concurrent_streams(limits.max_streams)
+                .max_header_list_size(u32::try_from(limits.max_head_bytes).unwrap_or(u32::MAX))
+                .initial_stream_window_size(256 * 1024)
+                .initial_connection_window_size(2 * 1024 * 1024)
+                .max_send_buf_size(128 * 1024)
+                .max_pending_accept_reset_streams(20)
+                .max_local_error_reset_streams(256)
+                .serve_connection(io, service);
+            drive(&state, pin!(connection), http2::Connection::graceful_shutdown).await;
+        } else {
+            // No timer is given to hyper: its time-outs cost a box and a timer for each request.
+            let connection = http1::Builder::new()
+                .max_headers(limits.max_headers)
+                .max_header_size(limits.max_head_bytes)
+                .writev(false)
+                .serve_connection(io, service);
+            drive(&state, pin!(connection), http1::Connection::graceful_shutdown).await;
+        }
+    }
+}
+
+/// Polls a connection to its end, and passes on the wish to stop.
+async fn drive<C, T, E>(state: &ConnectionState, mut connection: Pin<&mut C>, leave: impl Fn(Pin<&mut C>))
+where
+    C: Future<Output = Result<T, E>>,
+{
+    let mut told = false;
+    poll_fn(|cx| {
+        if state.is_over(cx) {
+            return Poll::Ready(());
+        }
+        if state.draining.get() && !told {
+            told = true;
+            leave(connection.as_mut());
+        }
+        // How a connection ends is the client's affair, and each request has its own record.
+        connection.as_mut().poll(cx).map(drop)
+    })
+    .await;
+}
+
+/// Runs `work` unless the connection's deadline passes first.
+pub(super) async fn in_time<F: Future>(state: &ConnectionState, work: F) -> Option<F::Output> {
+    let mut work = pin!(work);
+    poll_fn(|cx| {
+        if state.timer.poll_fired(cx) || state.draining.get() {
+            return Poll::Ready(None);
+        }
+        work.as_mut().poll(cx).map(Some)
+    })
+    .await
+}
+
+/// Runs hyper's HTTP/2 tasks on the thread of their connection.
+#[derive(Clone, Copy)]
+pub struct LocalExecutor;
+
+impl<F> Executor<F> for LocalExecutor
+where
+    F: Future + 'static,
+{
+    fn execute(&self, future: F) {
+        tokio::task::spawn_local(async move {
+            future.await;
+        });
+    }
+}

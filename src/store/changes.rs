@@ -1,0 +1,110 @@
+//! What a commit does to the records: checks every [`Expect`] and lists the changes.
+//!
+//! Every engine commits through [`check`], so a conflict means the same in all of them. Nothing here
+//! writes: an engine applies the list as a whole, or not at all.
+
+use std::collections::HashMap;
+use std::fmt::Display;
+
+use super::{CommitError, Expect, StoreError, Write};
+use crate::model::{Account, AccountId, Digest, Revision, Token, TokenId};
+
+/// The records as they are now.
+pub(super) trait Records {
+    fn token(&self, id: TokenId) -> Result<Option<Token>, StoreError>;
+    fn account(&self, id: AccountId) -> Result<Option<Account>, StoreError>;
+    /// Whose digest this is.
+    fn owner(&self, digest: &Digest) -> Result<Option<TokenId>, StoreError>;
+}
+
+/// One step of a commit that may be applied.
+#[derive(Debug)]
+pub(super) enum Change {
+    /// `before` has to leave every index before `after` enters them.
+    Token {
+        before: Option<Box<Token>>,
+        after: Option<Box<Token>>,
+    },
+    Account(Account),
+}
+
+/// The changes that `writes` make, in order, with `revision` set; or why they may not be made.
+pub(super) fn check(
+    records: &impl Records,
+    writes: Vec<Write>,
+    revision: Revision,
+) -> Result<Vec<Change>, CommitError> {
+    let mut draft = Draft { records, tokens: HashMap::new(), digests: HashMap::new(), accounts: HashMap::new() };
+    writes.into_iter().map(|write| draft.write(write, revision)).collect()
+}
+
+/// The records as they would be after the writes checked so far.
+struct Draft<'a, R> {
+    records: &'a R,
+    tokens: HashMap<TokenId, Option<Token>>,
+    digests: HashMap<Digest, Option<TokenId>>,
+    accounts: HashMap<AccountId, Account>,
+}
+
+impl<R: Records> Draft<'_, R> {
+    fn write(&mut self, write: Write, revision: Revision) -> Result<Change, CommitError> {
+        match write {
+            Write::PutToken { token, expect } => self.put_token(Token { revision, ..token }, expect),
+            Write::DeleteToken { id, expect } => self.delete_token(id, expect),
+            Write::PutAccount { account, expect } => self.put_account(Account { revision, ..account }, expect),
+        }
+    }
+
+    fn put_token(&mut self, token: Token, expect: Expect) -> Result<Change, CommitError> {
+        let before = self.token(token.id)?;
+        expect.check(before.as_ref().map(|token| token.revision), token.id)?;
+        if self.owner(&token.digest)?.is_some_and(|owner| owner != token.id) {
+            return Err(conflict(token.id));
+        }
+        if let Some(before) = &before {
+            self.digests.insert(before.digest, None);
+        }
+        self.digests.insert(token.digest, Some(token.id));
+        self.tokens.insert(token.id, Some(token.clone()));
+        Ok(Change::Token { before: before.map(Box::new), after: Some(Box::new(token)) })
+    }
+
+    fn delete_token(&mut self, id: TokenId, expect: Revision) -> Result<Change, CommitError> {
+        let before = self.token(id)?.filter(|token| token.revision == expect).ok_or_else(|| conflict(id))?;
+        self.digests.insert(before.digest, None);
+        self.tokens.insert(id, None);
+        Ok(Change::Token { before: Some(Box::new(before)), after: None })
+    }
+
+    fn put_account(&mut self, account: Account, expect: Expect) -> Result<Change, CommitError> {
+        let before = match self.accounts.get(&account.id) {
+            Some(drafted) => Some(drafted.revision),
+            None => self.records.account(account.id)?.map(|account| account.revision),
+        };
+        expect.check(before, account.id)?;
+        self.accounts.insert(account.id, account.clone());
+        Ok(Change::Account(account))
+    }
+
+    fn token(&self, id: TokenId) -> Result<Option<Token>, StoreError> {
+        self.tokens.get(&id).map_or_else(|| self.records.token(id), |drafted| Ok(drafted.clone()))
+    }
+
+    fn owner(&self, digest: &Digest) -> Result<Option<TokenId>, StoreError> {
+        self.digests.get(digest).map_or_else(|| self.records.owner(digest), |drafted| Ok(*drafted))
+    }
+}
+
+impl Expect {
+    fn check(self, found: Option<Revision>, id: impl Display) -> Result<(), CommitError> {
+        let expected = match self {
+            Expect::Absent => None,
+            Expect::Revision(revision) => Some(revision),
+        };
+        if found == expected { Ok(()) } else { Err(conflict(id)) }
+    }
+}
+
+fn conflict(id: impl Display) -> CommitError {
+    CommitError::Conflict(id.to_string())
+}

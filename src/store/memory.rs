@@ -1,0 +1,164 @@
+//! A store that is gone at the end of the process: for tests, and for runs that are thrown away.
+
+use std::collections::{BTreeMap, HashMap};
+use std::ops::Bound;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::changes::{Change, Records, check};
+use super::{CommitError, Store, StoreError, StoreFuture, Usage, Write};
+use crate::model::{Account, AccountId, Digest, Revision, Token, TokenId};
+
+/// Everything in maps behind one lock, which is held for one call at a time and never awaited on.
+#[derive(Debug, Default)]
+pub struct MemoryStore {
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    tokens: BTreeMap<(AccountId, TokenId), Token>,
+    accounts_of: HashMap<TokenId, AccountId>,
+    digests: HashMap<Digest, TokenId>,
+    accounts: BTreeMap<AccountId, Account>,
+    usage: HashMap<TokenId, Usage>,
+    revision: Revision,
+    closed: bool,
+}
+
+impl MemoryStore {
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Whole changes are made under the lock and none of them can panic half-way, so what a panic
+    /// elsewhere poisoned is still consistent.
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn ask<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Inner) -> Result<T, StoreError> + Send + 'static,
+    ) -> StoreFuture<'_, Result<T, StoreError>> {
+        Box::pin(async move {
+            let mut inner = self.lock();
+            if inner.closed { Err(StoreError::Closed) } else { work(&mut inner) }
+        })
+    }
+}
+
+impl Store for MemoryStore {
+    fn tokens_by_digest(&self, digests: Vec<Digest>) -> StoreFuture<'_, Result<Vec<Option<Token>>, StoreError>> {
+        self.ask(move |inner| {
+            digests.iter().map(|digest| inner.owner(digest)?.map_or(Ok(None), |id| inner.token(id))).collect()
+        })
+    }
+
+    fn token(&self, id: TokenId) -> StoreFuture<'_, Result<Option<Token>, StoreError>> {
+        self.ask(move |inner| inner.token(id))
+    }
+
+    fn list_tokens(
+        &self,
+        account: AccountId,
+        after: Option<TokenId>,
+        limit: usize,
+    ) -> StoreFuture<'_, Result<Vec<Token>, StoreError>> {
+        self.ask(move |inner| {
+            let first = after.map_or(Bound::Included((account, TokenId::from_bytes([0; 16]))), |after| {
+                Bound::Excluded((account, after))
+            });
+            let last = Bound::Included((account, TokenId::from_bytes([0xff; 16])));
+            Ok(inner.tokens.range((first, last)).take(limit).map(|(_, token)| token.clone()).collect())
+        })
+    }
+
+    fn accounts(&self) -> StoreFuture<'_, Result<Vec<Account>, StoreError>> {
+        self.ask(|inner| Ok(inner.accounts.values().cloned().collect()))
+    }
+
+    fn commit(&self, writes: Vec<Write>) -> StoreFuture<'_, Result<Revision, CommitError>> {
+        Box::pin(async move {
+            let mut inner = self.lock();
+            if inner.closed { Err(StoreError::Closed.into()) } else { inner.commit(writes) }
+        })
+    }
+
+    fn record_usage(&self, usage: Vec<(TokenId, Usage)>) -> StoreFuture<'_, Result<(), StoreError>> {
+        self.ask(move |inner| {
+            for (id, usage) in usage {
+                if inner.accounts_of.contains_key(&id) {
+                    let known = inner.usage.entry(id).or_default();
+                    *known = known.and(usage);
+                }
+            }
+            Ok(())
+        })
+    }
+
+    fn usage(&self, ids: Vec<TokenId>) -> StoreFuture<'_, Result<Vec<Usage>, StoreError>> {
+        self.ask(move |inner| Ok(ids.iter().map(|id| inner.usage.get(id).copied().unwrap_or_default()).collect()))
+    }
+
+    fn health(&self) -> Result<(), String> {
+        if self.lock().closed { Err(StoreError::Closed.to_string()) } else { Ok(()) }
+    }
+
+    fn close(&self) -> StoreFuture<'_, Result<(), StoreError>> {
+        Box::pin(async move {
+            self.lock().closed = true;
+            Ok(())
+        })
+    }
+}
+
+impl Inner {
+    fn commit(&mut self, writes: Vec<Write>) -> Result<Revision, CommitError> {
+        let revision = Revision(self.revision.0 + 1);
+        for change in check(self, writes, revision)? {
+            self.apply(change);
+        }
+        self.revision = revision;
+        Ok(revision)
+    }
+
+    fn apply(&mut self, change: Change) {
+        match change {
+            Change::Account(account) => {
+                self.accounts.insert(account.id, account);
+            }
+            Change::Token { before, after } => {
+                if let Some(before) = &before {
+                    self.digests.remove(&before.digest);
+                    self.accounts_of.remove(&before.id);
+                    self.tokens.remove(&(before.account, before.id));
+                }
+                match (before, after) {
+                    (_, Some(after)) => self.insert(*after),
+                    (Some(deleted), None) => drop(self.usage.remove(&deleted.id)),
+                    (None, None) => {}
+                }
+            }
+        }
+    }
+
+    fn insert(&mut self, token: Token) {
+        self.digests.insert(token.digest, token.id);
+        self.accounts_of.insert(token.id, token.account);
+        self.tokens.insert((token.account, token.id), token);
+    }
+}
+
+impl Records for Inner {
+    fn token(&self, id: TokenId) -> Result<Option<Token>, StoreError> {
+        Ok(self.accounts_of.get(&id).and_then(|account| self.tokens.get(&(*account, id)).cloned()))
+    }
+
+    fn account(&self, id: AccountId) -> Result<Option<Account>, StoreError> {
+        Ok(self.accounts.get(&id).cloned())
+    }
+
+    fn owner(&self, digest: &Digest) -> Result<Option<TokenId>, StoreError> {
+        Ok(self.digests.get(digest).copied())
+    }
+}

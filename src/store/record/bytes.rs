@@ -1,0 +1,34 @@
+//! Ids and digests as MessagePack byte strings of a fixed length; serde would write arrays of numbers.
+
+use std::fmt;
+
+use serde::de::{Error, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+pub(super) struct Bytes<const N: usize>(pub(super) [u8; N]);
+
+impl<const N: usize> Serialize for Bytes<N> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(&self.0)
+    }
+}
+
+impl<'de, const N: usize> Deserialize<'de> for Bytes<N> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_bytes(Exactly::<N>)
+    }
+}
+
+struct Exactly<const N: usize>;
+
+impl<const N: usize> Visitor<'_> for Exactly<N> {
+    type Value = Bytes<N>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{N} bytes")
+    }
+
+    fn visit_bytes<E: Error>(self, bytes: &[u8]) -> Result<Bytes<N>, E> {
+        bytes.try_into().map(Bytes).map_err(|_| E::invalid_length(bytes.len(), &self))
+    }
+}

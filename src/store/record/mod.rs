@@ -1,0 +1,75 @@
+//! How records are written: one version byte, MessagePack with named fields, and eight bytes of the
+//! BLAKE3 hash of both.
+//!
+//! These structs are the format and change with [`VERSION`] only; the domain types know nothing of
+//! them. A field that is unknown here is refused, since it may be one that narrows what a token may
+//! do.
+
+mod account;
+mod bytes;
+mod token;
+mod usage;
+
+#[cfg(test)]
+mod tests;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// The version byte of every record that is written today.
+pub(super) const VERSION: u8 = 1;
+
+const CHECKSUM: usize = 8;
+
+/// A domain type that has a written form.
+pub(super) trait Stored: Sized {
+    fn encode(&self) -> Vec<u8>;
+    fn decode(bytes: &[u8]) -> Result<Self, Problem>;
+}
+
+/// What is wrong with a record.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Problem {
+    #[error("it is cut short")]
+    Short,
+    #[error("its checksum is wrong")]
+    Checksum,
+    #[error("its version is {0}, and this one of keygate reads {known}", known = VERSION)]
+    Version(u8),
+    #[error("its contents make no sense: {0}")]
+    Contents(String),
+}
+
+/// `payload` with its version and checksum.
+pub(super) fn seal(payload: &[u8]) -> Vec<u8> {
+    let mut sealed = Vec::with_capacity(1 + payload.len() + CHECKSUM);
+    sealed.push(VERSION);
+    sealed.extend_from_slice(payload);
+    let checksum = checksum(&sealed);
+    sealed.extend_from_slice(&checksum);
+    sealed
+}
+
+/// What was sealed, once it proves to be whole. The checksum goes first: a version byte that does
+/// not match it is damage, not a later version.
+pub(super) fn unseal(bytes: &[u8]) -> Result<&[u8], Problem> {
+    let (covered, found) = bytes.split_last_chunk::<CHECKSUM>().ok_or(Problem::Short)?;
+    let (&version, payload) = covered.split_first().ok_or(Problem::Short)?;
+    if checksum(covered) != *found {
+        return Err(Problem::Checksum);
+    }
+    if version == VERSION { Ok(payload) } else { Err(Problem::Version(version)) }
+}
+
+fn checksum(bytes: &[u8]) -> [u8; CHECKSUM] {
+    let [a, b, c, d, e, f, g, h, ..] = *blake3::hash(bytes).as_bytes();
+    [a, b, c, d, e, f, g, h]
+}
+
+fn write(record: &impl Serialize) -> Vec<u8> {
+    seal(&rmp_serde::to_vec_named(record).expect("numbers, texts and bytes always have a MessagePack form"))
+}
+
+fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    rmp_serde::from_slice(unseal(bytes)?).map_err(|error| Problem::Contents(error.to_string()))
+}

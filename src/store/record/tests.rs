@@ -1,0 +1,217 @@
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::model::{
+    Access, Account, AccountId, AccountState, Digest, Grants, Kind, Quota, Revision, State, Timestamp, Token, TokenId,
+};
+use crate::store::Usage;
+
+fn timestamp() -> impl Strategy<Value = Timestamp> {
+    any::<i64>().prop_map(Timestamp::from_millis)
+}
+
+fn token_id() -> impl Strategy<Value = TokenId> {
+    any::<[u8; 16]>().prop_map(TokenId::from_bytes)
+}
+
+fn account_id() -> impl Strategy<Value = AccountId> {
+    any::<[u8; 16]>().prop_map(AccountId::from_bytes)
+}
+
+fn state() -> impl Strategy<Value = State> {
+    prop_oneof![Just(State::Active), Just(State::Disabled), timestamp().prop_map(|at| State::Revoked { at })]
+}
+
+fn grants() -> impl Strategy<Value = Grants> {
+    let grant = ("[a-z][a-z0-9_.-]{0,12}|\\*|keygate\\.\\*", 0u8..16)
+        .prop_map(|(name, bits)| (name.parse().expect("a lawful name"), Access::from_bits(bits).expect("four bits")));
+    prop::collection::vec(grant, 0..5).prop_map(Grants::new)
+}
+
+fn quota() -> impl Strategy<Value = Quota> {
+    (1u32..1_000_000, 1u64..2_678_400, 0u32..1_000_000_000).prop_map(|(requests, secs, nanos)| {
+        let window = Duration::new(secs, nanos).min(Duration::from_secs(2_678_400));
+        Quota::new(requests, window).expect("a lawful quota")
+    })
+}
+
+fn token() -> impl Strategy<Value = Token> {
+    let names = (token_id(), account_id(), prop::sample::select(&Kind::ALL), any::<String>(), any::<String>());
+    let rights = (grants(), state(), prop::option::of(quota()));
+    let dates = (prop::option::of(timestamp()), prop::option::of(timestamp()), timestamp());
+    let rest = (prop::option::of(token_id()), "[a-zA-Z0-9]{4}", any::<[u8; 32]>(), any::<u64>());
+    (names, rights, dates, rest).prop_map(|(names, rights, dates, rest)| Token {
+        id: names.0,
+        account: names.1,
+        kind: names.2,
+        name: names.3,
+        description: names.4,
+        grants: rights.0,
+        state: rights.1,
+        rate_limit: rights.2,
+        not_before: dates.0,
+        expires: dates.1,
+        created: dates.2,
+        created_by: rest.0,
+        hint: rest.1,
+        digest: Digest::from_bytes(rest.2),
+        revision: Revision(rest.3),
+    })
+}
+
+fn account() -> impl Strategy<Value = Account> {
+    (account_id(), prop::option::of(account_id()), any::<String>(), any::<[bool; 2]>(), timestamp(), any::<u64>())
+        .prop_map(|(id, parent, name, [active, visible_to_parent], created, revision)| Account {
+            id,
+            parent,
+            name,
+            state: if active { AccountState::Active } else { AccountState::Suspended },
+            visible_to_parent,
+            created,
+            revision: Revision(revision),
+        })
+}
+
+proptest! {
+    #[test]
+    fn tokens_survive_their_record(token in token()) {
+        prop_assert_eq!(Token::decode(&token.encode()), Ok(token));
+    }
+
+    #[test]
+    fn accounts_survive_their_record(account in account()) {
+        prop_assert_eq!(Account::decode(&account.encode()), Ok(account));
+    }
+
+    #[test]
+    fn usage_survives_its_record(requests: u64, last_used in prop::option::of(timestamp())) {
+        let usage = Usage { requests, last_used };
+        prop_assert_eq!(Usage::decode(&usage.encode()), Ok(usage));
+    }
+
+    #[test]
+    fn any_flipped_bit_is_noticed(token in token(), at: prop::sample::Index, bit in 0u8..8) {
+        let mut bytes = token.encode();
+        let at = at.index(bytes.len());
+        bytes[at] ^= 1 << bit;
+        prop_assert_eq!(Token::decode(&bytes), Err(Problem::Checksum));
+    }
+
+    #[test]
+    fn any_cut_is_noticed(token in token(), at: prop::sample::Index) {
+        let bytes = token.encode();
+        prop_assert!(Token::decode(&bytes[..at.index(bytes.len())]).is_err());
+    }
+
+    /// Also below the checksum, which damage does not get past but a foreign writer might.
+    #[test]
+    fn arbitrary_bytes_are_refused(bytes: Vec<u8>) {
+        for bytes in [bytes.clone(), seal(&bytes)] {
+            prop_assert!(Token::decode(&bytes).is_err());
+            prop_assert!(Account::decode(&bytes).is_err());
+            prop_assert!(Usage::decode(&bytes).is_err());
+        }
+    }
+}
+
+#[test]
+fn a_later_version_is_told_from_damage() {
+    let mut later = vec![VERSION + 1, 0xc0];
+    let checksum = checksum(&later);
+    later.extend(checksum);
+    assert_eq!(Usage::decode(&later), Err(Problem::Version(2)));
+    assert_eq!(Usage::decode(&later).unwrap_err().to_string(), "its version is 2, and this one of keygate reads 1");
+}
+
+#[test]
+fn an_unknown_field_is_refused() {
+    let record = seal(&[&[0x83][..], b"\xa8requests\x05\xa9last_used\xc0\xa3new\x01"].concat());
+    assert!(matches!(Usage::decode(&record), Err(Problem::Contents(text)) if text.contains("unknown field `new`")));
+}
+
+/// Records as version 1 wrote them on 2026-11-23. They never change: every later version reads them.
+mod written_by_version_1 {
+    use super::*;
+
+    #[test]
+    fn token_with_everything() {
+        check(include_str!("v1/token_full.hex"), &full_token());
+    }
+
+    #[test]
+    fn token_with_as_little_as_can_be() {
+        check(include_str!("v1/token_plain.hex"), &plain_token());
+    }
+
+    #[test]
+    fn account() {
+        let account = Account {
+            id: AccountId::from_bytes([9; 16]),
+            parent: Some(AccountId::from_bytes([8; 16])),
+            name: "Acme — staging".to_owned(),
+            state: AccountState::Suspended,
+            visible_to_parent: true,
+            created: Timestamp::from_millis(1_795_392_000_123),
+            revision: Revision(300),
+        };
+        check(include_str!("v1/account.hex"), &account);
+    }
+
+    #[test]
+    fn usage() {
+        let usage = Usage { requests: 1_000_000, last_used: Some(Timestamp::from_millis(1_795_392_000_123)) };
+        check(include_str!("v1/usage.hex"), &usage);
+    }
+
+    fn plain_token() -> Token {
+        Token {
+            id: TokenId::from_bytes([1; 16]),
+            account: AccountId::from_bytes([9; 16]),
+            kind: Kind::Service,
+            name: String::new(),
+            description: String::new(),
+            grants: Grants::default(),
+            state: State::Active,
+            not_before: None,
+            expires: None,
+            rate_limit: None,
+            created: Timestamp::from_millis(0),
+            created_by: None,
+            hint: "wxyz".to_owned(),
+            digest: Digest::from_bytes([7; 32]),
+            revision: Revision(1),
+        }
+    }
+
+    fn full_token() -> Token {
+        let name = |text: &str| text.parse().expect("a name");
+        Token {
+            kind: Kind::Shared,
+            name: "Grüße".to_owned(),
+            description: "for the dashboard".to_owned(),
+            grants: Grants::new([(name("devices"), Access::READ_WRITE), (name("keygate.*"), Access::FULL)]),
+            state: State::Revoked { at: Timestamp::from_millis(1_795_392_000_124) },
+            not_before: Some(Timestamp::from_millis(-1)),
+            expires: Some(Timestamp::from_millis(i64::MAX)),
+            rate_limit: Some(Quota::new(100, Duration::from_secs(60)).expect("lawful")),
+            created_by: Some(TokenId::from_bytes([2; 16])),
+            revision: Revision(u64::MAX),
+            ..plain_token()
+        }
+    }
+
+    /// What is read is what was meant, and today's writer still writes the same.
+    fn check<T: Stored + PartialEq + std::fmt::Debug>(hex: &str, expected: &T) {
+        let written: String = expected.encode().iter().map(|byte| format!("{byte:02x}")).collect();
+        let bytes: Vec<u8> = hex
+            .trim()
+            .as_bytes()
+            .chunks(2)
+            .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap())
+            .collect();
+        assert_eq!(T::decode(&bytes).as_ref(), Ok(expected), "today's writer gives {written}");
+        assert_eq!(hex.trim(), written);
+    }
+}

@@ -1,0 +1,134 @@
+//! The written form of a token.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::bytes::Bytes;
+use super::{Problem, Stored, read, write};
+use crate::model::{
+    Access, AccountId, Digest, Grants, Kind, Quota, ResourceName, Revision, State, Timestamp, Token, TokenId,
+};
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TokenRecord {
+    id: Bytes<16>,
+    account: Bytes<16>,
+    kind: String,
+    name: String,
+    description: String,
+    /// Resource and the four bits of its access.
+    grants: Vec<(String, u8)>,
+    state: StateRecord,
+    not_before: Option<i64>,
+    expires: Option<i64>,
+    rate_limit: Option<QuotaRecord>,
+    created: i64,
+    created_by: Option<Bytes<16>>,
+    hint: String,
+    digest: Bytes<32>,
+    revision: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+enum StateRecord {
+    Active,
+    Disabled,
+    Revoked { at: i64 },
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct QuotaRecord {
+    requests: u32,
+    window_ns: u64,
+}
+
+impl Stored for Token {
+    fn encode(&self) -> Vec<u8> {
+        write(&TokenRecord {
+            id: Bytes(self.id.to_bytes()),
+            account: Bytes(self.account.to_bytes()),
+            kind: self.kind.name().to_owned(),
+            name: self.name.clone(),
+            description: self.description.clone(),
+            grants: self.grants.iter().map(|(name, access)| (name.as_str().to_owned(), access.bits())).collect(),
+            state: StateRecord::of(self.state),
+            not_before: self.not_before.map(Timestamp::millis),
+            expires: self.expires.map(Timestamp::millis),
+            rate_limit: self.rate_limit.map(QuotaRecord::of),
+            created: self.created.millis(),
+            created_by: self.created_by.map(|id| Bytes(id.to_bytes())),
+            hint: self.hint.clone(),
+            digest: Bytes(*self.digest.as_bytes()),
+            revision: self.revision.0,
+        })
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, Problem> {
+        let record: TokenRecord = read(bytes)?;
+        Ok(Token {
+            id: TokenId::from_bytes(record.id.0),
+            account: AccountId::from_bytes(record.account.0),
+            kind: Kind::from_name(&record.kind)
+                .ok_or_else(|| Problem::Contents(format!("`{}` is no kind of token", record.kind)))?,
+            name: record.name,
+            description: record.description,
+            grants: grants(record.grants)?,
+            state: record.state.state(),
+            not_before: record.not_before.map(Timestamp::from_millis),
+            expires: record.expires.map(Timestamp::from_millis),
+            rate_limit: record.rate_limit.map(QuotaRecord::quota).transpose()?,
+            created: Timestamp::from_millis(record.created),
+            created_by: record.created_by.map(|id| TokenId::from_bytes(id.0)),
+            hint: record.hint,
+            digest: Digest::from_bytes(record.digest.0),
+            revision: Revision(record.revision),
+        })
+    }
+}
+
+fn grants(entries: Vec<(String, u8)>) -> Result<Grants, Problem> {
+    let entries: Vec<_> = entries
+        .into_iter()
+        .map(|(name, bits)| {
+            let name: ResourceName = name.parse().map_err(|error| Problem::Contents(format!("{error}")))?;
+            let access = Access::from_bits(bits)
+                .ok_or_else(|| Problem::Contents(format!("{bits} stands for no access on {name}")))?;
+            Ok((name, access))
+        })
+        .collect::<Result<_, Problem>>()?;
+    Ok(Grants::new(entries))
+}
+
+impl StateRecord {
+    fn of(state: State) -> Self {
+        match state {
+            State::Active => Self::Active,
+            State::Disabled => Self::Disabled,
+            State::Revoked { at } => Self::Revoked { at: at.millis() },
+        }
+    }
+
+    fn state(self) -> State {
+        match self {
+            Self::Active => State::Active,
+            Self::Disabled => State::Disabled,
+            Self::Revoked { at } => State::Revoked { at: Timestamp::from_millis(at) },
+        }
+    }
+}
+
+impl QuotaRecord {
+    fn of(quota: Quota) -> Self {
+        let window_ns = u64::try_from(quota.window().as_nanos()).expect("a window is 31 days at most");
+        Self { requests: quota.requests().get(), window_ns }
+    }
+
+    fn quota(self) -> Result<Quota, Problem> {
+        Quota::new(self.requests, Duration::from_nanos(self.window_ns))
+            .map_err(|error| Problem::Contents(error.to_string()))
+    }
+}

@@ -1,0 +1,103 @@
+//! Why a request was allowed or refused: the bounded set of labels in metrics and logs.
+
+/// One word for what became of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Reason {
+    Ok,
+    Public,
+    BadRequest,
+    Missing,
+    Malformed,
+    Several,
+    Prefix,
+    Checksum,
+    Unknown,
+    Disabled,
+    Revoked,
+    Expired,
+    NotYetValid,
+    Suspended,
+    Account,
+    Scope,
+    NoRoute,
+    Method,
+    RateLimited,
+    StoreError,
+    BodyLimit,
+    Expectation,
+    /// The client was gone before it was decided.
+    Abandoned,
+}
+
+impl Reason {
+    pub const ALL: [Reason; 23] = [
+        Reason::Ok,
+        Reason::Public,
+        Reason::BadRequest,
+        Reason::Missing,
+        Reason::Malformed,
+        Reason::Several,
+        Reason::Prefix,
+        Reason::Checksum,
+        Reason::Unknown,
+        Reason::Disabled,
+        Reason::Revoked,
+        Reason::Expired,
+        Reason::NotYetValid,
+        Reason::Suspended,
+        Reason::Account,
+        Reason::Scope,
+        Reason::NoRoute,
+        Reason::Method,
+        Reason::RateLimited,
+        Reason::StoreError,
+        Reason::BodyLimit,
+        Reason::Expectation,
+        Reason::Abandoned,
+    ];
+
+    pub const fn label(self) -> &'static str {
+        match self {
+            Reason::Ok => "ok",
+            Reason::Public => "public",
+            Reason::BadRequest => "bad_request",
+            Reason::Missing => "missing",
+            Reason::Malformed => "malformed",
+            Reason::Several => "several",
+            Reason::Prefix => "prefix",
+            Reason::Checksum => "checksum",
+            Reason::Unknown => "unknown",
+            Reason::Disabled => "disabled",
+            Reason::Revoked => "revoked",
+            Reason::Expired => "expired",
+            Reason::NotYetValid => "not_yet_valid",
+            Reason::Suspended => "suspended",
+            Reason::Account => "account",
+            Reason::Scope => "scope",
+            Reason::NoRoute => "no_route",
+            Reason::Method => "method",
+            Reason::RateLimited => "rate_limited",
+            Reason::StoreError => "store_error",
+            Reason::BodyLimit => "body_limit",
+            Reason::Expectation => "expectation",
+            Reason::Abandoned => "abandoned",
+        }
+    }
+
+    pub const fn allowed(self) -> bool {
+        matches!(self, Reason::Ok | Reason::Public)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_list_is_in_the_order_of_the_numbers() {
+        for (at, reason) in Reason::ALL.into_iter().enumerate() {
+            assert_eq!(reason as usize, at, "{}", reason.label());
+        }
+    }
+}

@@ -1,0 +1,276 @@
+//! What every store promises. Each function below runs on each of them.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use keygate::model::{Account, AccountId, Revision, Token, TokenId};
+use keygate::store::{CommitError, Expect, MemoryStore, Store, StoreError, Usage, Write};
+use tokio::task::JoinSet;
+
+use super::*;
+
+macro_rules! on_every_store {
+    ($($promise:ident)*) => {
+        mod memory {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $promise() {
+                super::$promise(std::sync::Arc::new(super::MemoryStore::new())).await;
+            })*
+        }
+
+        mod sled {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $promise() {
+                let directory = tempfile::tempdir().expect("a directory");
+                super::$promise(std::sync::Arc::new(super::open(directory.path()))).await;
+            })*
+        }
+    };
+}
+
+on_every_store! {
+    created_tokens_are_found_by_digest_and_by_id
+    batches_keep_their_order_and_name_the_unknown
+    what_must_be_absent_is_made_once
+    a_stale_revision_changes_nothing_of_its_commit
+    edits_need_the_present_revision
+    writes_of_one_commit_see_each_other
+    a_new_digest_replaces_the_old_one
+    deletion_leaves_no_trace
+    pages_have_no_gap_and_no_repeat
+    pages_hold_what_stays_while_others_come_and_go
+    accounts_are_apart
+    revisions_grow
+    usage_adds_up
+    nothing_is_taken_once_closed
+    everybody_at_once_is_acknowledged
+    of_concurrent_editors_one_wins
+}
+
+async fn created_tokens_are_found_by_digest_and_by_id(store: Arc<dyn Store>) {
+    let made = create(&*store, token(AccountId::fresh())).await;
+    assert_eq!(by_digest(&*store, made.digest).await, Some(made.clone()));
+    assert_eq!(store.token(made.id).await.expect("readable"), Some(made));
+    assert_eq!(store.token(TokenId::fresh()).await.expect("readable"), None);
+    assert_eq!(store.health(), Ok(()));
+}
+
+async fn batches_keep_their_order_and_name_the_unknown(store: Arc<dyn Store>) {
+    let one = create(&*store, token(AccountId::fresh())).await;
+    let two = create(&*store, token(AccountId::fresh())).await;
+    let asked = vec![two.digest, digest("nobody's"), one.digest, two.digest];
+    let found = store.tokens_by_digest(asked).await.expect("readable");
+    assert_eq!(found, [Some(two.clone()), None, Some(one), Some(two)]);
+    assert_eq!(store.tokens_by_digest(Vec::new()).await.expect("readable"), []);
+}
+
+async fn what_must_be_absent_is_made_once(store: Arc<dyn Store>) {
+    let made = create(&*store, token(AccountId::fresh())).await;
+    let again = Token { name: "other".to_owned(), digest: digest("another"), ..made.clone() };
+    assert_conflict(store.commit(vec![put(&again, Expect::Absent)]).await, made.id);
+    let twin = Token { digest: made.digest, ..token(made.account) };
+    assert_conflict(store.commit(vec![put(&twin, Expect::Absent)]).await, twin.id);
+    assert_eq!(by_digest(&*store, made.digest).await, Some(made));
+    assert_eq!(store.token(twin.id).await.expect("readable"), None);
+
+    let home = account("home");
+    let write = || vec![Write::PutAccount { account: home.clone(), expect: Expect::Absent }];
+    let revision = store.commit(write()).await.expect("it is new");
+    assert_conflict(store.commit(write()).await, home.id);
+    assert_eq!(store.accounts().await.expect("readable"), [Account { revision, ..home }]);
+}
+
+async fn a_stale_revision_changes_nothing_of_its_commit(store: Arc<dyn Store>) {
+    let one = create(&*store, token(AccountId::fresh())).await;
+    let two = create(&*store, token(one.account)).await;
+    let three = token(one.account);
+    let writes = vec![
+        Write::DeleteToken { id: one.id, expect: one.revision },
+        put(&three, Expect::Absent),
+        Write::PutAccount { account: account("home"), expect: Expect::Absent },
+        put(&two, Expect::Revision(one.revision)),
+    ];
+    assert_conflict(store.commit(writes).await, two.id);
+    assert_eq!(by_digest(&*store, one.digest).await, Some(one.clone()));
+    assert_eq!(by_digest(&*store, two.digest).await, Some(two.clone()));
+    assert_eq!(by_digest(&*store, three.digest).await, None);
+    assert_eq!(all_pages(&*store, one.account, 10).await, [one, two]);
+    assert_eq!(store.accounts().await.expect("readable"), []);
+}
+
+async fn edits_need_the_present_revision(store: Arc<dyn Store>) {
+    let made = create(&*store, token(AccountId::fresh())).await;
+    let ended = edit(&*store, revoked(&made)).await;
+    assert_eq!(by_digest(&*store, made.digest).await, Some(ended.clone()));
+    assert_conflict(store.commit(vec![put(&made, Expect::Revision(made.revision))]).await, made.id);
+    let stale = Write::DeleteToken { id: made.id, expect: made.revision };
+    assert_conflict(store.commit(vec![stale]).await, made.id);
+    let never = token(made.account);
+    assert_conflict(store.commit(vec![put(&never, Expect::Revision(ended.revision))]).await, never.id);
+    assert_eq!(by_digest(&*store, made.digest).await, Some(ended));
+}
+
+async fn writes_of_one_commit_see_each_other(store: Arc<dyn Store>) {
+    let one = token(AccountId::fresh());
+    let twin = Token { digest: one.digest, ..token(one.account) };
+    let twice = vec![put(&one, Expect::Absent), put(&twin, Expect::Absent)];
+    assert_conflict(store.commit(twice).await, twin.id);
+
+    let one = create(&*store, one).await;
+    let moved = Token { digest: digest("moved"), ..one.clone() };
+    let handed_on = vec![put(&moved, Expect::Revision(one.revision)), put(&twin, Expect::Absent)];
+    let revision = store.commit(handed_on).await.expect("the digest is free by then");
+    assert_eq!(by_digest(&*store, twin.digest).await, Some(Token { revision, ..twin }));
+    assert_eq!(by_digest(&*store, moved.digest).await, Some(Token { revision, ..moved }));
+}
+
+async fn a_new_digest_replaces_the_old_one(store: Arc<dyn Store>) {
+    let made = create(&*store, token(AccountId::fresh())).await;
+    let other = create(&*store, token(made.account)).await;
+    let taken = Token { digest: other.digest, ..made.clone() };
+    assert_conflict(store.commit(vec![put(&taken, Expect::Revision(made.revision))]).await, made.id);
+    let rotated = edit(&*store, Token { digest: digest("rotated"), ..made.clone() }).await;
+    assert_eq!(by_digest(&*store, made.digest).await, None);
+    assert_eq!(by_digest(&*store, rotated.digest).await, Some(rotated));
+}
+
+async fn deletion_leaves_no_trace(store: Arc<dyn Store>) {
+    let made = create(&*store, token(AccountId::fresh())).await;
+    store.record_usage(vec![(made.id, usage(3, 4))]).await.expect("recorded");
+    delete(&*store, &made).await;
+    assert_eq!(by_digest(&*store, made.digest).await, None);
+    assert_eq!(store.token(made.id).await.expect("readable"), None);
+    assert_eq!(all_pages(&*store, made.account, 10).await, []);
+    store.record_usage(vec![(made.id, usage(1, 5))]).await.expect("ignored");
+    assert_eq!(store.usage(vec![made.id]).await.expect("readable"), [Usage::default()]);
+    assert_conflict(store.commit(vec![Write::DeleteToken { id: made.id, expect: made.revision }]).await, made.id);
+    create(&*store, made).await;
+}
+
+async fn pages_have_no_gap_and_no_repeat(store: Arc<dyn Store>) {
+    let home = AccountId::fresh();
+    let mut made = Vec::new();
+    for _ in 0..25 {
+        made.push(create(&*store, token(home)).await);
+    }
+    made.sort_by_key(|token| token.id);
+    for limit in [1, 7, 25, 26] {
+        assert_eq!(all_pages(&*store, home, limit).await, made, "pages of {limit}");
+    }
+    assert_eq!(store.list_tokens(home, None, 0).await.expect("readable"), []);
+    let between = TokenId::from_bytes((u128::from_be_bytes(made[3].id.to_bytes()) + 1).to_be_bytes());
+    let page = store.list_tokens(home, Some(between), 1).await.expect("readable");
+    assert_eq!(page, made[4..5], "a cursor need not be the id of a token that is still there");
+}
+
+async fn pages_hold_what_stays_while_others_come_and_go(store: Arc<dyn Store>) {
+    let home = AccountId::fresh();
+    let (mut stay, mut go) = (BTreeSet::new(), Vec::new());
+    for _ in 0..20 {
+        stay.insert(create(&*store, token(home)).await.id);
+        go.push(create(&*store, token(home)).await);
+    }
+    let churn = tokio::spawn({
+        let store = Arc::clone(&store);
+        async move {
+            for gone in go {
+                delete(&*store, &gone).await;
+                create(&*store, token(home)).await;
+            }
+        }
+    });
+    let mut rounds = 0;
+    while !churn.is_finished() || rounds < 2 {
+        let seen: Vec<_> = all_pages(&*store, home, 3).await.into_iter().map(|token| token.id).collect();
+        assert!(seen.is_sorted_by(|one, next| one < next), "in order, none twice");
+        assert!(stay.is_subset(&seen.into_iter().collect()), "none that stays is missed");
+        rounds += 1;
+    }
+    churn.await.expect("every change was taken");
+}
+
+async fn accounts_are_apart(store: Arc<dyn Store>) {
+    let (mut one, mut two) = (account("one"), account("two"));
+    for account in [&mut two, &mut one] {
+        let write = Write::PutAccount { account: account.clone(), expect: Expect::Absent };
+        account.revision = store.commit(vec![write]).await.expect("it is new");
+    }
+    let ours = create(&*store, token(one.id)).await;
+    let theirs = create(&*store, token(two.id)).await;
+    assert_eq!(all_pages(&*store, one.id, 10).await, std::slice::from_ref(&ours));
+    assert_eq!(all_pages(&*store, two.id, 10).await, std::slice::from_ref(&theirs));
+    let moved = edit(&*store, Token { account: two.id, ..ours }).await;
+    assert_eq!(all_pages(&*store, one.id, 10).await, []);
+    assert_eq!(all_pages(&*store, two.id, 10).await, [moved, theirs]);
+    let mut both = [one, two];
+    both.sort_by_key(|account| account.id);
+    assert_eq!(store.accounts().await.expect("readable"), both);
+}
+
+async fn revisions_grow(store: Arc<dyn Store>) {
+    let mut last = Revision(0);
+    let mut made = create(&*store, token(AccountId::fresh())).await;
+    for _ in 0..5 {
+        assert!(made.revision > last);
+        last = made.revision;
+        made = edit(&*store, made).await;
+    }
+    assert!(delete(&*store, &made).await > made.revision);
+}
+
+async fn usage_adds_up(store: Arc<dyn Store>) {
+    let one = create(&*store, token(AccountId::fresh())).await.id;
+    let two = create(&*store, token(AccountId::fresh())).await.id;
+    store.record_usage(vec![(one, usage(3, 50)), (one, usage(2, 40))]).await.expect("recorded");
+    store.record_usage(vec![(one, usage(1, 45))]).await.expect("recorded");
+    let found = store.usage(vec![two, one, TokenId::fresh()]).await.expect("readable");
+    assert_eq!(found, [Usage::default(), usage(6, 50), Usage::default()]);
+}
+
+async fn nothing_is_taken_once_closed(store: Arc<dyn Store>) {
+    let made = create(&*store, token(AccountId::fresh())).await;
+    store.close().await.expect("closed in order");
+    let refused = store.commit(vec![put(&token(made.account), Expect::Absent)]).await;
+    assert!(matches!(refused, Err(CommitError::Store(StoreError::Closed))), "{refused:?}");
+    assert!(matches!(store.token(made.id).await, Err(StoreError::Closed)));
+    assert!(matches!(store.record_usage(vec![(made.id, usage(1, 1))]).await, Err(StoreError::Closed)));
+    assert_eq!(store.health(), Err("the store is closed".to_owned()));
+    store.close().await.expect("a second time changes nothing");
+}
+
+async fn everybody_at_once_is_acknowledged(store: Arc<dyn Store>) {
+    let home = AccountId::fresh();
+    let mut tasks = JoinSet::new();
+    for _ in 0..64 {
+        let store = Arc::clone(&store);
+        tasks.spawn(async move {
+            let mut made = Vec::new();
+            for _ in 0..5 {
+                made.push(create(&*store, token(home)).await);
+            }
+            made
+        });
+    }
+    let mut made: Vec<_> = tasks.join_all().await.into_iter().flatten().collect();
+    made.sort_by_key(|token| token.id);
+    assert_eq!(all_pages(&*store, home, 50).await, made);
+    let revisions: BTreeSet<_> = made.iter().map(|token| token.revision).collect();
+    assert_eq!(revisions.len(), 320, "each commit has a revision of its own");
+}
+
+async fn of_concurrent_editors_one_wins(store: Arc<dyn Store>) {
+    let made = create(&*store, token(AccountId::fresh())).await;
+    let mut tasks = JoinSet::new();
+    for editor in 0..32 {
+        let (store, edited) = (Arc::clone(&store), Token { name: format!("editor {editor}"), ..made.clone() });
+        tasks.spawn(async move {
+            let outcome = store.commit(vec![put(&edited, Expect::Revision(edited.revision))]).await;
+            outcome.map(|revision| Token { revision, ..edited })
+        });
+    }
+    let (won, lost): (Vec<_>, Vec<_>) = tasks.join_all().await.into_iter().partition(Result::is_ok);
+    assert_eq!((won.len(), lost.len()), (1, 31));
+    assert!(lost.iter().all(|outcome| matches!(outcome, Err(CommitError::Conflict(_)))), "{lost:?}");
+    let winner = won.into_iter().next().and_then(Result::ok);
+    assert_eq!(store.token(made.id).await.expect("readable"), winner);
+}
