@@ -64,7 +64,7 @@ pub(super) fn state(
         realm: settings.server.realm.clone(),
         ready: Arc::new(move || match ready() {
             Ok(()) => Readiness::Ready,
-            Err(reason) => Readiness::NotReady { reason },
+            Err(reason) => Readiness::NotReady(reason),
         }),
         metrics: Arc::new(metrics),
     }
@@ -110,7 +110,7 @@ async fn serve(listener: TcpListener, tls: Option<TlsAcceptor>, router: Router, 
     loop {
         tokio::select! {
             biased;
-            _ = stopped.wait_for(|stopped| *stopped) => break,
+            () = stop(&mut stopped) => break,
             Some(_) = connections.join_next() => {}
             accepted = listener.accept(), if connections.len() < MAX_CONNECTIONS => match accepted {
                 Ok((stream, _)) => {
@@ -137,11 +137,16 @@ async fn serve_one(stream: TcpStream, tls: Option<TlsAcceptor>, router: Router, 
     // How a connection ends is its client's affair: requests have their own answers.
     tokio::select! {
         ended = connection.as_mut() => drop(ended),
-        _ = stopped.wait_for(|stopped| *stopped) => {
+        () = stop(&mut stopped) => {
             connection.as_mut().graceful_shutdown();
             drop(connection.await);
         }
     }
+}
+
+/// Until the gateway is to stop; its being gone is a reason to stop too.
+async fn stop(stopped: &mut watch::Receiver<bool>) {
+    drop(stopped.wait_for(|stopped| *stopped).await);
 }
 
 async fn establish(stream: TcpStream, tls: Option<TlsAcceptor>) -> io::Result<Box<dyn Duplex>> {

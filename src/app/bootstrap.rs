@@ -10,13 +10,16 @@ use crate::store::{MemoryStore, SledOptions, SledStore, Store};
 
 /// What [`bootstrap`] found or made.
 pub enum Bootstrap {
-    Created {
-        account: Account,
-        token: Token,
-        text: TokenText,
-    },
+    Created(Box<FirstToken>),
     /// There is a root account already; nothing was changed.
     Exists,
+}
+
+/// The root account, and a token that may do everything in it and below.
+pub struct FirstToken {
+    pub account: Account,
+    pub token: Token,
+    pub text: TokenText,
 }
 
 /// Opens the store of `settings` without any listener, and creates the root account and the first
@@ -40,15 +43,13 @@ pub fn bootstrap(settings: &Settings, clock: &Clock) -> Result<Bootstrap, StartE
         };
         let (verifier, _) = Verifier::new(options, Arc::clone(&store), Arc::default());
         let lifecycle = Lifecycle::new(Arc::clone(&store), verifier, accounts, clock.clone());
-        let (account, token, text) = create_first(&lifecycle).await?;
-        Ok(Bootstrap::Created { account, token, text })
+        Ok(Bootstrap::Created(Box::new(create_first(&lifecycle).await?)))
     });
     runtime.block_on(store.close())?;
     outcome
 }
 
-/// The root account, and a token that may do everything in it and below.
-pub(super) async fn create_first(lifecycle: &Lifecycle) -> Result<(Account, Token, TokenText), StartError> {
+pub(super) async fn create_first(lifecycle: &Lifecycle) -> Result<FirstToken, StartError> {
     let root = NewAccount { parent: None, name: "root".to_owned(), visible_to_parent: true };
     let account = lifecycle.create_account(root).await?;
     let everything = [ResourceName::every_api(), ResourceName::every_management()];
@@ -64,7 +65,7 @@ pub(super) async fn create_first(lifecycle: &Lifecycle) -> Result<(Account, Toke
         created_by: None,
     };
     let (token, text) = lifecycle.create(first).await?;
-    Ok((account, token, text))
+    Ok(FirstToken { account, token, text })
 }
 
 pub(super) fn open_store(settings: &StoreSettings, pepper: &Pepper) -> Result<Arc<dyn Store>, StartError> {

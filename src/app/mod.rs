@@ -23,7 +23,7 @@ use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-pub use bootstrap::{Bootstrap, bootstrap};
+pub use bootstrap::{Bootstrap, FirstToken, bootstrap};
 pub use error::{StartError, StopError};
 
 use crate::auth::{Accounts, CacheOptions, Lifecycle, Verifier, VerifierOptions};
@@ -261,7 +261,7 @@ async fn first_token(
 ) -> Result<Option<TokenText>, StartError> {
     match (store, accounts.root()) {
         (_, Some(_)) => Ok(None),
-        (StoreSettings::Memory, None) => bootstrap::create_first(lifecycle).await.map(|(_, _, text)| Some(text)),
+        (StoreSettings::Memory, None) => bootstrap::create_first(lifecycle).await.map(|first| Some(first.text)),
         (StoreSettings::Sled { path, .. }, None) => Err(StartError::NoAccount { path: path.clone() }),
     }
 }

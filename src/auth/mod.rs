@@ -1,6 +1,6 @@
 //! Who sends a request, and may they: credential → token → principal → permit.
 //!
-//! [`bearer`] finds the one credential, [`Verifier`] answers what it is, [`authorize`] alone makes a
+//! [`bearer`] finds the one credential, [`Verifier`] answers what it is, [`authorize()`] alone makes a
 //! [`Permit`]. [`Lifecycle`] is the only way to change tokens and accounts, so that no change can be
 //! acknowledged before every cache has forgotten the old state.
 

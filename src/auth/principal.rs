@@ -10,7 +10,7 @@ use crate::model::{Kind, Token};
 /// A token whose secret was presented, with what every one of its requests needs made ready.
 ///
 /// Says nothing about whether a request is allowed: state, dates and rights are looked at on every
-/// request by [`super::authorize`].
+/// request by [`super::authorize()`].
 pub struct Principal {
     pub token: Token,
     pub identity: Identity,

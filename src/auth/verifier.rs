@@ -192,6 +192,13 @@ impl Loader {
                     answer(asked.remove(&digest), &Ok(principal));
                 }
             }
+            // One damaged record must not keep the others of its batch out.
+            Err(StoreError::Damaged { .. }) if asked.len() > 1 => {
+                for (digest, replies) in asked {
+                    let mut alone = replies.into_iter().map(|reply| Miss { digest, reply }).collect();
+                    Box::pin(self.load(&mut alone)).await;
+                }
+            }
             // No verdict, and so nothing to remember.
             Err(error) => {
                 tracing::error!(%error, tokens = digests.len(), "tokens could not be looked up");

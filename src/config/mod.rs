@@ -4,7 +4,7 @@
 //! without opening a port. Neither the process's environment nor its working directory is looked at:
 //! both are passed in. Nothing but the composition root and the command line knows this module.
 //!
-//! In reading order: [`tree`] is the text with its positions, [`env`] lays variables over it, [`table`]
+//! In reading order: [`tree`] is the text with its positions, [`mod@env`] lays variables over it, [`table`]
 //! reads it key by key, one file a section makes [`settings`] of it, and [`problem`] is the report.
 
 mod conflict;

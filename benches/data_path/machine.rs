@@ -1,0 +1,64 @@
+//! What the bench needs of the machine, and what it says about it.
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::thread;
+
+use crate::Outcome;
+
+/// The processor that the target has for itself.
+pub const TARGET_CPU: &str = "1";
+/// The processor of the load and the upstream.
+pub const LOAD_CPU: &str = "0";
+
+const INSTALL: &str = "on Debian: apt-get install wrk nginx-light haproxy util-linux";
+
+pub fn check() -> Outcome<()> {
+    let missing: Vec<&str> = ["wrk", "nginx", "taskset"].into_iter().filter(|name| find(name).is_none()).collect();
+    if !missing.is_empty() {
+        return Err(format!("{} missing; {INSTALL}", missing.join(", ")).into());
+    }
+    if find("haproxy").is_none() {
+        eprintln!("haproxy is missing, so nothing is compared with it; {INSTALL}");
+    }
+    let processors = thread::available_parallelism()?.get();
+    if processors < 2 {
+        return Err("it takes two processors: one for the target, one for the load".into());
+    }
+    Ok(())
+}
+
+/// Where a program is: on the path, or where Debian puts servers.
+pub fn find(name: &str) -> Option<PathBuf> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the main program of the bench, where the environment is read"
+    )]
+    let path = env::var_os("PATH").unwrap_or_default();
+    env::split_paths(&path)
+        .chain([PathBuf::from("/usr/sbin"), PathBuf::from("/sbin")])
+        .map(|folder| folder.join(name))
+        .find(|file| file.is_file())
+}
+
+pub fn require(name: &str) -> Outcome<PathBuf> {
+    find(name).ok_or_else(|| format!("{name} is missing; {INSTALL}").into())
+}
+
+/// The first line that a program says about its version, wherever it says it.
+pub fn version(program: &Path, flag: &str) -> Outcome<String> {
+    let output = Command::new(program).arg(flag).stdin(Stdio::null()).output()?;
+    let text = [output.stdout, output.stderr].concat();
+    let text = String::from_utf8_lossy(&text);
+    Ok(text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or("unknown").to_owned())
+}
+
+/// Processor and kernel.
+pub fn describe() -> String {
+    let cpuinfo = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = cpuinfo.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
+    let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    format!("{}, Linux {}", model.map_or("unknown processor", |(_, name)| name), kernel.trim())
+}
