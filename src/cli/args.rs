@@ -2,6 +2,7 @@
 //!
 //! The environment's part of them is read where it is used, from the map that `main` passes in.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -13,7 +14,7 @@ use super::token::TokenCommand;
 /// A reverse-proxy authentication gateway for opaque bearer tokens.
 #[derive(Debug, Parser)]
 #[command(name = "keygate", version, color = clap::ColorChoice::Never, max_term_width = 100)]
-#[command(after_help = "Exit codes: `keygate help exit-codes`.")]
+#[command(after_help = "Start with `keygate demo`. Exit codes: `keygate help exit-codes`.")]
 pub(super) struct Cli {
     #[command(flatten)]
     pub admin: AdminArgs,
@@ -39,8 +40,14 @@ pub(super) struct AdminArgs {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
+    /// Runs the gateway until SIGTERM or SIGINT
+    Run(RunArgs),
     /// Reports every problem of a configuration, or what it sets up
     Check(CheckArgs),
+    /// Writes keygate.toml and a pepper, and makes the first administrator token
+    Init(InitArgs),
+    /// Runs a gateway in front of a built-in API, with tokens and commands to try
+    Demo(DemoArgs),
     /// Creates, lists, edits and ends tokens
     #[command(subcommand)]
     Token(TokenCommand),
@@ -62,8 +69,10 @@ impl Command {
     /// Whether errors are to be problem documents too.
     pub(super) fn wants_json(&self) -> bool {
         match self {
-            Command::Healthcheck(_) | Command::ExitCodes => false,
+            Command::Run(_) | Command::Healthcheck(_) | Command::ExitCodes => false,
             Command::Check(args) => args.format == Format::Json,
+            Command::Init(args) => args.output == Format::Json,
+            Command::Demo(args) => args.output == Format::Json,
             Command::Token(command) => command.wants_json(),
             Command::Account(command) => command.wants_json(),
             Command::Whoami(args) => args.output == Shape::Json,
@@ -104,11 +113,50 @@ pub(super) struct ConfigArgs {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct RunArgs {
+    #[command(flatten)]
+    pub config: ConfigArgs,
+}
+
+#[derive(Debug, Args)]
 pub(super) struct CheckArgs {
     #[command(flatten)]
     pub config: ConfigArgs,
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct InitArgs {
+    /// Makes the store and the first token of this configuration, and writes no other file
+    #[arg(short, long, value_name = "FILE", conflicts_with_all = ["dir", "upstream", "listen", "admin_listen"])]
+    pub config: Option<PathBuf>,
+    /// The directory to write into; made if it is not there
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub dir: PathBuf,
+    /// The API to protect
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:3000")]
+    pub upstream: String,
+    /// Where clients connect
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
+    pub listen: SocketAddr,
+    /// Where the admin API listens
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9901")]
+    pub admin_listen: SocketAddr,
+    #[arg(short, long, value_enum, default_value_t = Format::Text)]
+    pub output: Format,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct DemoArgs {
+    #[arg(short, long, value_enum, default_value_t = Format::Text)]
+    pub output: Format,
+    /// Where clients connect; a free port is used where this one is taken
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
+    pub listen: SocketAddr,
+    /// Where the admin API listens; a free port is used where this one is taken
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9901")]
+    pub admin_listen: SocketAddr,
 }
 
 #[derive(Debug, Args)]
@@ -157,7 +205,11 @@ mod tests {
     #[test]
     fn lawful_lines_are_understood() {
         for line in [
+            "run -c k.toml",
             "check --format json",
+            "init --dir d --upstream http://a --listen [::1]:80 --admin-listen 127.0.0.1:0 -o json",
+            "init -c k.toml",
+            "demo -o json --listen 127.0.0.1:0",
             "token create ci --grant devices=read --grant *=write --expires never -o raw",
             "token create ci --full --token-file -",
             "--admin-url http://a token list --all --limit 5 -o jsonl",
@@ -186,7 +238,9 @@ mod tests {
             "token list --limit 0",
             "token update tok_1",
             "account update acc_1",
+            "init -c k.toml --dir d",
             "healthcheck -c a --url http://a",
+            "demo --listen 8080",
         ] {
             let error = Cli::try_parse_from(["keygate"].into_iter().chain(line.split_whitespace())).expect_err(line);
             assert!(

@@ -8,7 +8,7 @@ pub(super) fn possible(yes: bool, verb: &str, terminal: &Terminal<'_>) -> Result
     if yes || terminal.interactive {
         return Ok(());
     }
-    Err(Failure::usage(format!("to {verb} cannot be undone, and there is no terminal to ask on"))
+    Err(Failure::usage(format!("{verb} is final, and there is no terminal to ask on"))
         .hint(format!("add --yes to {verb} without a question")))
 }
 

@@ -10,10 +10,13 @@ mod client;
 mod config_file;
 mod confirm;
 mod credential;
+mod demo;
 mod exit;
 mod failure;
 mod healthcheck;
+mod init;
 mod render;
+mod run;
 mod terminal;
 mod token;
 mod whoami;
@@ -69,7 +72,10 @@ fn perform(cli: &Cli, environment: &Environment, terminal: &mut Terminal<'_>) ->
 
 fn dispatch(cli: &Cli, environment: &Environment, terminal: &mut Terminal<'_>) -> Result<Exit, Failure> {
     match &cli.command {
+        Command::Run(args) => run::run(args, environment, terminal),
         Command::Check(args) => check::check(args, environment, terminal),
+        Command::Init(args) => init::init(args, environment, terminal),
+        Command::Demo(args) => demo::demo(args, terminal),
         Command::Token(command) => token::token(command, &cli.admin, environment, terminal),
         Command::Account(command) => account::account(command, &cli.admin, environment, terminal),
         Command::Whoami(args) => whoami::whoami(args, &cli.admin, environment, terminal),
