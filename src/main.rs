@@ -1,1 +1,11 @@
-fn main() {}
+//! Arguments and environment in, exit code out.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    // What is not UTF-8 can be none of our variables' values.
+    let environment = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect();
+    keygate::cli::run(std::env::args_os(), &environment)
+}

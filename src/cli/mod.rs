@@ -1,1 +1,86 @@
-//! The command line.
+//! The command line: clap types, one file a command group, and a small client of the admin API.
+//!
+//! Knows the admin API by its calls alone, never the store; `run`, `check`, `init` and `demo` use the
+//! composition root. Secrets are never arguments, and go to standard output alone.
+
+mod account;
+mod args;
+mod check;
+mod client;
+mod config_file;
+mod confirm;
+mod credential;
+mod demo;
+mod exit;
+mod failure;
+mod healthcheck;
+mod init;
+mod render;
+mod run;
+mod terminal;
+mod token;
+mod whoami;
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::io;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Cli, Command};
+use exit::Exit;
+use failure::Failure;
+use terminal::Terminal;
+
+/// The process's environment, read once by `main`.
+pub type Environment = BTreeMap<String, String>;
+
+/// Does what the arguments say. Prints every result and every error itself.
+pub fn run(arguments: impl IntoIterator<Item = OsString>, environment: &Environment) -> ExitCode {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are errors to clap; a closed pipe is none to us.
+            let _ = error.print();
+            let exit = if error.use_stderr() { Exit::Usage } else { Exit::Ok };
+            return exit.into();
+        }
+    };
+    // Not locked: a gateway that runs in this process may write its access log to the same streams.
+    let (mut stdout, mut stderr, mut stdin) = (io::stdout(), io::stderr(), io::stdin().lock());
+    let mut terminal = Terminal {
+        out: &mut stdout,
+        err: &mut stderr,
+        input: &mut stdin,
+        interactive: terminal::is_interactive(),
+        width: terminal::width(environment),
+    };
+    perform(&cli, environment, &mut terminal).into()
+}
+
+/// The command's exit code, after its failure was told on standard error.
+fn perform(cli: &Cli, environment: &Environment, terminal: &mut Terminal<'_>) -> Exit {
+    match dispatch(cli, environment, terminal) {
+        Ok(exit) => exit,
+        Err(failure) => {
+            terminal.note(&if cli.command.wants_json() { failure.json() } else { failure.text() });
+            failure.exit
+        }
+    }
+}
+
+fn dispatch(cli: &Cli, environment: &Environment, terminal: &mut Terminal<'_>) -> Result<Exit, Failure> {
+    match &cli.command {
+        Command::Run(args) => run::run(args, environment, terminal),
+        Command::Check(args) => check::check(args, environment, terminal),
+        Command::Init(args) => init::init(args, environment, terminal),
+        Command::Demo(args) => demo::demo(args, terminal),
+        Command::Token(command) => token::token(command, &cli.admin, environment, terminal),
+        Command::Account(command) => account::account(command, &cli.admin, environment, terminal),
+        Command::Whoami(args) => whoami::whoami(args, &cli.admin, environment, terminal),
+        Command::Healthcheck(args) => healthcheck::healthcheck(args, &cli.admin, environment),
+        Command::Version(args) => terminal.print(&args.text()).map(|()| Exit::Ok),
+        Command::ExitCodes => terminal.print(exit::TABLE).map(|()| Exit::Ok),
+    }
+}

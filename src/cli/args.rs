@@ -1,0 +1,259 @@
+//! The arguments of every command.
+//!
+//! The environment's part of them is read where it is used, from the map that `main` passes in.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use super::account::AccountCommand;
+use super::exit;
+use super::token::TokenCommand;
+
+/// A reverse-proxy authentication gateway for opaque bearer tokens.
+#[derive(Debug, Parser)]
+#[command(name = "keygate", version, color = clap::ColorChoice::Never, max_term_width = 100)]
+#[command(after_help = "Start with `keygate demo`. Exit codes: `keygate help exit-codes`.")]
+pub(super) struct Cli {
+    #[command(flatten)]
+    pub admin: AdminArgs,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// How the admin API is reached.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Admin API")]
+pub(super) struct AdminArgs {
+    /// Where the admin API listens [env: KEYGATE_ADMIN_URL] [default: http://127.0.0.1:9901]
+    #[arg(long, global = true, value_name = "URL")]
+    pub admin_url: Option<String>,
+    /// The file with the token for the admin API, `-` for standard input [env: KEYGATE_ADMIN_TOKEN, or
+    /// KEYGATE_ADMIN_TOKEN_FILE]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
+    /// Certificates (PEM) to trust for an https admin URL, in place of the system's
+    #[arg(long, global = true, value_name = "FILE")]
+    pub ca: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Runs the gateway until SIGTERM or SIGINT
+    Run(RunArgs),
+    /// Reports every problem of a configuration, or what it sets up
+    Check(CheckArgs),
+    /// Writes keygate.toml and a pepper, and makes the first administrator token
+    Init(InitArgs),
+    /// Runs a gateway in front of a built-in API, with tokens and commands to try
+    Demo(DemoArgs),
+    /// Creates, lists, edits and ends tokens
+    #[command(subcommand)]
+    Token(TokenCommand),
+    /// Creates, lists and edits accounts
+    #[command(subcommand)]
+    Account(AccountCommand),
+    /// Says who the admin token is and what it may do
+    Whoami(WhoamiArgs),
+    /// Asks a running gateway whether it is ready; exit code 0 if it is, 1 if not
+    Healthcheck(HealthcheckArgs),
+    /// Prints the version
+    Version(VersionArgs),
+    /// Lists the exit codes
+    #[command(after_help = exit::TABLE)]
+    ExitCodes,
+}
+
+impl Command {
+    /// Whether errors are to be problem documents too.
+    pub(super) fn wants_json(&self) -> bool {
+        match self {
+            Command::Run(_) | Command::Healthcheck(_) | Command::ExitCodes => false,
+            Command::Check(args) => args.format == Format::Json,
+            Command::Init(args) => args.output == Format::Json,
+            Command::Demo(args) => args.output == Format::Json,
+            Command::Token(command) => command.wants_json(),
+            Command::Account(command) => command.wants_json(),
+            Command::Whoami(args) => args.output == Shape::Json,
+            Command::Version(args) => args.output == Format::Json,
+        }
+    }
+}
+
+/// For what is told in sentences.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    Text,
+    Json,
+}
+
+/// For one record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Shape {
+    Table,
+    Json,
+}
+
+/// For many records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum ListShape {
+    Table,
+    Json,
+    /// One record a line
+    Jsonl,
+}
+
+/// Which configuration.
+#[derive(Debug, Clone, Default, Args)]
+pub(super) struct ConfigArgs {
+    /// The configuration [env: KEYGATE_CONFIG] [default: ./keygate.toml, else /etc/keygate/keygate.toml]
+    #[arg(short, long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RunArgs {
+    #[command(flatten)]
+    pub config: ConfigArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CheckArgs {
+    #[command(flatten)]
+    pub config: ConfigArgs,
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct InitArgs {
+    /// Makes the store and the first token of this configuration, and writes no other file
+    #[arg(short, long, value_name = "FILE", conflicts_with_all = ["dir", "upstream", "listen", "admin_listen"])]
+    pub config: Option<PathBuf>,
+    /// The directory to write into; made if it is not there
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub dir: PathBuf,
+    /// The API to protect
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:3000")]
+    pub upstream: String,
+    /// Where clients connect
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
+    pub listen: SocketAddr,
+    /// Where the admin API listens
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9901")]
+    pub admin_listen: SocketAddr,
+    #[arg(short, long, value_enum, default_value_t = Format::Text)]
+    pub output: Format,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct DemoArgs {
+    #[arg(short, long, value_enum, default_value_t = Format::Text)]
+    pub output: Format,
+    /// Where clients connect; a free port is used where this one is taken
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
+    pub listen: SocketAddr,
+    /// Where the admin API listens; a free port is used where this one is taken
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9901")]
+    pub admin_listen: SocketAddr,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct WhoamiArgs {
+    #[arg(short, long, value_enum, default_value_t = Shape::Table)]
+    pub output: Shape,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct HealthcheckArgs {
+    #[command(flatten)]
+    pub config: ConfigArgs,
+    /// The admin API's address, in place of the configuration's
+    #[arg(long, value_name = "URL", conflicts_with = "config")]
+    pub url: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct VersionArgs {
+    #[arg(short, long, value_enum, default_value_t = Format::Text)]
+    pub output: Format,
+}
+
+impl VersionArgs {
+    pub(super) fn text(&self) -> String {
+        let version = env!("CARGO_PKG_VERSION");
+        match self.output {
+            Format::Text => format!("keygate {version}\n"),
+            Format::Json => format!("{}\n", serde_json::json!({"name": "keygate", "version": version})),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+    use clap::error::ErrorKind;
+
+    use super::*;
+
+    #[test]
+    fn the_definitions_are_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn lawful_lines_are_understood() {
+        for line in [
+            "run -c k.toml",
+            "check --format json",
+            "init --dir d --upstream http://a --listen [::1]:80 --admin-listen 127.0.0.1:0 -o json",
+            "init -c k.toml",
+            "demo -o json --listen 127.0.0.1:0",
+            "token create ci --grant devices=read --grant *=write --expires never -o raw",
+            "token create ci --full --token-file -",
+            "--admin-url http://a token list --all --limit 5 -o jsonl",
+            "token revoke a b --yes --admin-url http://a --ca ca.pem",
+            "account create eu --parent acc_1 --visible-to-parent false",
+            "account update acc_1 --state suspended",
+            "whoami -o json",
+            "healthcheck --url http://a",
+            "version -o json",
+            "exit-codes",
+        ] {
+            let parsed = Cli::try_parse_from(["keygate"].into_iter().chain(line.split(' ')));
+            assert!(parsed.is_ok(), "{line}: {}", parsed.unwrap_err());
+        }
+    }
+
+    #[test]
+    fn unlawful_lines_are_wrong_usage() {
+        for line in [
+            "",
+            "runn",
+            "token",
+            "token create",
+            "token create ci --read --token kg_x",
+            "token revoke",
+            "token list --limit 0",
+            "token update tok_1",
+            "account update acc_1",
+            "init -c k.toml --dir d",
+            "healthcheck -c a --url http://a",
+            "demo --listen 8080",
+        ] {
+            let error = Cli::try_parse_from(["keygate"].into_iter().chain(line.split_whitespace())).expect_err(line);
+            assert!(
+                error.use_stderr() || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand,
+                "{line}"
+            );
+            assert_eq!(error.exit_code(), 2, "{line}");
+        }
+    }
+
+    #[test]
+    fn the_exit_codes_are_in_the_help() {
+        let help = Cli::try_parse_from(["keygate", "help", "exit-codes"]).unwrap_err().to_string();
+        assert!(help.contains("  78   the configuration is missing or invalid"), "{help}");
+    }
+}

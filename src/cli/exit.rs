@@ -1,0 +1,99 @@
+//! What the process ends with. The numbers are part of the interface: scripts branch on them.
+
+use std::process::ExitCode;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Exit {
+    Ok,
+    Failed,
+    Usage,
+    NotFound,
+    Authentication,
+    Conflict,
+    Unreachable,
+    TryLater,
+    Configuration,
+}
+
+impl Exit {
+    pub(super) const fn code(self) -> u8 {
+        match self {
+            Exit::Ok => 0,
+            Exit::Failed => 1,
+            Exit::Usage => 2,
+            Exit::NotFound => 3,
+            Exit::Authentication => 4,
+            Exit::Conflict => 6,
+            Exit::Unreachable => 69,
+            Exit::TryLater => 75,
+            Exit::Configuration => 78,
+        }
+    }
+
+    /// For what the admin API answered.
+    pub(super) const fn of_status(status: u16) -> Exit {
+        match status {
+            200..=299 => Exit::Ok,
+            401 | 403 => Exit::Authentication,
+            404 => Exit::NotFound,
+            409 | 412 => Exit::Conflict,
+            429 | 503 | 507 => Exit::TryLater,
+            _ => Exit::Failed,
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> ExitCode {
+        ExitCode::from(exit.code())
+    }
+}
+
+/// What `keygate exit-codes` and `keygate help exit-codes` print.
+pub(super) const TABLE: &str = "\
+Exit codes:
+  0    done
+  1    failed, for a reason that no other code names
+  2    wrong usage: an option, an argument, or a confirmation that nobody could give
+  3    there is no such token or account
+  4    the token for the admin API is missing, refused, or lacks a right
+  6    conflict: somebody else changed it meanwhile, or its state does not allow the change
+  69   the gateway's admin API cannot be reached
+  75   try again later: too many requests, or the store does not answer
+  78   the configuration is missing or invalid
+  130  interrupted (Ctrl-C)
+";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn statuses_have_the_documented_codes() {
+        let cases = [
+            (200, 0),
+            (204, 0),
+            (400, 1),
+            (401, 4),
+            (403, 4),
+            (404, 3),
+            (409, 6),
+            (422, 1),
+            (429, 75),
+            (500, 1),
+            (503, 75),
+            (507, 75),
+        ];
+        for (status, code) in cases {
+            assert_eq!(Exit::of_status(status).code(), code, "{status}");
+        }
+    }
+
+    #[test]
+    fn every_code_is_in_the_table() {
+        use Exit::{Authentication, Configuration, Conflict, Failed, NotFound, Ok, TryLater, Unreachable, Usage};
+        for exit in [Ok, Failed, Usage, NotFound, Authentication, Conflict, Unreachable, TryLater, Configuration] {
+            assert!(TABLE.contains(&format!("\n  {:<5}", exit.code())), "{exit:?}");
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! `keygate init`: a configuration, a pepper, and the first administrator token.
+//!
+//! Everything is checked before anything is written, and whatever this run made is removed again where
+//! a later step fails.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+use zeroize::{Zeroize, Zeroizing};
+
+use super::Environment;
+use super::args::{Format, InitArgs};
+use super::config_file;
+use super::exit::Exit;
+use super::failure::Failure;
+use super::terminal::Terminal;
+use crate::app::{Bootstrap, bootstrap};
+use crate::config::{Loaded, StoreSettings, Template, template};
+use crate::model::{AccountId, Clock, TokenPrefix, TokenText};
+
+const CONFIG: &str = "keygate.toml";
+const PEPPER: &str = "pepper";
+const STORE: &str = "data";
+
+pub(super) fn init(args: &InitArgs, environment: &Environment, terminal: &mut Terminal<'_>) -> Result<Exit, Failure> {
+    let mut made = Made::default();
+    let config = match &args.config {
+        Some(config) => config.clone(),
+        None => write_files(args, &mut made)?,
+    };
+    let loaded = config_file::load(&config, environment)?;
+    let StoreSettings::Sled { path: store, .. } = &loaded.settings.store else {
+        return Err(Failure::failed("the configuration's store is in memory, which keeps no token for `keygate run`")
+            .hint("set `kind = \"sled\"` and a `path` under `[store]`"));
+    };
+    let store_is_new = store.symlink_metadata().is_err();
+    if args.config.is_none() && store_is_new {
+        made.paths.push(store.clone());
+    }
+    let (account, token) = first_token(&loaded)?;
+    if args.config.is_some() && store_is_new {
+        // Not before: with a configuration that others know, another process may have made it.
+        made.paths.push(store.clone());
+    }
+    let text = match args.output {
+        Format::Text => story(&config, &made, account, &token),
+        Format::Json => {
+            let config = config.display().to_string();
+            let line = json!({"config": config, "account": account.to_string(), "token": token.expose()});
+            format!("{line}\n")
+        }
+    };
+    terminal.deliver(&text).map_err(|error| {
+        let hint = if store_is_new {
+            "nothing was kept: run it again".to_owned()
+        } else {
+            format!("the token is lost: remove the store at {} and run it again", store.display())
+        };
+        Failure::failed(format!("cannot write the token to standard output: {error}")).hint(hint)
+    })?;
+    made.keep();
+    Ok(Exit::Ok)
+}
+
+/// The configuration's path.
+fn write_files(args: &InitArgs, made: &mut Made) -> Result<PathBuf, Failure> {
+    let files = Files::in_dir(&args.dir);
+    files.refuse_existing()?;
+    made.directory(&args.dir)?;
+    made.file(&files.pepper, 0o600, pepper()?.as_bytes())?;
+    made.file(&files.config, 0o644, text(args).as_bytes())?;
+    Ok(files.config)
+}
+
+struct Files {
+    config: PathBuf,
+    pepper: PathBuf,
+    store: PathBuf,
+}
+
+impl Files {
+    fn in_dir(dir: &Path) -> Self {
+        // `./keygate.toml` would be right as well, but it is printed for people.
+        let dir = dir.strip_prefix(".").unwrap_or(dir);
+        Self { config: dir.join(CONFIG), pepper: dir.join(PEPPER), store: dir.join(STORE) }
+    }
+
+    fn refuse_existing(&self) -> Result<(), Failure> {
+        // A link that leads nowhere is there too.
+        let is_there = |path: &&PathBuf| path.symlink_metadata().is_ok();
+        let existing: Vec<_> = [&self.config, &self.pepper, &self.store].into_iter().filter(is_there).collect();
+        if existing.is_empty() {
+            return Ok(());
+        }
+        let names = existing.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(" and ");
+        let verb = if existing.len() == 1 { "exists" } else { "exist" };
+        Err(Failure::failed(format!("{names} {verb} already, and nothing was changed"))
+            .hint("name another directory with --dir; a new pepper would make every token that exists useless"))
+    }
+}
+
+fn text(args: &InitArgs) -> String {
+    template(&Template {
+        public_address: &args.listen.to_string(),
+        admin_address: &args.admin_listen.to_string(),
+        upstream_url: &args.upstream,
+        store_path: Path::new(STORE),
+        pepper_path: Path::new(PEPPER),
+        token_prefix: TokenPrefix::default().as_str(),
+    })
+}
+
+/// 48 random bytes as a line of hexadecimal digits.
+pub(super) fn pepper() -> Result<Zeroizing<String>, Failure> {
+    let mut bytes = [0u8; 48];
+    getrandom::fill(&mut bytes)
+        .map_err(|error| Failure::failed(format!("the operating system gave no randomness: {error}")))?;
+    let mut text = Zeroizing::new(String::with_capacity(2 * bytes.len() + 1));
+    for byte in bytes {
+        for digit in [byte >> 4, byte & 15] {
+            text.push(char::from_digit(digit.into(), 16).expect("four bits are one digit"));
+        }
+    }
+    text.push('\n');
+    bytes.zeroize();
+    Ok(text)
+}
+
+fn first_token(loaded: &Loaded) -> Result<(AccountId, TokenText), Failure> {
+    match bootstrap(&loaded.settings, &Clock::system()) {
+        Ok(Bootstrap::Created(first)) => Ok((first.account.id, first.text)),
+        Ok(Bootstrap::Exists) => Err(Failure::failed(
+            "the store has a root account already, so its first token was made before; nothing was changed",
+        )
+        .hint("use that token, or name another store (is KEYGATE__STORE__PATH set?)")),
+        Err(error) => Err(Failure::failed(error.to_string())),
+    }
+}
+
+fn story(config: &Path, made: &Made, account: AccountId, token: &TokenText) -> String {
+    let option = if config == Path::new(CONFIG) { String::new() } else { format!(" -c {}", config.display()) };
+    let written: String = made.paths.iter().map(|path| format!("  {}{}\n", path.display(), purpose(path))).collect();
+    format!(
+        "Written:
+{written}
+Root account: {account}
+
+The administrator token, shown only now. Store it in a safe place:
+  {token}
+
+Next:
+  keygate check{option}
+  keygate run{option}
+  export KEYGATE_ADMIN_TOKEN={token}
+  keygate token create my-first --read
+",
+        token = token.expose(),
+    )
+}
+
+fn purpose(path: &Path) -> &'static str {
+    match path.file_name().and_then(|name| name.to_str()) {
+        Some(CONFIG) => "  (the configuration, with comments)",
+        Some(PEPPER) => "  (the secret key of all token hashes: keep a copy in a safe place)",
+        Some(STORE) => "  (the store)",
+        _ => "/",
+    }
+}
+
+/// What this run made; removed again on drop, unless it is to be kept.
+#[derive(Default)]
+struct Made {
+    paths: Vec<PathBuf>,
+}
+
+impl Made {
+    fn directory(&mut self, path: &Path) -> Result<(), Failure> {
+        let missing: Vec<_> = path.ancestors().take_while(|p| !p.as_os_str().is_empty() && !p.exists()).collect();
+        for path in missing.into_iter().rev() {
+            DirBuilder::new().mode(0o750).create(path).map_err(|error| unwritable(path, &error))?;
+            self.paths.push(path.to_owned());
+        }
+        Ok(())
+    }
+
+    /// A file that was not there, with these permissions from its first moment on.
+    fn file(&mut self, path: &Path, mode: u32, contents: &[u8]) -> Result<(), Failure> {
+        let create = || OpenOptions::new().write(true).create_new(true).mode(mode).open(path);
+        let mut file: File = create().map_err(|error| unwritable(path, &error))?;
+        self.paths.push(path.to_owned());
+        file.write_all(contents).and_then(|()| file.sync_all()).map_err(|error| unwritable(path, &error))
+    }
+
+    fn keep(mut self) {
+        self.paths.clear();
+    }
+}
+
+impl Drop for Made {
+    fn drop(&mut self) {
+        let paths: Vec<_> = self.paths.drain(..).rev().collect();
+        for path in paths {
+            // What cannot be removed stays; the failure that led here is the one to tell.
+            let _ = match path.symlink_metadata() {
+                Ok(found) if found.is_dir() => fs::remove_dir_all(&path),
+                Ok(_) => fs::remove_file(&path),
+                Err(error) => Err(error),
+            };
+        }
+    }
+}
+
+fn unwritable(path: &Path, error: &io::Error) -> Failure {
+    Failure::failed(format!("cannot write {}: {error}", path.display()))
+        .hint("name a directory that you may write to with --dir")
+}
+
+#[cfg(test)]
+mod tests;

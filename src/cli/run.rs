@@ -1,0 +1,43 @@
+//! `keygate run`: the gateway in the foreground, until a signal.
+
+use std::io;
+
+use serde_json::json;
+use tracing_subscriber::EnvFilter;
+
+use super::Environment;
+use super::args::RunArgs;
+use super::config_file;
+use super::exit::Exit;
+use super::failure::Failure;
+use super::terminal::Terminal;
+use crate::app::Gateway;
+use crate::model::Clock;
+
+pub(super) fn run(args: &RunArgs, environment: &Environment, terminal: &mut Terminal<'_>) -> Result<Exit, Failure> {
+    let path = config_file::find(&args.config, environment)?;
+    let loaded = config_file::load(&path, environment)?;
+    log_to_stderr(&loaded.settings.log.level);
+    for warning in &loaded.warnings {
+        tracing::warn!(event = "configuration", config = %loaded.path.display(), "{warning}");
+    }
+    let gateway =
+        Gateway::start(loaded.settings, Clock::system()).map_err(|error| Failure::failed(error.to_string()))?;
+    if let Some(token) = gateway.first_token() {
+        // A store in memory begins empty, and nobody could ask for a token without this one.
+        terminal.print(&format!("{}\n", json!({"event": "first_token", "token": token.expose()})))?;
+    }
+    tracing::info!(event = "serving", proxy = gateway.proxy_url(), admin = gateway.admin_url());
+    gateway.run_until_signal().map_err(|error| Failure::failed(error.to_string()))?;
+    tracing::info!(event = "stopped");
+    Ok(Exit::Ok)
+}
+
+/// One JSON object a line on standard error. What the libraries say below a warning helps nobody who
+/// runs a gateway, so the level is for our own messages.
+pub(super) fn log_to_stderr(level: &str) {
+    let filter = EnvFilter::new(format!("warn,keygate={level}"));
+    let subscriber = tracing_subscriber::fmt().json().flatten_event(true).with_writer(io::stderr);
+    // Fails where a subscriber is set already, which then gets the messages.
+    let _ = subscriber.with_env_filter(filter).try_init();
+}

@@ -1,0 +1,156 @@
+//! Where a command reads and writes: the three streams, whether a person sits there, how wide it is.
+//!
+//! Passed in, so that tests can be the person.
+
+use std::io::{self, BufRead, ErrorKind, IsTerminal, Write};
+
+use super::Environment;
+use super::failure::Failure;
+
+pub(super) struct Terminal<'a> {
+    pub out: &'a mut dyn Write,
+    pub err: &'a mut dyn Write,
+    pub input: &'a mut dyn BufRead,
+    /// A person can read a question and answer it.
+    pub interactive: bool,
+    /// Columns of standard output; `None` where it is no terminal, and lines may be as long as they are.
+    pub width: Option<u16>,
+}
+
+impl Terminal<'_> {
+    /// Writes a result. A reader that went away (`| head`) wants no more, which is no failure.
+    pub(super) fn print(&mut self, text: &str) -> Result<(), Failure> {
+        match self.deliver(text) {
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+            done => done.map_err(unwritable),
+        }
+    }
+
+    /// Writes what must arrive, such as a secret that is shown once.
+    pub(super) fn deliver(&mut self, text: &str) -> io::Result<()> {
+        self.out.write_all(text.as_bytes())?;
+        self.out.flush()
+    }
+
+    /// Writes a remark for the person, apart from the result. Nobody may be listening.
+    pub(super) fn note(&mut self, text: &str) {
+        let _ = self.err.write_all(text.as_bytes());
+        let _ = self.err.flush();
+    }
+
+    /// Asks, and reads one line. `None` at the end of the input.
+    pub(super) fn ask(&mut self, question: &str) -> Result<Option<String>, Failure> {
+        self.note(question);
+        let mut line = String::new();
+        match self.input.read_line(&mut line) {
+            Ok(0) => Ok(None),
+            Ok(_) => Ok(Some(line.trim().to_owned())),
+            Err(error) => Err(Failure::failed(format!("cannot read from standard input: {error}"))),
+        }
+    }
+}
+
+fn unwritable(error: io::Error) -> Failure {
+    Failure::failed(format!("cannot write to standard output: {error}"))
+}
+
+/// Whether questions can be asked: they go to standard error, and answers come from standard input.
+pub(super) fn is_interactive() -> bool {
+    io::stdin().is_terminal() && io::stderr().is_terminal()
+}
+
+/// `COLUMNS` before what the terminal says; `None` where standard output is no terminal.
+pub(super) fn width(environment: &Environment) -> Option<u16> {
+    let table = comfy_table::Table::new();
+    io::stdout().is_terminal().then(|| {
+        let wished = environment.get("COLUMNS").and_then(|columns| columns.parse().ok());
+        wished.filter(|&columns| columns >= 20).or(table.width()).unwrap_or(80)
+    })
+}
+
+/// The text with every control character written out, so that a name from a server cannot move the
+/// cursor, change colours or forge further lines.
+pub(super) fn plain(text: &str) -> String {
+    let is_steering = |c: char| {
+        c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    text.chars().fold(String::with_capacity(text.len()), |mut out, c| {
+        if is_steering(c) {
+            out.extend(c.escape_unicode());
+        } else {
+            out.push(c);
+        }
+        out
+    })
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// A terminal that remembers what was written to it.
+    pub(in crate::cli) struct Fake {
+        pub out: Vec<u8>,
+        pub err: Vec<u8>,
+        input: io::Cursor<Vec<u8>>,
+        interactive: bool,
+    }
+
+    impl Fake {
+        pub(in crate::cli) fn script() -> Self {
+            Self { out: Vec::new(), err: Vec::new(), input: io::Cursor::default(), interactive: false }
+        }
+
+        pub(in crate::cli) fn person(answers: &str) -> Self {
+            Self { input: io::Cursor::new(answers.into()), interactive: true, ..Self::script() }
+        }
+
+        pub(in crate::cli) fn piped(input: &str) -> Self {
+            Self { interactive: false, ..Self::person(input) }
+        }
+
+        pub(in crate::cli) fn terminal(&mut self) -> Terminal<'_> {
+            Terminal {
+                out: &mut self.out,
+                err: &mut self.err,
+                input: &mut self.input,
+                interactive: self.interactive,
+                width: None,
+            }
+        }
+
+        pub(in crate::cli) fn out(&self) -> String {
+            String::from_utf8(self.out.clone()).expect("UTF-8")
+        }
+
+        pub(in crate::cli) fn err(&self) -> String {
+            String::from_utf8(self.err.clone()).expect("UTF-8")
+        }
+    }
+
+    struct Gone;
+
+    impl Write for Gone {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(ErrorKind::BrokenPipe.into())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_reader_that_went_away_is_no_failure_for_a_result_but_is_for_a_secret() {
+        let mut fake = Fake::script();
+        let mut gone = Gone;
+        let mut terminal = Terminal { out: &mut gone, ..fake.terminal() };
+        assert!(terminal.print("x").is_ok());
+        assert!(terminal.deliver("x").is_err());
+    }
+
+    #[test]
+    fn steering_characters_are_written_out() {
+        assert_eq!(plain("a\x1b[31mé\n\u{202e}"), "a\\u{1b}[31mé\\u{a}\\u{202e}");
+    }
+}

@@ -1,0 +1,153 @@
+//! `keygate token disable|enable|revoke|delete`: several tokens at once, each reported by itself.
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::super::args::Shape;
+use super::super::client::Client;
+use super::super::confirm;
+use super::super::exit::Exit;
+use super::super::failure::Failure;
+use super::super::terminal::Terminal;
+use super::token_id;
+use crate::model::TokenId;
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct ChangeArgs {
+    /// The tokens' ids, tok_…
+    #[arg(required = true, value_name = "ID")]
+    ids: Vec<String>,
+    /// json: one line a token
+    #[arg(short, long, value_enum, default_value_t = Shape::Table)]
+    pub output: Shape,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct EndArgs {
+    #[command(flatten)]
+    pub tokens: ChangeArgs,
+    /// Do not ask
+    #[arg(short, long)]
+    yes: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verb {
+    Disable,
+    Enable,
+    Revoke,
+    Delete,
+}
+
+impl Verb {
+    const fn name(self) -> &'static str {
+        match self {
+            Verb::Disable => "disable",
+            Verb::Enable => "enable",
+            Verb::Revoke => "revoke",
+            Verb::Delete => "delete",
+        }
+    }
+
+    const fn done(self) -> &'static str {
+        match self {
+            Verb::Disable => "disabled",
+            Verb::Enable => "enabled",
+            Verb::Revoke => "revoked",
+            Verb::Delete => "deleted",
+        }
+    }
+
+    /// What is printed for programs.
+    fn send(self, id: TokenId, client: &Client) -> Result<Value, Failure> {
+        match self {
+            Verb::Disable | Verb::Enable | Verb::Revoke => {
+                client.post(&format!("/v1/tokens/{id}/{}", self.name()), None)
+            }
+            Verb::Delete => {
+                client.delete(&format!("/v1/tokens/{id}")).map(|_| json!({"id": id.to_string(), "deleted": true}))
+            }
+        }
+    }
+}
+
+/// What makes a client, once everything that needs none was checked.
+pub(super) type Connect<'c> = &'c dyn Fn(&mut Terminal<'_>) -> Result<Client, Failure>;
+
+/// Changes that can be taken back.
+pub(super) fn change(
+    verb: Verb,
+    args: &ChangeArgs,
+    connect: Connect<'_>,
+    terminal: &mut Terminal<'_>,
+) -> Result<Exit, Failure> {
+    let ids = args.ids()?;
+    let client = connect(terminal)?;
+    each(&ids, args.output, terminal, |id, _| verb.send(id, &client).map(|record| (verb, record)))
+}
+
+/// Changes that cannot.
+pub(super) fn end(
+    verb: Verb,
+    args: &EndArgs,
+    connect: Connect<'_>,
+    terminal: &mut Terminal<'_>,
+) -> Result<Exit, Failure> {
+    let ids = args.tokens.ids()?;
+    confirm::possible(args.yes, verb.name(), terminal)?;
+    let client = connect(terminal)?;
+    if args.yes {
+        return each(&ids, args.tokens.output, terminal, |id, _| verb.send(id, &client).map(|record| (verb, record)));
+    }
+    each(&ids, args.tokens.output, terminal, |id, terminal| {
+        let token = client.get(&format!("/v1/tokens/{id}"))?;
+        confirm::confirm(verb.name(), &id.to_string(), token["name"].as_str().unwrap_or_default(), terminal)?;
+        verb.send(id, &client).map(|record| (verb, record))
+    })
+}
+
+impl ChangeArgs {
+    /// Each once, in the order in which they were first named.
+    fn ids(&self) -> Result<Vec<TokenId>, Failure> {
+        let mut ids = Vec::new();
+        for text in &self.ids {
+            let id = token_id(text)?;
+            if !ids.contains(&id) {
+                ids.push(id);
+            }
+        }
+        Ok(ids)
+    }
+}
+
+/// Does it for each, goes on after a refusal, and ends with the first failure's code.
+fn each(
+    ids: &[TokenId],
+    shape: Shape,
+    terminal: &mut Terminal<'_>,
+    mut work: impl FnMut(TokenId, &mut Terminal<'_>) -> Result<(Verb, Value), Failure>,
+) -> Result<Exit, Failure> {
+    let mut exit = Exit::Ok;
+    for (at, &id) in ids.iter().enumerate() {
+        match work(id, terminal) {
+            Ok((verb, record)) => terminal.print(&match shape {
+                Shape::Table => format!("{id} {}\n", verb.done()),
+                Shape::Json => format!("{record}\n"),
+            })?,
+            Err(failure) => {
+                let failure = failure.about(&id.to_string());
+                terminal.note(&if shape == Shape::Json { failure.json() } else { failure.text() });
+                if exit == Exit::Ok {
+                    exit = failure.exit;
+                }
+                // The others would fail in the same way, each after its own wait.
+                let left = ids.len() - at - 1;
+                if matches!(failure.exit, Exit::Unreachable | Exit::Authentication | Exit::TryLater) && left > 0 {
+                    terminal.note(&format!("{left} not tried\n"));
+                    break;
+                }
+            }
+        }
+    }
+    Ok(exit)
+}

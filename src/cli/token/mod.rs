@@ -1,0 +1,173 @@
+//! `keygate token …`: the life of tokens, over the admin API.
+
+mod change;
+mod create;
+mod list;
+
+use clap::{Args, Subcommand};
+use serde_json::Value;
+
+use super::Environment;
+use super::args::{AdminArgs, Shape};
+use super::client::Client;
+use super::exit::Exit;
+use super::failure::Failure;
+use super::render::{self, Column, cell};
+use super::terminal::Terminal;
+use crate::model::TokenId;
+use change::{ChangeArgs, EndArgs, Verb};
+use create::{CreateArgs, CreateShape};
+use list::ListArgs;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum TokenCommand {
+    /// Makes a token and prints its text, once
+    Create(CreateArgs),
+    /// Lists tokens, never their texts
+    List(ListArgs),
+    /// Shows all that is known of a token
+    Show(ShowArgs),
+    /// Changes a token's name or description
+    Update(UpdateArgs),
+    /// Refuses tokens until they are enabled again
+    Disable(ChangeArgs),
+    /// Accepts disabled tokens again
+    Enable(ChangeArgs),
+    /// Refuses tokens for good; their records stay
+    Revoke(EndArgs),
+    /// Removes tokens and their records
+    Delete(EndArgs),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ShowArgs {
+    /// The token's id, tok_…
+    id: String,
+    #[arg(short, long, value_enum, default_value_t = Shape::Table)]
+    output: Shape,
+}
+
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("change").required(true).multiple(true))]
+pub(super) struct UpdateArgs {
+    /// The token's id, tok_…
+    id: String,
+    #[arg(long, group = "change")]
+    name: Option<String>,
+    #[arg(long, value_name = "TEXT", group = "change")]
+    description: Option<String>,
+    #[arg(short, long, value_enum, default_value_t = Shape::Table)]
+    output: Shape,
+}
+
+impl TokenCommand {
+    pub(super) fn wants_json(&self) -> bool {
+        match self {
+            TokenCommand::Create(args) => args.output == CreateShape::Json,
+            TokenCommand::List(args) => args.wants_json(),
+            TokenCommand::Show(args) => args.output == Shape::Json,
+            TokenCommand::Update(args) => args.output == Shape::Json,
+            TokenCommand::Disable(args) | TokenCommand::Enable(args) => args.output == Shape::Json,
+            TokenCommand::Revoke(args) | TokenCommand::Delete(args) => args.tokens.output == Shape::Json,
+        }
+    }
+}
+
+pub(super) fn token(
+    command: &TokenCommand,
+    admin: &AdminArgs,
+    environment: &Environment,
+    terminal: &mut Terminal<'_>,
+) -> Result<Exit, Failure> {
+    // What can be refused without a server is refused first.
+    let connect = |terminal: &mut Terminal<'_>| Client::new(admin, environment, terminal);
+    match command {
+        TokenCommand::Create(args) => {
+            let body = args.body()?;
+            create::create(args, &body, &connect(terminal)?, terminal)
+        }
+        TokenCommand::List(args) => list::list(args, &connect(terminal)?, terminal),
+        TokenCommand::Show(args) => {
+            let id = token_id(&args.id)?;
+            let record = connect(terminal)?.get(&format!("/v1/tokens/{id}"))?;
+            print(&record, args.output, terminal)
+        }
+        TokenCommand::Update(args) => {
+            let id = token_id(&args.id)?;
+            let record = connect(terminal)?.patch(&format!("/v1/tokens/{id}"), &args.body())?;
+            print(&record, args.output, terminal)
+        }
+        TokenCommand::Disable(args) => change::change(Verb::Disable, args, &connect, terminal),
+        TokenCommand::Enable(args) => change::change(Verb::Enable, args, &connect, terminal),
+        TokenCommand::Revoke(args) => change::end(Verb::Revoke, args, &connect, terminal),
+        TokenCommand::Delete(args) => change::end(Verb::Delete, args, &connect, terminal),
+    }
+}
+
+impl UpdateArgs {
+    fn body(&self) -> Value {
+        let fields = [("name", &self.name), ("description", &self.description)];
+        let given = fields.into_iter().filter_map(|(key, text)| Some((key.to_owned(), text.as_deref()?.into())));
+        Value::Object(given.collect())
+    }
+}
+
+/// The argument as an id. It is not repeated in the error: it may be a token's text.
+fn token_id(text: &str) -> Result<TokenId, Failure> {
+    text.parse().map_err(|error| {
+        Failure::usage(format!("the argument is no token id: {error}"))
+            .hint("a token is named by its id, tok_…, and not by its text or its name: `keygate token list` shows ids")
+    })
+}
+
+/// The order in which a token's fields are shown.
+const FIELDS: &[&str] = &[
+    "id",
+    "name",
+    "description",
+    "account",
+    "kind",
+    "state",
+    "grants",
+    "expires",
+    "not_before",
+    "rate_limit",
+    "hint",
+    "created",
+    "created_by",
+    "last_used",
+    "requests",
+];
+
+const COLUMNS: &[Column] = &[
+    ("ID", |token| cell(&token["id"])),
+    ("NAME", |token| cell(&token["name"])),
+    ("KIND", |token| cell(&token["kind"])),
+    ("STATE", |token| cell(&token["state"])),
+    ("GRANTS", |token| cell(&token["grants"])),
+    ("EXPIRES", |token| if token["expires"].is_null() { "never".to_owned() } else { cell(&token["expires"]) }),
+    ("LAST USED", |token| cell(&token["last_used"])),
+];
+
+fn print(record: &Value, shape: Shape, terminal: &mut Terminal<'_>) -> Result<Exit, Failure> {
+    let text = match shape {
+        Shape::Table => table(record, terminal.width),
+        Shape::Json => format!("{record:#}\n"),
+    };
+    terminal.print(&text).map(|()| Exit::Ok)
+}
+
+/// One token, one line a field.
+fn table(token: &Value, width: Option<u16>) -> String {
+    let mut shown = token.clone();
+    if shown["rate_limit"].is_object() {
+        shown["rate_limit"] = render::rate(&token["rate_limit"]).into();
+    }
+    if shown.get("expires").is_some_and(Value::is_null) {
+        shown["expires"] = "never".into();
+    }
+    render::record(&shown, FIELDS, width)
+}
+
+#[cfg(test)]
+mod tests;

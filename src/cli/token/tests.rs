@@ -1,0 +1,235 @@
+//! What each command sends, prints and ends with.
+
+use clap::Parser;
+use serde_json::json;
+
+use super::super::args::{Cli, Command};
+use super::super::client::tests::{Canned, answer};
+use super::super::terminal::tests::Fake;
+use super::*;
+
+struct Outcome {
+    exit: u8,
+    fake: Fake,
+    requests: Vec<String>,
+}
+
+/// Runs `keygate token …` against a server that gives these answers.
+fn run(arguments: &[&str], answers: Vec<String>, mut fake: Fake) -> Outcome {
+    let server = Canned::answering(answers);
+    let url = server.url.clone();
+    let all = ["keygate", "--admin-url", &url, "token"].into_iter().chain(arguments.iter().copied());
+    let cli = Cli::try_parse_from(all).unwrap_or_else(|error| panic!("{error}"));
+    let environment = Environment::from([("KEYGATE_ADMIN_TOKEN".to_owned(), "secret-admin".to_owned())]);
+    let exit = super::super::perform(&cli, &environment, &mut fake.terminal()).code();
+    Outcome { exit, fake, requests: server.requests() }
+}
+
+fn id() -> String {
+    TokenId::fresh().to_string()
+}
+
+fn body(request: &str) -> Value {
+    serde_json::from_str(request.split_once("\r\n\r\n").expect("a head").1).expect("JSON")
+}
+
+fn created(id: &str) -> Value {
+    json!({"id": id, "name": "ci", "grants": {"*": "read"}, "expires": null, "token": "kg_svc_text", "curl": "curl -i 'x'"})
+}
+
+#[test]
+fn create_sends_what_was_asked_for() {
+    let (token, account) = (id(), crate::model::AccountId::fresh().to_string());
+    let arguments = [
+        "create",
+        "ci",
+        "--grant",
+        "devices=read+write",
+        "--read",
+        "--expires",
+        "90d",
+        "--description",
+        "d",
+        "--account",
+        &account,
+        "--rate",
+        "100/1m",
+    ];
+    let outcome = run(&arguments, vec![answer("201 Created", &created(&token))], Fake::script());
+    assert_eq!(outcome.exit, 0);
+    assert_eq!(
+        body(&outcome.requests[0]),
+        json!({
+            "name": "ci", "grants": {"*": "read", "devices": "read+write"}, "expires": "90d", "description": "d",
+            "account": account, "rate_limit": {"requests": 100, "window": "60s"},
+        })
+    );
+}
+
+#[test]
+fn the_secret_is_on_standard_output_alone_in_every_shape() {
+    let token = id();
+    for (shape, expected) in [
+        ("raw", "kg_svc_text\n"),
+        ("env", "export KEYGATE_TOKEN=kg_svc_text\n"),
+        ("curl", "curl -i 'x'\n"),
+        ("table", "\ntoken: kg_svc_text\n"),
+        ("json", "\"token\": \"kg_svc_text\""),
+    ] {
+        let answers = vec![answer("201 Created", &created(&token))];
+        let outcome = run(&["create", "ci", "--read", "-o", shape], answers, Fake::script());
+        let out = outcome.fake.out();
+        assert!(out.contains(expected), "{shape}: {out}");
+        assert!(matches!(shape, "table" | "json") || out == expected, "{shape}: {out}");
+        assert!(!outcome.fake.err().contains("kg_svc_text"));
+    }
+}
+
+#[test]
+fn a_token_without_grants_is_wrong_usage() {
+    let outcome = run(&["create", "ci"], vec![], Fake::script());
+    let err = outcome.fake.err();
+    assert_eq!(outcome.exit, 2);
+    assert!(err.contains("--grant") && err.contains("--read"), "{err}");
+}
+
+#[test]
+fn grants_and_rates_are_checked_before_anything_is_sent() {
+    for (option, value, hint) in [
+        ("--grant", "devices", "write RESOURCE=ACCESS"),
+        ("--grant", "Devices=read", "is no resource name"),
+        ("--grant", "devices=reed", "is no access"),
+        ("--grant", "devices=none", "grants nothing"),
+        ("--rate", "100", "has no `/`"),
+        ("--rate", "x/1s", "is no number"),
+        ("--rate", "0/1s", "at least 1 request"),
+        ("--rate", "1/1w", "is no length of time"),
+        ("--rate", "1/0s", "a window is from"),
+    ] {
+        let outcome = run(&["create", "ci", "--read", option, value], vec![], Fake::script());
+        let err = outcome.fake.err();
+        assert_eq!(outcome.exit, 2, "{value}");
+        assert!(err.contains(hint), "{value}: {err}");
+    }
+}
+
+#[test]
+fn list_follows_the_cursor_when_asked_to() {
+    let record = |name: &str| json!({"id": "tok_x", "name": name, "state": "active", "expires": null});
+    let pages = || {
+        vec![
+            answer("200 OK", &json!({"items": [record("one")], "next": "c 1"})),
+            answer("200 OK", &json!({"items": [record("two")], "next": null})),
+        ]
+    };
+    let all = run(&["list", "--all", "--state", "active"], pages(), Fake::script());
+    assert!(all.requests[1].starts_with("GET /v1/tokens?state=active&cursor=c%201 HTTP"), "{}", all.requests[1]);
+    let out = all.fake.out();
+    assert!(out.contains("one") && out.contains("two") && out.contains("never"), "{out}");
+    let first = run(&["list", "-o", "jsonl"], pages().into_iter().take(1).collect(), Fake::script());
+    assert_eq!(first.fake.out().lines().count(), 1);
+    assert!(first.fake.err().contains("--cursor c 1"), "{}", first.fake.err());
+    let json = run(&["list", "--all", "-o", "json"], pages(), Fake::script());
+    let json: Value = serde_json::from_str(&json.fake.out()).unwrap();
+    assert_eq!((json["items"].as_array().map(Vec::len), &json["next"]), (Some(2), &Value::Null));
+}
+
+#[test]
+fn several_are_reported_each_and_one_failure_is_a_failure() {
+    let (one, two, three) = (id(), id(), id());
+    let answers = vec![
+        answer("200 OK", &json!({"id": one})),
+        answer("404 Not Found", &json!({"title": "T", "detail": "there is no such token", "code": "not_found"})),
+        answer("200 OK", &json!({"id": three})),
+    ];
+    let outcome = run(&["disable", &one, &two, &three, &one], answers, Fake::script());
+    assert_eq!(outcome.exit, 3);
+    assert_eq!(outcome.fake.out(), format!("{one} disabled\n{three} disabled\n"));
+    assert!(outcome.fake.err().contains(&format!("error: {two}: there is no such token\n")), "{}", outcome.fake.err());
+    assert!(outcome.requests[0].starts_with(&format!("POST /v1/tokens/{one}/disable ")));
+}
+
+#[test]
+fn what_would_fail_for_all_is_tried_once() {
+    let refused = answer("401 Unauthorized", &json!({"title": "T", "detail": "the token is revoked"}));
+    let outcome = run(&["enable", &id(), &id(), &id()], vec![refused], Fake::script());
+    assert_eq!((outcome.exit, outcome.requests.len()), (4, 1));
+    assert!(outcome.fake.err().ends_with("2 not tried\n"), "{}", outcome.fake.err());
+}
+
+#[test]
+fn a_script_revokes_with_yes_and_only_with_it() {
+    let token = id();
+    let refused = run(&["revoke", &token], vec![], Fake::script());
+    assert_eq!(refused.exit, 2);
+    assert!(refused.fake.err().contains("--yes"), "{}", refused.fake.err());
+    let done = run(&["revoke", "--yes", &token], vec![answer("200 OK", &json!({"id": token}))], Fake::script());
+    assert_eq!((done.exit, done.fake.out()), (0, format!("{token} revoked\n")));
+    let gone =
+        run(&["delete", "-y", &token, "-o", "json"], vec![answer("204 No Content", &Value::Null)], Fake::script());
+    assert_eq!(gone.fake.out(), format!("{}\n", json!({"id": token, "deleted": true})));
+}
+
+#[test]
+fn a_person_types_the_name_or_nothing_happens() {
+    let token = id();
+    let record = || answer("200 OK", &json!({"id": token, "name": "ci"}));
+    let done = run(&["delete", &token], vec![record(), answer("204 No Content", &Value::Null)], Fake::person("ci\n"));
+    assert_eq!(done.exit, 0);
+    assert!(done.requests[1].starts_with("DELETE "));
+    let kept = run(&["delete", &token], vec![record()], Fake::person("yes\n"));
+    assert_eq!((kept.exit, kept.requests.len(), kept.fake.out().as_str()), (1, 1, ""));
+}
+
+#[test]
+fn a_token_s_text_in_place_of_its_id_is_refused_and_not_repeated() {
+    for command in ["show", "disable", "revoke"] {
+        let outcome = run(&[command, "kg_svc_secret"], vec![], Fake::script());
+        let err = outcome.fake.err();
+        assert_eq!(outcome.exit, 2, "{command}");
+        assert!(err.contains("keygate token list") && !err.contains("kg_svc_secret"), "{err}");
+    }
+}
+
+#[test]
+fn update_sends_only_what_changes_and_needs_a_change() {
+    let token = id();
+    let outcome =
+        run(&["update", &token, "--description", ""], vec![answer("200 OK", &json!({"id": token}))], Fake::script());
+    assert!(outcome.requests[0].starts_with(&format!("PATCH /v1/tokens/{token} ")));
+    assert_eq!(body(&outcome.requests[0]), json!({"description": ""}));
+    assert!(Cli::try_parse_from(["keygate", "token", "update", &token]).is_err());
+}
+
+#[test]
+fn errors_are_problems_for_programs() {
+    let problem = json!({"title": "T", "status": 422, "detail": "d", "code": "invalid_fields", "errors": [{"field": "name", "message": "m"}]});
+    let outcome = run(
+        &["create", "ci", "--read", "-o", "json"],
+        vec![answer("422 Unprocessable Content", &problem)],
+        Fake::script(),
+    );
+    let err: Value = serde_json::from_str(&outcome.fake.err()).unwrap();
+    assert_eq!(
+        (err["code"].as_str(), err["errors"][0]["field"].as_str(), outcome.exit),
+        (Some("invalid_fields"), Some("name"), 1)
+    );
+    assert_eq!(outcome.fake.out(), "");
+}
+
+#[test]
+fn show_is_one_field_a_line() {
+    let token = id();
+    let record = json!({"id": token, "name": "ci", "rate_limit": {"requests": 5, "window": "1m"}, "expires": null});
+    let outcome = run(&["show", &token], vec![answer("200 OK", &record)], Fake::script());
+    assert_eq!(
+        outcome.fake.out(),
+        format!("id          {token}\nname        ci\nexpires     never\nrate_limit  5/1m\n")
+    );
+}
+
+#[test]
+fn every_token_command_is_a_token_command() {
+    let cli = Cli::try_parse_from(["keygate", "token", "list", "-o", "jsonl"]).unwrap();
+    assert!(matches!(&cli.command, Command::Token(command) if command.wants_json()));
+}
