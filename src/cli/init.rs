@@ -13,12 +13,14 @@ use zeroize::{Zeroize, Zeroizing};
 
 use super::Environment;
 use super::args::{Format, InitArgs};
+use super::client::DEFAULT_URL;
 use super::config_file;
 use super::exit::Exit;
 use super::failure::Failure;
+use super::healthcheck::url_of;
 use super::terminal::Terminal;
 use crate::app::{Bootstrap, bootstrap};
-use crate::config::{Loaded, StoreSettings, Template, template};
+use crate::config::{Listener, Loaded, StoreSettings, Template, template};
 use crate::model::{AccountId, Clock, TokenPrefix, TokenText};
 
 const CONFIG: &str = "keygate.toml";
@@ -46,7 +48,7 @@ pub(super) fn init(args: &InitArgs, environment: &Environment, terminal: &mut Te
         made.paths.push(store.clone());
     }
     let text = match args.output {
-        Format::Text => story(&config, &made, account, &token),
+        Format::Text => story(&config, &made, account, &token, &loaded.settings.admin),
         Format::Json => {
             let config = config.display().to_string();
             let line = json!({"config": config, "account": account.to_string(), "token": token.expose()});
@@ -95,10 +97,20 @@ impl Files {
         if existing.is_empty() {
             return Ok(());
         }
-        let names = existing.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(" and ");
-        let verb = if existing.len() == 1 { "exists" } else { "exist" };
+        let names: Vec<_> = existing.iter().map(|path| path.display().to_string()).collect();
+        let verb = if names.len() == 1 { "exists" } else { "exist" };
+        let names = listed(&names);
         Err(Failure::failed(format!("{names} {verb} already, and nothing was changed"))
             .hint("name another directory with --dir; a new pepper would make every token that exists useless"))
+    }
+}
+
+/// `a`, `a and b`, `a, b and c`.
+fn listed(names: &[String]) -> String {
+    match names {
+        [] => String::new(),
+        [one] => one.clone(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
     }
 }
 
@@ -140,9 +152,16 @@ fn first_token(loaded: &Loaded) -> Result<(AccountId, TokenText), Failure> {
     }
 }
 
-fn story(config: &Path, made: &Made, account: AccountId, token: &TokenText) -> String {
+fn story(config: &Path, made: &Made, account: AccountId, token: &TokenText, admin: &Listener) -> String {
     let option = if config == Path::new(CONFIG) { String::new() } else { format!(" -c {}", config.display()) };
     let written: String = made.paths.iter().map(|path| format!("  {}{}\n", path.display(), purpose(path))).collect();
+    // Only where the commands would not find it by themselves; port 0 becomes another at each start.
+    let url = url_of(admin);
+    let place = if url == DEFAULT_URL || admin.address.port() == 0 {
+        String::new()
+    } else {
+        format!("  export KEYGATE_ADMIN_URL={url}\n")
+    };
     format!(
         "Written:
 {written}
@@ -154,7 +173,8 @@ The administrator token, shown only now. Store it in a safe place:
 Next:
   keygate check{option}
   keygate run{option}
-  export KEYGATE_ADMIN_TOKEN={token}
+and in another terminal:
+{place}  export KEYGATE_ADMIN_TOKEN={token}
   keygate token create my-first --read
 ",
         token = token.expose(),
