@@ -3,7 +3,9 @@
 //! `support` starts upstreams and gateways on free ports and speaks to them; each other module is a
 //! theme. Tests whose names begin with `slow_` are left out by `./test quick`.
 
+mod binary;
 mod config;
+mod crash;
 mod decisions;
 mod store;
 mod support;
