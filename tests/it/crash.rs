@@ -95,13 +95,7 @@ fn create(line: &mut Line, known: &mut Vec<Known>) -> io::Result<()> {
     let (status, record) = line.post("/v1/tokens", r#"{"name":"crash","grants":{"*":"read"}}"#)?;
     assert_eq!(status, 201, "{record}");
     let text = |field: &str| record[field].as_str().expect("a text").to_owned();
-    known.push(Known {
-        id: text("id"),
-        secret: text("token"),
-        state: State::Active,
-        asked: None,
-        touched: true,
-    });
+    known.push(Known { id: text("id"), secret: text("token"), state: State::Active, asked: None, touched: true });
     Ok(())
 }
 

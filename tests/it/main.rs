@@ -4,6 +4,7 @@
 //! theme. Tests whose names begin with `slow_` are left out by `./test quick`.
 
 mod binary;
+mod clients;
 mod config;
 mod crash;
 mod decisions;

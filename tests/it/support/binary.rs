@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Duration;
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -58,6 +59,12 @@ fn clean(program: &Path) -> Command {
     let mut command = Command::new(program);
     command.env_clear().stdin(Stdio::null());
     command
+}
+
+/// The build that ./test hands over for what would take a debug build too long, else the tests' own.
+#[expect(clippy::disallowed_methods, reason = "the home of this for tests")]
+pub fn program() -> PathBuf {
+    std::env::var_os("KEYGATE_TEST_BINARY").map_or_else(|| env!("CARGO_BIN_EXE_keygate").into(), PathBuf::from)
 }
 
 /// Runs it to its end.
@@ -238,6 +245,23 @@ impl Running {
     pub fn stop(&mut self, signal: &str) -> Option<i32> {
         self.signal(signal);
         self.ended().code()
+    }
+}
+
+impl Running {
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().expect("our own child").is_some()
+    }
+
+    /// For servers with children, which would outlive a kill. Never panics: it runs while a test fails.
+    pub fn ask_to_end(&mut self) {
+        let _ = Command::new("kill").arg(self.id().to_string()).status();
+        for _ in 0..100 {
+            if !matches!(self.child.try_wait(), Ok(None)) {
+                return;
+            }
+            thread::sleep(Duration::from_millis(50));
+        }
     }
 }
 
