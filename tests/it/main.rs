@@ -1,4 +1,9 @@
 //! The gateway, driven from outside over real sockets.
+//!
+//! `support` starts upstreams and gateways on free ports and speaks to them; each other module is a
+//! theme. Tests whose names begin with `slow_` are left out by `./test quick`.
 
 mod config;
+mod decisions;
 mod store;
+mod support;

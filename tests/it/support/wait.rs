@@ -1,0 +1,20 @@
+//! Waiting for what will be true, with a deadline.
+
+use std::time::{Duration, Instant};
+
+/// How long anything may take that a test waits for. Generous: the machine may be busy.
+pub const DEADLINE: Duration = Duration::from_secs(20);
+
+/// Asks until there is an answer, and fails with `what` at the deadline.
+#[track_caller]
+#[expect(clippy::disallowed_methods, reason = "tests wait in real time")]
+pub fn eventually<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+    let begun = Instant::now();
+    loop {
+        if let Some(answer) = ask() {
+            return answer;
+        }
+        assert!(begun.elapsed() < DEADLINE, "{what}: not within {DEADLINE:?}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
