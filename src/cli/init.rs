@@ -154,7 +154,6 @@ fn first_token(loaded: &Loaded) -> Result<(AccountId, TokenText), Failure> {
 
 fn story(config: &Path, made: &Made, account: AccountId, token: &TokenText, admin: &Listener) -> String {
     let option = if config == Path::new(CONFIG) { String::new() } else { format!(" -c {}", config.display()) };
-    let written: String = made.paths.iter().map(|path| format!("  {}{}\n", path.display(), purpose(path))).collect();
     // Only where the commands would not find it by themselves; port 0 becomes another at each start.
     let url = url_of(admin);
     let place = if url == DEFAULT_URL || admin.address.port() == 0 {
@@ -162,10 +161,13 @@ fn story(config: &Path, made: &Made, account: AccountId, token: &TokenText, admi
     } else {
         format!("  export KEYGATE_ADMIN_URL={url}\n")
     };
+    let mut written: String =
+        made.paths.iter().map(|path| format!("  {}{}\n", path.display(), purpose(path))).collect();
+    if !written.is_empty() {
+        written = format!("Written:\n{written}\n");
+    }
     format!(
-        "Written:
-{written}
-Root account: {account}
+        "{written}Root account: {account}
 
 The administrator token, shown only now. Store it in a safe place:
   {token}

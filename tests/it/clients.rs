@@ -8,7 +8,7 @@ use std::process::Command;
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::support::binary::{Install, Running, done, handed_over, program};
+use crate::support::binary::{Install, Running, done, handed_over};
 use crate::support::eventually;
 
 #[test]
@@ -64,7 +64,7 @@ fn nginx(program: &str, site: &Path) -> (Peer, String) {
 /// Runs a client's script against a gateway in front of `upstream`.
 #[track_caller]
 fn drive(script: &str, venv: &Path, upstream: &str) {
-    let install = Install::with(&program(), &format!("http://{upstream}"));
+    let install = Install::new(&format!("http://{upstream}"));
     install.configure(|text| {
         let public = "[[route]]\npath = \"/basic-auth/{*rest}\"\npublic = true\nupstream = \"api\"\n";
         format!("{}\n{public}", text.replace("max_body = \"10MiB\"", "max_body = \"unlimited\""))

@@ -10,3 +10,4 @@ mod crash;
 mod decisions;
 mod store;
 mod support;
+mod tidy;

@@ -22,7 +22,6 @@ pub struct Install {
     pub directory: TempDir,
     /// The text of the first administrator's token.
     pub admin_token: String,
-    program: PathBuf,
 }
 
 /// One finished command.
@@ -52,19 +51,9 @@ type Lines = Arc<Mutex<Vec<String>>>;
 
 /// The program under test, with an environment that is the same on each machine.
 pub fn keygate() -> Command {
-    clean(Path::new(env!("CARGO_BIN_EXE_keygate")))
-}
-
-fn clean(program: &Path) -> Command {
-    let mut command = Command::new(program);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_keygate"));
     command.env_clear().stdin(Stdio::null());
     command
-}
-
-/// The build that ./test hands over for what would take a debug build too long, else the tests' own.
-#[expect(clippy::disallowed_methods, reason = "the home of this for tests")]
-pub fn program() -> PathBuf {
-    std::env::var_os("KEYGATE_TEST_BINARY").map_or_else(|| env!("CARGO_BIN_EXE_keygate").into(), PathBuf::from)
 }
 
 /// Runs it to its end.
@@ -102,18 +91,12 @@ impl Install {
     /// `keygate init` in front of `upstream`, with free ports.
     #[track_caller]
     pub fn new(upstream: &str) -> Self {
-        Self::with(Path::new(env!("CARGO_BIN_EXE_keygate")), upstream)
-    }
-
-    /// The same with another build of the program.
-    #[track_caller]
-    pub fn with(program: &Path, upstream: &str) -> Self {
         let directory = TempDir::new().expect("a temporary directory");
-        let mut init = clean(program);
+        let mut init = keygate();
         init.current_dir(&directory).args(["init", "-o", "json", "--upstream", upstream]);
         let made = done(init.args(["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"])).json();
         let admin_token = made["token"].as_str().expect("a token").to_owned();
-        Self { directory, admin_token, program: program.to_owned() }
+        Self { directory, admin_token }
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
@@ -132,7 +115,7 @@ impl Install {
 
     /// Any command, in the installation's directory.
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = clean(&self.program);
+        let mut command = keygate();
         command.current_dir(&self.directory).args(arguments);
         command
     }
