@@ -48,7 +48,10 @@ pub(super) fn init(args: &InitArgs, environment: &Environment, terminal: &mut Te
         made.paths.push(store.clone());
     }
     let text = match args.output {
-        Format::Text => story(&config, &made, account, &token, &loaded.settings.admin),
+        Format::Text => {
+            let (program, admin) = (&terminal.program, &loaded.settings.admin);
+            Story { program, config: &config, made: &made, admin, account, token: &token }.text()
+        }
         Format::Json => {
             let config = config.display().to_string();
             let line = json!({"config": config, "account": account.to_string(), "token": token.expose()});
@@ -152,35 +155,51 @@ fn first_token(loaded: &Loaded) -> Result<(AccountId, TokenText), Failure> {
     }
 }
 
-fn story(config: &Path, made: &Made, account: AccountId, token: &TokenText, admin: &Listener) -> String {
-    let option = if config == Path::new(CONFIG) { String::new() } else { format!(" -c {}", config.display()) };
-    // Only where the commands would not find it by themselves; port 0 becomes another at each start.
-    let url = url_of(admin);
-    let place = if url == DEFAULT_URL || admin.address.port() == 0 {
-        String::new()
-    } else {
-        format!("  export KEYGATE_ADMIN_URL={url}\n")
-    };
-    let mut written: String =
-        made.paths.iter().map(|path| format!("  {}{}\n", path.display(), purpose(path))).collect();
-    if !written.is_empty() {
-        written = format!("Written:\n{written}\n");
-    }
-    format!(
-        "{written}Root account: {account}
+/// What a person is told.
+struct Story<'a> {
+    program: &'a str,
+    config: &'a Path,
+    made: &'a Made,
+    admin: &'a Listener,
+    account: AccountId,
+    token: &'a TokenText,
+}
+
+impl Story<'_> {
+    fn text(&self) -> String {
+        let Self { program, config, account, .. } = self;
+        let option = if *config == Path::new(CONFIG) { String::new() } else { format!(" -c {}", config.display()) };
+        format!(
+            "{written}Root account: {account}
 
 The administrator token, shown only now. Store it in a safe place:
   {token}
 
 Next:
-  keygate check{option}
-  keygate run{option}
+  {program} check{option}
+  {program} run{option}
 and in another terminal:
 {place}  export KEYGATE_ADMIN_TOKEN={token}
-  keygate token create my-first --read
+  {program} token create my-first --read
 ",
-        token = token.expose(),
-    )
+            written = self.written(),
+            place = self.place(),
+            token = self.token.expose(),
+        )
+    }
+
+    fn written(&self) -> String {
+        let line = |path: &PathBuf| format!("  {}{}\n", path.display(), purpose(path));
+        let written: String = self.made.paths.iter().map(line).collect();
+        if written.is_empty() { written } else { format!("Written:\n{written}\n") }
+    }
+
+    /// Only where the commands would not find it by themselves; port 0 becomes another at each start.
+    fn place(&self) -> String {
+        let url = url_of(self.admin);
+        let is_known = url == DEFAULT_URL || self.admin.address.port() == 0;
+        if is_known { String::new() } else { format!("  export KEYGATE_ADMIN_URL={url}\n") }
+    }
 }
 
 fn purpose(path: &Path) -> &'static str {

@@ -55,6 +55,7 @@ pub(super) fn demo(args: &DemoArgs, terminal: &mut Terminal<'_>) -> Result<Exit,
         read_token,
         write_token,
         full_token,
+        program: terminal.program.clone(),
         read_id: read.id,
     };
     let served = tell_and_wait(&story, args.output, &gateway, terminal);
@@ -64,7 +65,9 @@ pub(super) fn demo(args: &DemoArgs, terminal: &mut Terminal<'_>) -> Result<Exit,
     drop(scratch);
     served.and(stopped)?;
     if args.output == Format::Text {
-        terminal.print("\nStopped, and everything is removed. Next: `keygate init` for your own API.\n")?;
+        let program = &terminal.program;
+        let end = format!("\nStopped, and everything is removed. Next: `{program} init` for your own API.\n");
+        terminal.print(&end)?;
     }
     Ok(Exit::Ok)
 }

@@ -60,13 +60,14 @@ fn init_says_what_comes_next() {
     let token = text.lines().find_map(|line| line.trim().strip_prefix("kg_svc_")).expect("the token");
     let next = text.split_once("Next:\n").expect("the next steps").1;
     let expected = format!(
-        "  keygate check -c gate/keygate.toml
-  keygate run -c gate/keygate.toml
+        "  {program} check -c gate/keygate.toml
+  {program} run -c gate/keygate.toml
 and in another terminal:
   export KEYGATE_ADMIN_URL=http://127.0.0.1:9902
   export KEYGATE_ADMIN_TOKEN=kg_svc_{token}
-  keygate token create my-first --read
-"
+  {program} token create my-first --read
+",
+        program = env!("CARGO_BIN_EXE_keygate")
     );
     assert_eq!(next, expected);
 }
