@@ -33,7 +33,11 @@ pub(super) fn init(args: &InitArgs, environment: &Environment, terminal: &mut Te
         Some(config) => config.clone(),
         None => write_files(args, &mut made)?,
     };
-    let loaded = config_file::load(&config, environment)?;
+    let loaded = config_file::load(&config, environment).map_err(|failure| match args.config {
+        Some(_) => failure,
+        // Its report names places in a file that is about to be removed again.
+        None => failure.after("Nothing was written: give `keygate init` other options."),
+    })?;
     let StoreSettings::Sled { path: store, .. } = &loaded.settings.store else {
         return Err(Failure::failed("the configuration's store is in memory, which keeps no token for `keygate run`")
             .hint("set `kind = \"sled\"` and a `path` under `[store]`"));
@@ -103,8 +107,13 @@ impl Files {
         let names: Vec<_> = existing.iter().map(|path| path.display().to_string()).collect();
         let verb = if names.len() == 1 { "exists" } else { "exist" };
         let names = listed(&names);
-        Err(Failure::failed(format!("{names} {verb} already, and nothing was changed"))
-            .hint("name another directory with --dir; a new pepper would make every token that exists useless"))
+        let only_the_store_is_missing = existing == [&self.config, &self.pepper];
+        let hint = if only_the_store_is_missing {
+            format!("`keygate init -c {}` makes the store and the first token for them", self.config.display())
+        } else {
+            "name another directory with --dir; a new pepper would make every token that exists useless".to_owned()
+        };
+        Err(Failure::failed(format!("{names} {verb} already, and nothing was changed")).hint(hint))
     }
 }
 

@@ -95,6 +95,12 @@ fn init_of_a_configuration_that_exists_makes_only_the_store() {
     let install = Install::new(&upstream.url());
     fs::remove_dir_all(install.path("data")).expect("the store");
     let files = contents(install.directory.path());
+    done(&mut install.command(&["init"]))
+        .refused(1, &["hint: `keygate init -c keygate.toml` makes the store and the first token for them\n"]);
+    done(&mut install.command(&["run"])).refused(
+        1,
+        &["error: the store at data has no account yet; run `keygate init -c FILE` with this configuration to create"],
+    );
     let made = done(&mut install.command(&["init", "-c", "keygate.toml", "-o", "json"])).json();
     let token = made["token"].as_str().expect("a token").to_owned();
     assert_ne!(token, install.admin_token);
@@ -114,7 +120,8 @@ fn init_makes_nothing_where_it_fails() {
     let directory = TempDir::new().expect("a directory");
     let failed = done(keygate().current_dir(&directory).args(["init", "--dir", "new", "--upstream", "no-url"]));
     assert_eq!((failed.code, failed.out.as_str()), (78, ""), "{failed:?}");
-    assert!(failed.err.contains("new/keygate.toml"), "{failed:?}");
+    assert!(failed.err.starts_with("error: `upstream.url` must start with http:// or https://\n"), "{failed:?}");
+    assert!(failed.err.ends_with("Nothing was written: give `keygate init` other options.\n"), "{failed:?}");
     assert_eq!(contents(directory.path()).len(), 0);
     assert!(!directory.path().join("new").exists());
 }
