@@ -472,10 +472,10 @@ def http2_download():
 
 @report.check(gateway_only=True)
 def http2_is_refused_alike():
-    expect("status with a read token", 403, curl(options, "/post", H2, "--data", "a=1", token=read).status)
+    # Without a body: curl 7.88 shows no answer that comes before the end of its upload on HTTP/2, whoever sends it (nginx
+    # sends the same frames).
+    expect("status with a read token", 403, curl(options, "/delete", H2, "--request", "DELETE", token=read).status)
     expect("status without a token", 401, curl(options, "/get", H2).status)
-    # A refused upload is not tried: curl 7.88 shows no answer that comes before the end of its upload on HTTP/2, whoever
-    # sends it (nginx sends the same frames).
 
 
 @report.check(gateway_only=True)
