@@ -7,3 +7,4 @@ mod config;
 mod decisions;
 mod store;
 mod support;
+mod surface;

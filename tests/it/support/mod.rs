@@ -1,11 +1,13 @@
 //! What tests stand on: an assembled gateway, upstreams that record, clients that show every byte.
 
 pub mod client;
+pub mod credentials;
 pub mod gateway;
 pub mod upstream;
 pub mod wait;
 
 pub use client::{Answer, Client, get, request};
+pub use credentials::{Cast, Credential, Outcome};
 pub use gateway::{Admin, Builder, Gateway};
 pub use upstream::{Recorded, Upstream};
 pub use wait::eventually;
