@@ -3,11 +3,14 @@
 pub mod client;
 pub mod credentials;
 pub mod gateway;
+pub mod load;
+pub mod restart;
 pub mod upstream;
 pub mod wait;
 
 pub use client::{Answer, Client, get, request};
 pub use credentials::{Cast, Credential, Outcome};
-pub use gateway::{Admin, Builder, Gateway};
+pub use gateway::{Admin, Builder, Created, Gateway};
+pub use load::{Load, Shot};
 pub use upstream::{Recorded, Upstream};
 pub use wait::eventually;
