@@ -28,6 +28,9 @@ use crate::telemetry::{CacheResult, Reason};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+/// Stands for a selector's value that is not one text: it names no account, and is not "left out".
+const NO_ACCOUNT: &str = "?";
+
 /// A client connection, with what is the same for all of its requests.
 pub(super) struct Client {
     worker: Rc<Worker>,
@@ -127,10 +130,8 @@ fn find_route<'w>(worker: &'w Worker, record: &mut RequestRecord, parts: &Parts)
             let route = &proxy.routes[at];
             let account = route.account.as_ref().and_then(|selector| match selector {
                 AccountSelector::Path(name) => params.get(name).map(str::to_owned),
-                // Bytes that are no text name no account; they must not count as "left out".
-                AccountSelector::Header(name) => {
-                    parts.headers.get(name).map(|value| value.to_str().unwrap_or("?").to_owned())
-                }
+                AccountSelector::Header(name) => headers::only_value(&parts.headers, name)
+                    .map(|value| value.and_then(|value| value.to_str().ok()).unwrap_or(NO_ACCOUNT).to_owned()),
             });
             Ok(Matched { route, account })
         }
