@@ -6,6 +6,7 @@
 mod coherence;
 mod config;
 mod decisions;
+mod limits;
 mod store;
 mod support;
 mod surface;
