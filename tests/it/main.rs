@@ -3,6 +3,7 @@
 //! `support` starts upstreams and gateways on free ports and speaks to them; each other module is a
 //! theme. Tests whose names begin with `slow_` are left out by `./test quick`.
 
+mod accounts;
 mod coherence;
 mod config;
 mod decisions;
