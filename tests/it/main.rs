@@ -11,3 +11,5 @@ mod limits;
 mod store;
 mod support;
 mod surface;
+mod telemetry;
+mod tokens;

@@ -4,6 +4,7 @@ pub mod client;
 pub mod credentials;
 pub mod gateway;
 pub mod load;
+pub mod program;
 pub mod restart;
 pub mod upstream;
 pub mod wait;
