@@ -1,4 +1,22 @@
 //! Keygate: a reverse-proxy authentication gateway for opaque bearer tokens.
+//!
+//! The map, in reading order:
+//!
+//! * [`model`]: what a token, a grant, an account and a moment are. Pure.
+//! * [`store`]: where they are kept: a trait, sled behind it, and one in memory.
+//! * [`limit`]: how often somebody may ask.
+//! * [`route`]: host, path and method to a route; one reading of a path, or none.
+//! * [`server`]: listeners, TLS, connections, deadlines, drain. Knows no token and no route.
+//! * [`problem`]: the forms in which a refusal is told.
+//! * [`telemetry`]: metrics, access log, use of tokens. Observes and never decides.
+//! * [`auth`]: credential → token → principal → permit, and the token's life.
+//! * [`proxy`]: the way of a request, and the connections to upstreams.
+//! * [`admin`]: the management API.
+//! * [`config`]: `keygate.toml` in, settings or every problem out.
+//! * [`app`]: the composition root; the only module that knows all the others.
+//! * [`cli`]: the command line, which speaks to a running gateway over the management API.
+//!
+//! `ARCHITECTURE.md` has the invariants and where each is checked.
 
 pub mod admin;
 pub mod app;

@@ -16,8 +16,7 @@ use super::refusal::Refusal;
 use super::token_input::{Selection, edit as edit_of, new_token};
 use super::wire::{self, Created, Page, TokenRecord};
 use super::{AdminState, Shared};
-use crate::model::{Token, TokenId, TokenText};
-use crate::store::Usage;
+use crate::model::{Token, TokenId, TokenText, Usage};
 
 /// How many tokens one read of a filtered list takes from the store.
 const BATCH: usize = 256;

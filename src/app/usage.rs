@@ -6,8 +6,8 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::MissedTickBehavior;
 
-use crate::model::TokenId;
-use crate::store::{Store, Usage};
+use crate::model::{TokenId, Usage};
+use crate::store::Store;
 use crate::telemetry::UsageCounts;
 
 /// Between two writes. Workers report every two seconds, so "last used" is right to five.

@@ -14,10 +14,9 @@ use tokio::sync::{mpsc, watch};
 
 use super::error::{StartError, StopError};
 use crate::config;
-use crate::model::TokenId;
+use crate::model::{TokenId, Usage};
 use crate::proxy::{Handler, Proxy, Worker};
 use crate::server::{ConnectionLimits, ServeOptions, Sweep, serve};
-use crate::store::Usage;
 use crate::telemetry::{LogBuffer, LogSink, Metrics, WorkerMetrics};
 
 /// Header lines, head bytes and HTTP/2 streams: what no honest client needs more of.

@@ -10,9 +10,9 @@ use super::accounts::Accounts;
 use super::verifier::Verifier;
 use crate::model::{
     Account, AccountId, AccountState, Clock, Digest, Grants, Kind, Quota, Revision, State, Timestamp, Token, TokenId,
-    TokenText,
+    TokenText, Usage,
 };
-use crate::store::{CommitError, Expect, Store, StoreError, Usage, Write};
+use crate::store::{CommitError, Expect, Store, StoreError, Write};
 
 /// How often an edit that meets another one is tried again.
 const TRIES: usize = 16;

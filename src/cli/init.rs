@@ -142,11 +142,13 @@ fn first_token(loaded: &Loaded) -> Result<(AccountId, TokenText), Failure> {
 
 fn story(config: &Path, made: &Made, account: AccountId, token: &TokenText) -> String {
     let option = if config == Path::new(CONFIG) { String::new() } else { format!(" -c {}", config.display()) };
-    let written: String = made.paths.iter().map(|path| format!("  {}{}\n", path.display(), purpose(path))).collect();
+    let mut written: String =
+        made.paths.iter().map(|path| format!("  {}{}\n", path.display(), purpose(path))).collect();
+    if !written.is_empty() {
+        written = format!("Written:\n{written}\n");
+    }
     format!(
-        "Written:
-{written}
-Root account: {account}
+        "{written}Root account: {account}
 
 The administrator token, shown only now. Store it in a safe place:
   {token}

@@ -3,7 +3,7 @@
 //! Reads the admin API's documents as they come, so that a field that a later server adds is shown and
 //! one that an older server lacks is a dash.
 
-use comfy_table::{ContentArrangement, Table, presets};
+use comfy_table::{ColumnConstraint, ContentArrangement, Table, presets};
 use serde_json::{Map, Value};
 
 use super::terminal::plain;
@@ -16,7 +16,7 @@ pub(super) fn list(columns: &[Column], records: &[Value], width: Option<u16>) ->
     let mut table = bare(width);
     table.set_header(columns.iter().map(|(heading, _)| *heading));
     table.add_rows(records.iter().map(|record| columns.iter().map(|(_, cell)| cell(record)).collect::<Vec<_>>()));
-    lines(&table)
+    lines(table)
 }
 
 /// One line a field: the fields that `first` names, then whatever else the record has.
@@ -27,7 +27,7 @@ pub(super) fn record(record: &Value, first: &[&str], width: Option<u16>) -> Stri
     let others = fields.iter().filter(|(name, _)| !first.contains(&name.as_str()));
     let mut table = bare(width);
     table.add_rows(named.chain(others).map(|(name, value)| [plain(name), cell(value)]));
-    lines(&table)
+    lines(table)
 }
 
 fn bare(width: Option<u16>) -> Table {
@@ -40,7 +40,11 @@ fn bare(width: Option<u16>) -> Table {
     table
 }
 
-fn lines(table: &Table) -> String {
+fn lines(mut table: Table) -> String {
+    // The first column has what one copies or looks for: an id, the name of a field.
+    if let Some(first) = table.column_mut(0) {
+        first.set_constraint(ColumnConstraint::ContentWidth);
+    }
     let mut text = String::new();
     for line in table.lines() {
         // The first column starts at the left edge, and no line ends in spaces.
@@ -102,9 +106,11 @@ mod tests {
 
     #[test]
     fn lists_fit_the_terminal_and_stay_whole_without_one() {
-        let records = [json!({"name": "word ".repeat(30), "state": "active"})];
-        let narrow = list(COLUMNS, &records, Some(40));
-        assert!(narrow.lines().all(|line| line.chars().count() <= 40), "{narrow}");
+        let id = "tok_0352KdwYdVa6Y6CjCWcGEa";
+        let records = [json!({"name": id, "state": "word ".repeat(30)})];
+        let narrow = list(COLUMNS, &records, Some(50));
+        assert!(narrow.lines().all(|line| line.chars().count() <= 50), "{narrow}");
+        assert!(narrow.contains(id), "the first column can be copied: {narrow}");
         assert_eq!(list(COLUMNS, &records, None).lines().count(), 2);
     }
 

@@ -13,6 +13,7 @@ mod id;
 mod quota;
 mod token;
 mod token_text;
+mod usage;
 
 pub use access::{Access, AccessError, Action};
 pub use account::{Account, AccountState};
@@ -23,3 +24,4 @@ pub use id::{AccountId, IdError, TokenId};
 pub use quota::{Quota, QuotaError};
 pub use token::{Kind, Revision, Standing, State, Token};
 pub use token_text::{TokenPrefix, TokenText, TokenTextError, parse_token};
+pub use usage::Usage;

@@ -15,9 +15,8 @@ use super::reply::ReplyBody;
 use super::request_id::RequestIds;
 use super::routes::Proxy;
 use super::upstream::Pool;
-use crate::model::{Moment, Timestamp, TokenId};
+use crate::model::{Moment, Timestamp, TokenId, Usage};
 use crate::server::{ConnectionHandler, ConnectionState, Sweep};
-use crate::store::Usage;
 use crate::telemetry::{LogBuffer, UsageCounts, WorkerMetrics};
 
 /// Ticks between two hand-overs of usage counts: two seconds.

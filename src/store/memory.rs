@@ -5,8 +5,8 @@ use std::ops::Bound;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::changes::{Change, Records, check};
-use super::{CommitError, Store, StoreError, StoreFuture, Usage, Write};
-use crate::model::{Account, AccountId, Digest, Revision, Token, TokenId};
+use super::{CommitError, Store, StoreError, StoreFuture, Write};
+use crate::model::{Account, AccountId, Digest, Revision, Token, TokenId, Usage};
 
 /// Everything in maps behind one lock, which is held for one call at a time and never awaited on.
 #[derive(Debug, Default)]

@@ -15,7 +15,7 @@ use std::pin::Pin;
 pub use embedded::{OpenError, SledOptions, SledStore};
 pub use memory::MemoryStore;
 
-use crate::model::{Account, AccountId, Digest, Revision, Timestamp, Token, TokenId};
+use crate::model::{Account, AccountId, Digest, Revision, Token, TokenId, Usage};
 
 /// A future that a store hands out.
 pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -88,21 +88,6 @@ pub enum Expect {
     Absent,
     /// It is still as it was when it was read.
     Revision(Revision),
-}
-
-/// How much a token was used, and when last.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Usage {
-    pub requests: u64,
-    pub last_used: Option<Timestamp>,
-}
-
-impl Usage {
-    /// Both together: the sum, and the later of the two times.
-    #[must_use]
-    pub fn and(self, other: Usage) -> Usage {
-        Usage { requests: self.requests.saturating_add(other.requests), last_used: self.last_used.max(other.last_used) }
-    }
 }
 
 /// The store could not do what was asked; nobody's token is to blame.

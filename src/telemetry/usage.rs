@@ -3,8 +3,7 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
-use crate::model::{Timestamp, TokenId};
-use crate::store::Usage;
+use crate::model::{Timestamp, TokenId, Usage};
 
 /// Tokens that a worker remembers before it hands its counts on early (worst case: 200,000 × about
 /// 48 bytes).

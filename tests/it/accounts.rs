@@ -138,15 +138,15 @@ fn a_parent_reaches_what_is_visible_to_it_and_nothing_else() {
     all.sort();
     assert_eq!(reached, all);
     let of_leaf = ids(&parent.call("GET", &format!("/v1/tokens?account={}", family.leaf.id), None));
-    assert_eq!(of_leaf, [family.leaf.token_id.clone()]);
-    assert_eq!(ids(&parent.call("GET", "/v1/tokens", None)), [family.parent.token_id.clone()], "its own, unasked");
+    assert_eq!(of_leaf, [family.leaf.token_id.as_str()]);
+    assert_eq!(ids(&parent.call("GET", "/v1/tokens", None)), [family.parent.token_id.as_str()], "its own, unasked");
     parent.change(&family.leaf.token_id, "disable");
     assert_eq!(family.through(&family.leaf, None).status, 401);
     parent.change(&family.leaf.token_id, "enable");
 
     // Once the child hides, the leaf below it is out of reach too, though it does not hide itself.
     family.edit(&family.child.admin, &family.child, json!({"visible_to_parent": false}));
-    assert_eq!(ids(&parent.call("GET", "/v1/accounts", None)), [family.parent.id.clone()]);
+    assert_eq!(ids(&parent.call("GET", "/v1/accounts", None)), [family.parent.id.as_str()]);
     for hidden in [&family.child, &family.leaf] {
         touches(parent, &hidden.token_id).iter().for_each(not_found);
         not_found(&parent.call("GET", &format!("/v1/accounts/{}", hidden.id), None));

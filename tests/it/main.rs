@@ -12,4 +12,5 @@ mod store;
 mod support;
 mod surface;
 mod telemetry;
+mod tidy;
 mod tokens;

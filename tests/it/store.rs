@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use keygate::model::{
     Access, Account, AccountId, AccountState, Digest, Grants, Kind, Quota, Revision, State, Timestamp, Token, TokenId,
+    Usage,
 };
-use keygate::store::{CommitError, Expect, SledOptions, SledStore, Store, Usage, Write};
+use keygate::store::{CommitError, Expect, SledOptions, SledStore, Store, Write};
 
 fn open(path: &std::path::Path) -> SledStore {
     SledStore::open(options(path)).expect("the store opens")

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::store::{Store, Usage};
+use crate::model::Usage;
+use crate::store::Store;
 
 use super::world::World;
 

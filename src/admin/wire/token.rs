@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::model::{Grants, State, Timestamp, Token};
-use crate::store::Usage;
+use crate::model::{Grants, State, Timestamp, Token, Usage};
 
 /// All that is shown of a token: everything but its secret and its digest.
 #[derive(Debug, Serialize)]

@@ -60,19 +60,21 @@ impl Pool {
     ///
     /// A request of which nothing was sent is tried again once, over a fresh connection; one that
     /// may have reached the upstream never is.
+    ///
+    /// `request` is taken when it is sent, and put back where nothing of it was.
     pub(in crate::proxy) async fn exchange(
         self: &Rc<Self>,
-        request: Request<RequestBody>,
+        request: &mut Option<Request<RequestBody>>,
         progress: &Progress,
     ) -> Result<Exchanged, Rejection> {
-        let request = match self.kept() {
-            None => request,
-            Some(route) => match self.send(route, request, progress).await {
-                Err(ExchangeError::Unsent(request)) => *request,
+        if let Some(route) = self.kept() {
+            match self.send(route, request, progress).await {
+                Err(ExchangeError::Unsent) => {}
                 done => return done.map_err(|error| self.failed(error, progress)),
-            },
-        };
-        let route = self.fresh().await?;
+            }
+        }
+        // Boxed: connecting is rare, and its state would lie in every request's.
+        let route = Box::pin(self.fresh()).await?;
         self.send(route, request, progress).await.map_err(|error| self.failed(error, progress))
     }
 
@@ -129,19 +131,19 @@ impl Pool {
     async fn send(
         self: &Rc<Self>,
         route: Route,
-        mut request: Request<RequestBody>,
+        request: &mut Option<Request<RequestBody>>,
         progress: &Progress,
     ) -> Result<Exchanged, ExchangeError> {
         match route {
             Route::Http1(link) => {
-                self.address_http1(&mut request);
+                request.iter_mut().for_each(|request| self.address_http1(request));
                 let (response, link) = link.exchange(request, progress).await?;
                 let (head, body) = response.into_parts();
                 Ok(Exchanged { head, content: Content::Http1(Relay::new(body, link, Rc::clone(self))) })
             }
             Route::Http2(sender) => {
-                self.address_http2(&mut request);
-                let response: Response<Incoming> = http2::exchange(sender, request, progress).await?;
+                request.iter_mut().for_each(|request| self.address_http2(request));
+                let response: Response<Incoming> = Box::pin(http2::exchange(sender, request, progress)).await?;
                 let (head, body) = response.into_parts();
                 Ok(Exchanged { head, content: Content::Http2(body) })
             }
@@ -189,7 +191,7 @@ impl Pool {
             (_, Some(BodyFault::TooLarge { limit })) => return Rejection::BodyTooLarge { limit },
             (_, Some(BodyFault::Client)) => return Rejection::ClientBody,
             (ExchangeError::Stalled, None) => (UpstreamError::Timeout, Rejection::UpstreamTimeout),
-            (ExchangeError::Unsent(_), None) => (UpstreamError::Connect, Rejection::UpstreamConnect),
+            (ExchangeError::Unsent, None) => (UpstreamError::Connect, Rejection::UpstreamConnect),
             (ExchangeError::Broken(error), None) => return self.broken(&error),
         };
         self.metrics.upstream_error(self.index, kind);

@@ -34,8 +34,8 @@ use self::tokens::TokenTree;
 use self::usage::UsageTree;
 use self::writer::{Commit, Writer};
 use super::changes::Records;
-use super::{CommitError, Store, StoreError, StoreFuture, Usage, Write};
-use crate::model::{Account, AccountId, Digest, Revision, Token, TokenId};
+use super::{CommitError, Store, StoreError, StoreFuture, Write};
+use crate::model::{Account, AccountId, Digest, Revision, Token, TokenId, Usage};
 
 /// Commits that may wait at a time; each holds its few records in memory.
 const COMMITS: usize = 4096;

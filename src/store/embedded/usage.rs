@@ -8,8 +8,8 @@ use std::sync::{Mutex, PoisonError};
 
 use super::super::record::Stored;
 use super::tokens::{TokenTree, damaged, failed};
-use crate::model::TokenId;
-use crate::store::{StoreError, Usage};
+use crate::model::{TokenId, Usage};
+use crate::store::StoreError;
 
 /// How many are merged before a deletion gets its turn.
 const CHUNK: usize = 64;

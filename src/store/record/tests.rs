@@ -1,3 +1,5 @@
+//! Records survive their bytes, and no bytes make the reader panic.
+
 use std::time::Duration;
 
 use proptest::prelude::*;
@@ -5,8 +7,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::model::{
     Access, Account, AccountId, AccountState, Digest, Grants, Kind, Quota, Revision, State, Timestamp, Token, TokenId,
+    Usage,
 };
-use crate::store::Usage;
 
 fn timestamp() -> impl Strategy<Value = Timestamp> {
     any::<i64>().prop_map(Timestamp::from_millis)

@@ -3,8 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Problem, Stored, read, write};
-use crate::model::Timestamp;
-use crate::store::Usage;
+use crate::model::{Timestamp, Usage};
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -2,8 +2,8 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use keygate::model::{Account, AccountId, Digest, Revision, Token, TokenId};
-use keygate::store::{CommitError, MemoryStore, Store, StoreError, StoreFuture, Usage, Write};
+use keygate::model::{Account, AccountId, Digest, Revision, Token, TokenId, Usage};
+use keygate::store::{CommitError, MemoryStore, Store, StoreError, StoreFuture, Write};
 use tokio::sync::watch;
 
 /// What becomes of a look-up.

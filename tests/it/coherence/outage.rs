@@ -10,7 +10,6 @@ use std::time::Duration;
 use keygate::auth::{
     Accounts, CacheOptions, Lifecycle, NewAccount, NewToken, Source, Verdict, Verifier, VerifierOptions,
 };
-use keygate::limit::TokenLimits;
 use keygate::model::{AccountId, Clock, Grants, Kind, Pepper, TokenHasher, TokenPrefix, TokenText};
 use keygate::proxy::{Handler, HostHeader, Proxy, ProxyOptions, Route, Rule, UpstreamOptions, UpstreamVersion, Worker};
 use keygate::route::Pattern;

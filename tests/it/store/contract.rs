@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use keygate::model::{Account, AccountId, Revision, Token, TokenId};
-use keygate::store::{CommitError, Expect, MemoryStore, Store, StoreError, Usage, Write};
+use keygate::model::{Account, AccountId, Revision, Token, TokenId, Usage};
+use keygate::store::{CommitError, Expect, MemoryStore, Store, StoreError, Write};
 use tokio::task::JoinSet;
 
 use super::*;

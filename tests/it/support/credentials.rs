@@ -164,7 +164,7 @@ impl Challenge {
     fn parse(line: &str) -> Self {
         let mut rest = line.strip_prefix("Bearer realm=\"keygate\"").unwrap_or_else(|| panic!("{line}"));
         let [error, description, scope] = ["error", "error_description", "scope"].map(|name| {
-            let Some(value) = rest.strip_prefix(&format!(", {name}=\"")) else { return None };
+            let value = rest.strip_prefix(&format!(", {name}=\""))?;
             let (value, after) = value.split_once('"').unwrap_or_else(|| panic!("{line}"));
             assert!(value.bytes().all(|b| (b' '..=b'~').contains(&b) && b != b'\\'), "{line}");
             rest = after;

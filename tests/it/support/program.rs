@@ -86,7 +86,7 @@ impl Program {
         let status = self.child.wait().expect("our own child");
         let stdout = std::mem::replace(&mut self.stdout, Output::none());
         let stderr = std::mem::replace(&mut self.stderr, Output::none());
-        let (log, messages) = (stdout.to_the_end(), stderr.to_the_end());
+        let (log, messages) = (stdout.into_lines(), stderr.into_lines());
         assert!(status.success(), "{status}: {messages:?}");
         Written { log, messages }
     }
@@ -120,7 +120,7 @@ impl Output {
         self.lines.lock().expect("no panic holds it").clone()
     }
 
-    fn to_the_end(self) -> Vec<String> {
+    fn into_lines(self) -> Vec<String> {
         self.reader.join().expect("lines of UTF-8");
         std::mem::take(&mut *self.lines.lock().expect("no panic holds it"))
     }

@@ -1,0 +1,117 @@
+//! Nanoseconds of the decision: parse, hash, cache hit, authorize, and all of them together.
+//!
+//! `cargo bench --bench hot_path`
+
+use std::future::Future;
+use std::hint::black_box;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use http::HeaderMap;
+use http::header::AUTHORIZATION;
+use keygate::auth::{
+    Accounts, CacheOptions, Lifecycle, Need, NewAccount, NewToken, Verdict, Verifier, VerifierOptions, authorize,
+    bearer,
+};
+use keygate::limit::KeyedLimiter;
+use keygate::model::{
+    Access, Action, Clock, Grants, Kind, Pepper, Quota, ResourceName, TokenHasher, TokenPrefix, TokenText, parse_token,
+};
+use keygate::route::{Pattern, RouteTable, canonical};
+use keygate::store::{MemoryStore, Store};
+
+fn hot_path(criterion: &mut Criterion) {
+    let setup = Setup::new();
+    let text = setup.text.expose();
+    let hasher = TokenHasher::new(&pepper());
+    let devices: ResourceName = "devices".parse().expect("a name");
+    let need = Need { resource: &devices, action: Action::Read, target: None };
+    let now = Clock::system().wall();
+    let table = RouteTable::new(&[Pattern { host: None, path: "/v1/devices/{*rest}".to_owned(), methods: Vec::new() }])
+        .expect("a table");
+    let limiter = KeyedLimiter::new(Quota::new(u32::MAX, Duration::from_secs(86_400 * 31)).expect("a quota"));
+
+    criterion.bench_function("credential: header to text", |b| b.iter(|| bearer(black_box(&setup.headers))));
+    criterion.bench_function("parse: form and checksum", |b| b.iter(|| parse_token(black_box(text), &setup.prefix)));
+    criterion.bench_function("hash: keyed blake3", |b| b.iter(|| hasher.digest(black_box(text))));
+    criterion.bench_function("path: canonical form", |b| b.iter(|| canonical(black_box("/v1/devices/42")).is_ok()));
+    criterion
+        .bench_function("route: find", |b| b.iter(|| table.find("", black_box("/v1/devices/42"), &http::Method::GET)));
+    criterion.bench_function("limit: charge one key", |b| b.iter(|| limiter.charge(black_box(7))));
+    criterion.bench_function("verify: parse, hash, cache hit", |b| b.iter(|| setup.verify(black_box(text))));
+    let principal = setup.verify(text);
+    criterion.bench_function("authorize: warm principal", |b| {
+        b.iter(|| authorize(Arc::clone(&principal), black_box(need), &setup.accounts, now).is_ok());
+    });
+    criterion.bench_function("decide: credential to permit", |b| {
+        b.iter(|| {
+            let text = bearer(black_box(&setup.headers)).expect("a credential");
+            let principal = setup.verify(text);
+            assert!(authorize(principal, need, &setup.accounts, now).is_ok());
+        });
+    });
+}
+
+/// A token that is in the cache.
+struct Setup {
+    prefix: TokenPrefix,
+    verifier: Verifier,
+    accounts: Accounts,
+    text: TokenText,
+    headers: HeaderMap,
+    _runtime: tokio::runtime::Runtime,
+}
+
+impl Setup {
+    fn new() -> Self {
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
+        let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
+        let cache = CacheOptions { tokens: 10_000, unknown: 10_000, unknown_ttl: Duration::from_secs(30) };
+        let options = VerifierOptions { prefix: TokenPrefix::default(), hasher: TokenHasher::new(&pepper()), cache };
+        let (verifier, loader) = Verifier::new(options, Arc::clone(&store), Arc::default());
+        runtime.spawn(loader.run());
+        let accounts = Accounts::new(Vec::new());
+        let lifecycle = Lifecycle::new(store, verifier.clone(), accounts.clone(), Clock::system());
+        let text = runtime.block_on(async {
+            let root = lifecycle
+                .create_account(NewAccount { parent: None, name: "root".to_owned(), visible_to_parent: true })
+                .await;
+            let new = NewToken {
+                account: root.expect("an account").id,
+                kind: Kind::Service,
+                name: String::new(),
+                description: String::new(),
+                grants: Grants::new([(ResourceName::every_api(), Access::FULL)]),
+                not_before: None,
+                expires: None,
+                rate_limit: None,
+                created_by: None,
+            };
+            let (_, text) = lifecycle.create(new).await.expect("a token");
+            assert!(matches!(verifier.verify(text.expose()).await.1, Ok(Verdict::Known(_))));
+            text
+        });
+        let mut headers = HeaderMap::new();
+        headers.insert(AUTHORIZATION, format!("Bearer {}", text.expose()).try_into().expect("ASCII"));
+        Self { prefix: TokenPrefix::default(), verifier, accounts, text, headers, _runtime: runtime }
+    }
+
+    /// What the cache knows: never waits, or the bench would measure something else.
+    fn verify(&self, text: &str) -> Arc<keygate::auth::Principal> {
+        match pin!(self.verifier.verify(text)).poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready((_, Ok(Verdict::Known(principal)))) => principal,
+            _ => panic!("the token is in the cache"),
+        }
+    }
+}
+
+fn pepper() -> Pepper {
+    Pepper::from_material(&[7; 32]).expect("long enough")
+}
+
+criterion_group!(benches, hot_path);
+criterion_main!(benches);

@@ -1,0 +1,114 @@
+//! What the code promises of itself and no compiler checks.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// Who may use whom: each module, and the modules of this crate that its files may name.
+const MAY_USE: [(&str, &[&str]); 13] = [
+    ("model", &[]),
+    ("problem", &[]),
+    ("server", &[]),
+    ("limit", &["model"]),
+    ("route", &["model"]),
+    ("store", &["model"]),
+    ("telemetry", &["model"]),
+    ("config", &["model"]),
+    ("auth", &["model", "store", "limit"]),
+    ("proxy", &["model", "limit", "route", "server", "telemetry", "problem", "auth"]),
+    ("admin", &["model", "store", "problem", "auth"]),
+    ("app", &["model", "store", "limit", "route", "server", "telemetry", "auth", "proxy", "admin", "config"]),
+    ("cli", &["model", "auth", "config", "app"]),
+];
+
+/// More lines than this, and two nouns would live better in two files.
+const MAX_LINES: usize = 400;
+
+fn sources() -> BTreeMap<PathBuf, String> {
+    fn walk(directory: &Path, found: &mut BTreeMap<PathBuf, String>) {
+        for entry in std::fs::read_dir(directory).expect("a directory of the project") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                walk(&path, found);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let text = std::fs::read_to_string(&path).expect("a source file");
+                found.insert(path, text);
+            }
+        }
+    }
+    let mut found = BTreeMap::new();
+    walk(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut found);
+    assert!(found.len() > 100, "the sweep swept {} files", found.len());
+    found
+}
+
+/// The top-level module that a file belongs to.
+fn module(path: &Path) -> String {
+    let inside = path.strip_prefix(Path::new(env!("CARGO_MANIFEST_DIR")).join("src")).expect("below src");
+    let first = inside.iter().next().expect("a name").to_string_lossy();
+    first.trim_end_matches(".rs").to_owned()
+}
+
+/// The code of a file without its tests, which may use what they like.
+fn code(text: &str) -> &str {
+    text.split("#[cfg(test)]").next().unwrap_or_default()
+}
+
+#[test]
+fn modules_use_only_what_the_map_allows() {
+    let mut wrong = Vec::new();
+    for (path, text) in sources() {
+        let own = module(&path);
+        if path.components().any(|part| part.as_os_str() == "tests") || path.ends_with("tests.rs") {
+            continue;
+        }
+        let Some((_, allowed)) = MAY_USE.iter().find(|(name, _)| *name == own) else {
+            assert!(["lib", "main"].contains(&own.as_str()), "{own} is not in the table");
+            continue;
+        };
+        for (number, line) in code(&text).lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with("//")) {
+            for used in line
+                .split("crate::")
+                .skip(1)
+                .filter_map(|rest| rest.split(|c: char| !c.is_alphanumeric() && c != '_').next())
+            {
+                let known = MAY_USE.iter().any(|(name, _)| *name == used);
+                if known && used != own && !allowed.contains(&used) {
+                    wrong.push(format!("{}:{}: {own} uses {used}", path.display(), number + 1));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn each_file_says_what_it_is_and_stays_readable() {
+    let mut wrong = Vec::new();
+    for (path, text) in sources() {
+        let path = path.display();
+        if !text.starts_with("//!") {
+            wrong.push(format!("{path}: no head that says what it owns"));
+        }
+        if text.lines().count() > MAX_LINES {
+            wrong.push(format!("{path}: {} lines", text.lines().count()));
+        }
+        for unfinished in ["TODO", "FIXME", "```ignore", "unimplemented!"] {
+            if text.contains(unfinished) {
+                wrong.push(format!("{path}: {unfinished}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn only_the_lifecycle_commits() {
+    let committing = sources()
+        .into_iter()
+        .filter(|(_, text)| code(text).contains(".commit(vec!") || code(text).contains("store.commit("));
+    let files: Vec<String> = committing
+        .map(|(path, _)| module(&path) + "/" + &path.file_name().expect("a name").to_string_lossy())
+        .collect();
+    assert!(files.iter().all(|file| file == "auth/lifecycle.rs"), "{files:?}");
+    assert!(!files.is_empty(), "the sweep found the lifecycle");
+}
