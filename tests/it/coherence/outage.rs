@@ -10,7 +10,7 @@ use std::time::Duration;
 use keygate::auth::{
     Accounts, CacheOptions, Lifecycle, NewAccount, NewToken, Source, Verdict, Verifier, VerifierOptions,
 };
-use keygate::model::{AccountId, Clock, Grants, Kind, Pepper, TokenHasher, TokenPrefix, TokenText};
+use keygate::model::{AccountId, Clock, Grants, Kind, Pepper, TokenHasher, TokenId, TokenPrefix, TokenText};
 use keygate::proxy::{Handler, HostHeader, Proxy, ProxyOptions, Route, Rule, UpstreamOptions, UpstreamVersion, Worker};
 use keygate::route::Pattern;
 use keygate::server::{self, ConnectionLimits, ServeOptions, Sweep};
@@ -18,7 +18,7 @@ use keygate::telemetry::{Metrics, MetricsLayout, Redaction, access_log};
 use tokio::runtime::{Builder, LocalOptions, Runtime};
 
 use super::moody::{Mood, Moody};
-use crate::support::{Answer, Upstream, get};
+use crate::support::{Answer, Upstream, eventually, get};
 
 /// The parts that decide, around a store.
 struct Parts {
@@ -46,7 +46,7 @@ impl Parts {
         Self { store, verifier, lifecycle, accounts, account, runtime }
     }
 
-    fn token(&self) -> String {
+    fn token(&self) -> (TokenId, String) {
         let name = "devices".parse().expect("a name");
         let new = NewToken {
             account: self.account,
@@ -59,8 +59,8 @@ impl Parts {
             rate_limit: None,
             created_by: None,
         };
-        let (_, text) = self.runtime.block_on(self.lifecycle.create(new)).expect("the store answers");
-        text.expose().to_owned()
+        let (token, text) = self.runtime.block_on(self.lifecycle.create(new)).expect("the store answers");
+        (token.id, text.expose().to_owned())
     }
 
     /// Serves one route on one thread, which ends with the process.
@@ -141,7 +141,7 @@ fn without_a_store_known_tokens_go_on_and_others_are_told_to_come_back() {
     let upstream = Upstream::start();
     let parts = Parts::new();
     let proxy = parts.serve(&upstream);
-    let (known, cold) = (parts.token(), parts.token());
+    let (known, cold) = (parts.token().1, parts.token().1);
     let made_up = TokenText::generate(&TokenPrefix::default(), Kind::Service).expect("randomness");
     let made_up = made_up.expose().to_owned();
     assert_eq!(get(proxy, "/v1/devices/7", &known).status, 200);
@@ -167,7 +167,7 @@ fn slow_a_store_that_hangs_is_given_up_and_holds_up_nobody_who_is_known() {
     let upstream = Upstream::start();
     let parts = Parts::new();
     let proxy = parts.serve(&upstream);
-    let (known, cold) = (parts.token(), parts.token());
+    let (known, cold) = (parts.token().1, parts.token().1);
     assert_eq!(get(proxy, "/v1/devices/7", &known).status, 200);
     parts.store.be(Mood::Hangs);
     let waiting = std::thread::spawn({
@@ -188,11 +188,37 @@ fn slow_a_store_that_hangs_is_given_up_and_holds_up_nobody_who_is_known() {
     assert_eq!(get(proxy, "/v1/devices/7", &cold).status, 200);
 }
 
+/// What was read before a revocation and comes in after it is neither kept nor given to whoever asks
+/// after it.
+#[test]
+fn a_slow_look_up_does_not_bring_a_revoked_token_back() {
+    let upstream = Upstream::start();
+    let parts = Parts::new();
+    let proxy = parts.serve(&upstream);
+    let (id, token) = parts.token();
+    let ask = |token: &str| {
+        let token = token.to_owned();
+        std::thread::spawn(move || get(proxy, "/v1/devices/7", &token).status)
+    };
+    parts.store.be(Mood::Lags);
+    let before = ask(&token);
+    eventually("the look-up has begun", || (parts.store.asked() == 1).then_some(()));
+    parts.runtime.block_on(parts.lifecycle.revoke(id)).expect("the store answers");
+    let after: Vec<_> = (0..8).map(|_| ask(&token)).collect();
+    // Time for them to get in line; it holds too if some come later.
+    std::thread::sleep(Duration::from_millis(100));
+    parts.store.be(Mood::Answers);
+    assert_eq!(before.join().expect("an answer"), 200, "it was begun before");
+    let after: Vec<_> = after.into_iter().map(|asked| asked.join().expect("an answer")).collect();
+    assert_eq!(after, [401; 8]);
+    assert_eq!(get(proxy, "/v1/devices/7", &token).problem(), "token_revoked", "nor is it remembered");
+}
+
 #[test]
 fn callers_who_wait_for_the_same_token_share_one_look_up() {
     const CALLERS: usize = 200;
     let parts = Parts::new();
-    let token = parts.token();
+    let (_, token) = parts.token();
     parts.store.be(Mood::Hangs);
     let callers: Vec<_> = (0..CALLERS)
         .map(|_| {
@@ -200,7 +226,7 @@ fn callers_who_wait_for_the_same_token_share_one_look_up() {
             parts.runtime.spawn(async move { verifier.verify(&token).await })
         })
         .collect();
-    crate::support::eventually("the first look-up", || (parts.store.asked() > 0).then_some(()));
+    eventually("the first look-up", || (parts.store.asked() > 0).then_some(()));
     parts.store.be(Mood::Answers);
     for caller in callers {
         let (source, verdict) = parts.runtime.block_on(caller).expect("no panic");
