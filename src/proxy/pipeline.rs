@@ -19,7 +19,7 @@ use super::sanitize::{Reading, host_for_routing, sanitize};
 use super::upstream::{Exchanged, Pool};
 use super::worker::Worker;
 use super::{headers, identity};
-use crate::auth::{self, CredentialError, Denial, Need, Permit, Principal, Source, Verdict};
+use crate::auth::{self, CredentialError, Denial, Need, Permit, Principal, Source, Verdict, Verifier};
 use crate::model::{AccountId, Action};
 use crate::route::{Found, RouteIndex, action_of};
 use crate::server::ConnectionState;
@@ -175,11 +175,17 @@ fn find_route<'w>(
 /// What is public needs no token; but one of ours that was sent all the same is not the upstream's
 /// to see. Credentials of other kinds are between the client and the upstream.
 fn admit_public(worker: &Worker, record: &mut RequestRecord, headers: &mut HeaderMap) -> Permit {
-    if auth::bearer(headers).is_ok_and(|text| worker.proxy().verifier.is_own(text)) {
+    if headers.get_all(AUTHORIZATION).iter().any(|line| holds_own(line, &worker.proxy().verifier)) {
         headers.remove(AUTHORIZATION);
     }
     record.decided(Reason::Public);
     auth::admit_public()
+}
+
+/// Whether a word of the credential has the form of a token of ours, whatever scheme it stands behind.
+fn holds_own(line: &HeaderValue, verifier: &Verifier) -> bool {
+    let mut words = line.as_bytes().split(|byte| !byte.is_ascii_alphanumeric() && *byte != b'_');
+    words.any(|word| str::from_utf8(word).is_ok_and(|word| verifier.is_own(word)))
 }
 
 async fn authenticate(

@@ -216,6 +216,35 @@ fn each_route_lets_each_credential_do_what_it_may_and_no_more() {
     }
 }
 
+#[test]
+fn a_public_route_passes_other_credentials_on_and_keeps_ours() {
+    let upstream = Upstream::start();
+    let gateway = Builder::new(&upstream.url()).routes(ROUTES).start();
+    let token = gateway.token("full");
+    let [bearer, lower, other_scheme] = ["Bearer", "bearer", "Token"].map(|scheme| format!("{scheme} {token}"));
+    let listed = format!("Basic dTpw, {bearer}");
+    let cases: [(&[&str], usize); 9] = [
+        (&["Basic dTpw"], 1),
+        (&["Bearer somebody-elses"], 1),
+        (&["Basic dTpw", "Basic dTpx"], 2),
+        (&[&bearer], 0),
+        (&[&lower], 0),
+        (&[&other_scheme], 0),
+        (&[&bearer, &bearer], 0),
+        (&["Basic dTpw", &bearer], 0),
+        (&[&listed], 0),
+    ];
+    for (lines, arrive) in cases {
+        let headers: Vec<_> = lines.iter().map(|value| ("Authorization", *value)).collect();
+        let answer = Client::connect(gateway.proxy).request("GET", "/public/logo", &headers, b"");
+        assert_eq!(answer.status, 200, "{lines:?}");
+        let arrived = upstream.last();
+        assert_eq!(arrived.count("authorization"), arrive, "{lines:?}");
+        assert!(arrived.headers.iter().all(|(_, value)| !value.contains(&token)), "{lines:?}");
+        assert_eq!(arrived.header("x-keygate-token"), Some(""), "on nobody's behalf");
+    }
+}
+
 /// What makes routes differ in whom they let through.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Clone, Copy)]
 enum Kind {
