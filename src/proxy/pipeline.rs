@@ -6,7 +6,7 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use http::header::{AUTHORIZATION, CONTENT_LENGTH, TE};
+use http::header::{AUTHORIZATION, CONTENT_LENGTH};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Version};
 use hyper::body::Incoming;
 
@@ -16,7 +16,7 @@ use super::reply::{Content, ReplyBody};
 use super::request_body::{Progress, RequestBody};
 use super::routes::{AccountSelector, Route, Rule};
 use super::sanitize::{Reading, host_for_routing, sanitize};
-use super::upstream::{Exchanged, Pool};
+use super::upstream::{Exchanged, Outgoing, Pool};
 use super::worker::Worker;
 use super::{headers, identity};
 use crate::auth::{self, CredentialError, Denial, Need, Permit, Principal, Source, Verdict, Verifier};
@@ -71,7 +71,7 @@ pub(super) async fn answer(client: &Client, mut request: Request<Incoming>) -> R
         Err(rejection) => refuse(client, &mut record, &rejection),
         Ok(admitted) => {
             let mut forward = prepare(client, &record, admitted, request);
-            match forward.pool.exchange(&mut forward.request, &forward.progress).await {
+            match forward.pool.exchange(&mut forward.outgoing, &forward.progress).await {
                 Ok(exchanged) => pass_on(&mut record, exchanged, forward.progress),
                 Err(rejection) => refuse(client, &mut record, &rejection),
             }
@@ -260,8 +260,7 @@ fn charge(client: &Client, route: &Route, permit: &Permit) -> Result<(), Rejecti
 /// A request on its way: where to, and what is sent. Consumes the permit.
 struct Forward<'worker> {
     pool: &'worker Rc<Pool>,
-    /// `None` while and after it is sent.
-    request: Option<Request<RequestBody>>,
+    outgoing: Outgoing,
     progress: Rc<Progress>,
 }
 
@@ -277,12 +276,10 @@ fn prepare<'w>(
     identity::write(headers, &permit);
     identity::write_forwarded(headers, &client.address, client.connection.is_tls());
     headers.insert(REQUEST_ID, record.id.clone());
-    if reading.takes_trailers.0 {
-        headers.insert(TE, HeaderValue::from_static("trailers"));
-    }
     let progress = Progress::new(client.worker.sweep().timer(), route.response_timeout);
     let request = request.map(|body| RequestBody::new(body, route.max_body, Rc::clone(&progress)));
-    Forward { pool: client.worker.pool(route.upstream), request: Some(request), progress }
+    let outgoing = Outgoing { request: Some(request), takes_trailers: reading.takes_trailers.0 };
+    Forward { pool: client.worker.pool(route.upstream), outgoing, progress }
 }
 
 /// Refuses at once what is announced to be too large, before any of it is sent.
