@@ -3,11 +3,17 @@
 //! `support` starts upstreams and gateways on free ports and speaks to them; each other module is a
 //! theme. Tests whose names begin with `slow_` are left out by `./test quick`.
 
+mod accounts;
 mod binary;
 mod clients;
+mod coherence;
 mod config;
 mod crash;
 mod decisions;
+mod limits;
 mod store;
 mod support;
+mod surface;
+mod telemetry;
 mod tidy;
+mod tokens;

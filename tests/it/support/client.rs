@@ -21,7 +21,11 @@ pub struct Answer {
 
 impl Client {
     pub fn connect(address: SocketAddr) -> Self {
-        let stream = TcpStream::connect(address).expect("the gateway listens");
+        Self::over(TcpStream::connect(address).expect("the gateway listens"))
+    }
+
+    /// Over a connection that was made before.
+    pub fn over(stream: TcpStream) -> Self {
         stream.set_read_timeout(Some(DEADLINE)).expect("a socket option");
         stream.set_nodelay(true).expect("a socket option");
         Self { reader: BufReader::new(stream) }

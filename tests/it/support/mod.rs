@@ -2,11 +2,17 @@
 
 pub mod binary;
 pub mod client;
+pub mod credentials;
 pub mod gateway;
+pub mod load;
+pub mod program;
+pub mod restart;
 pub mod upstream;
 pub mod wait;
 
 pub use client::{Answer, Client, get, request};
-pub use gateway::{Admin, Builder, Gateway};
+pub use credentials::{Cast, Credential, Outcome};
+pub use gateway::{Admin, Builder, Created, Gateway};
+pub use load::{Load, Shot};
 pub use upstream::{Recorded, Upstream};
 pub use wait::eventually;
