@@ -4,8 +4,11 @@
 //! theme. Tests whose names begin with `slow_` are left out by `./test quick`.
 
 mod accounts;
+mod binary;
+mod clients;
 mod coherence;
 mod config;
+mod crash;
 mod decisions;
 mod limits;
 mod store;
