@@ -89,7 +89,7 @@ async fn handle(
     let worker = &client.worker;
     let matched = find_route(worker, record, &parts);
     let permit = match &matched {
-        Ok(Matched { route, .. }) if matches!(route.rule, Rule::Public) => admit_public(worker, record, &mut parts),
+        Ok(Matched { route, .. }) if matches!(route.rule, Rule::Public) => admit_public(worker, record, &mut parts)?,
         Ok(matched) => {
             let principal = authenticate(worker, record, &parts).await?;
             authorize(worker, record, principal, matched, &parts.method)?
@@ -139,12 +139,18 @@ fn find_route<'w>(worker: &'w Worker, record: &mut RequestRecord, parts: &Parts)
 
 /// What is public needs no token; but one of ours that was sent all the same is not the upstream's
 /// to see. Credentials of other kinds are between the client and the upstream.
-fn admit_public(worker: &Worker, record: &mut RequestRecord, parts: &mut Parts) -> Permit {
-    if auth::bearer(&parts.headers).is_ok_and(|text| worker.proxy().verifier.is_own(text)) {
-        parts.headers.remove(AUTHORIZATION);
+fn admit_public(worker: &Worker, record: &mut RequestRecord, parts: &mut Parts) -> Result<Permit, Rejection> {
+    let mut lines = parts.headers.get_all(AUTHORIZATION).iter();
+    if let Some(line) = lines.next() {
+        if lines.next().is_some() {
+            return Err(Rejection::Credential(CredentialError::Several));
+        }
+        if worker.proxy().verifier.holds_own(line.as_bytes()) {
+            parts.headers.remove(AUTHORIZATION);
+        }
     }
     record.decided(Reason::Public);
-    auth::admit_public()
+    Ok(auth::admit_public())
 }
 
 async fn authenticate(worker: &Worker, record: &mut RequestRecord, parts: &Parts) -> Result<Arc<Principal>, Rejection> {
