@@ -16,6 +16,7 @@ use http::{Request, Response};
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::client::conn::http1::{Builder, Connection, SendRequest};
 use hyper_util::rt::TokioIo;
+use tokio::task::unconstrained;
 
 use super::pool::Pool;
 use crate::proxy::request_body::{Progress, RequestBody};
@@ -29,6 +30,8 @@ pub(in crate::proxy) enum ExchangeError {
     Broken(hyper::Error),
     /// The upstream was silent for too long.
     Stalled,
+    /// The upstream left HTTP, which nobody asked it for.
+    Switched,
 }
 
 /// A connection and the way to use it. Large, and so always boxed: it moves from the pool to a request,
@@ -66,7 +69,9 @@ impl Link {
         request: Request<RequestBody>,
         progress: &Progress,
     ) -> Result<(Response<Incoming>, Box<Self>), ExchangeError> {
-        let mut response = pin!(self.sender.try_send_request(request));
+        // Without tokio's budget: a poll that is put off for the sake of other tasks wakes the waker it was
+        // given, which is one that does nothing.
+        let mut response = pin!(unconstrained(self.sender.try_send_request(request)));
         let connection = &mut self.connection;
         let mut over = false;
         let outcome = poll_fn(|cx| {

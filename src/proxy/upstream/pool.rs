@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use http::header::{HOST, TE, TRANSFER_ENCODING};
 use http::uri::PathAndQuery;
-use http::{HeaderValue, Request, Response, Uri, Version};
+use http::{HeaderValue, Request, Response, StatusCode, Uri, Version};
 use hyper::body::Incoming;
 
 use super::connect::{ConnectError, connect};
@@ -136,6 +136,10 @@ impl Pool {
             Route::Http1(link) => {
                 self.address_http1(&mut request);
                 let (response, link) = link.exchange(request, progress).await?;
+                // No request asks for another protocol, and what follows would be no HTTP of ours.
+                if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+                    return Err(ExchangeError::Switched);
+                }
                 let (head, body) = response.into_parts();
                 Ok(Exchanged { head, content: Content::Http1(Relay::new(body, link, Rc::clone(self))) })
             }
@@ -191,6 +195,10 @@ impl Pool {
             (ExchangeError::Stalled, None) => (UpstreamError::Timeout, Rejection::UpstreamTimeout),
             (ExchangeError::Unsent(_), None) => (UpstreamError::Connect, Rejection::UpstreamConnect),
             (ExchangeError::Broken(error), None) => return self.broken(&error),
+            (ExchangeError::Switched, None) => {
+                tracing::warn!(upstream = self.upstream.name, "the upstream switches protocols unasked");
+                (UpstreamError::Protocol, Rejection::UpstreamProtocol)
+            }
         };
         self.metrics.upstream_error(self.index, kind);
         rejection
