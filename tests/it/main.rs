@@ -5,6 +5,8 @@
 
 mod config;
 mod decisions;
+mod passage;
+mod refusals;
 mod store;
 mod support;
 mod tidy;

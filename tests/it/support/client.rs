@@ -21,7 +21,10 @@ pub struct Answer {
 
 impl Client {
     pub fn connect(address: SocketAddr) -> Self {
-        let stream = TcpStream::connect(address).expect("the gateway listens");
+        Self::over(TcpStream::connect(address).expect("the gateway listens"))
+    }
+
+    pub fn over(stream: TcpStream) -> Self {
         stream.set_read_timeout(Some(DEADLINE)).expect("a socket option");
         stream.set_nodelay(true).expect("a socket option");
         Self { reader: BufReader::new(stream) }
@@ -48,7 +51,8 @@ impl Client {
     pub fn read_line(&mut self) -> Option<String> {
         let mut line = Vec::new();
         let read = self.reader.read_until(b'\n', &mut line).expect("a line before the deadline");
-        let line = String::from_utf8(line).expect("ASCII");
+        // Every byte is a character of Latin-1: header values need not be UTF-8.
+        let line: String = line.into_iter().map(char::from).collect();
         (read > 0).then(|| line.trim_end_matches(['\r', '\n']).to_owned())
     }
 
@@ -117,6 +121,10 @@ impl Client {
 
     pub fn stream(&self) -> &TcpStream {
         self.reader.get_ref()
+    }
+
+    pub fn reader(&mut self) -> &mut BufReader<TcpStream> {
+        &mut self.reader
     }
 }
 

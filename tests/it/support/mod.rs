@@ -4,8 +4,10 @@ pub mod client;
 pub mod gateway;
 pub mod upstream;
 pub mod wait;
+pub mod wire;
 
 pub use client::{Answer, Client, get, request};
 pub use gateway::{Admin, Builder, Gateway};
-pub use upstream::{Recorded, Upstream};
-pub use wait::eventually;
+pub use upstream::{Recorded, Then, Upstream};
+pub use wait::{eventually, timed};
+pub use wire::{Origin, Wire};
