@@ -14,7 +14,7 @@ use hyper::body::Incoming;
 use super::record::RequestRecord;
 use super::reject::Rejection;
 use super::reply::{Content, ReplyBody};
-use super::request_body::{Progress, RequestBody};
+use super::request_body::{Progress, RequestBody, Timeouts};
 use super::routes::{AccountSelector, Route, Rule};
 use super::sanitize::{Reading, host_for_routing, sanitize};
 use super::upstream::Exchanged;
@@ -241,7 +241,8 @@ async fn forward(
     if reading.takes_trailers.0 {
         parts.headers.insert(TE, HeaderValue::from_static("trailers"));
     }
-    let progress = Progress::new(client.worker.sweep().timer(), route.response_timeout);
+    let timeouts = Timeouts { upstream: route.response_timeout, client: client.connection.patience() };
+    let progress = Progress::new(client.worker.sweep().timer(), timeouts);
     let request = Request::from_parts(parts, RequestBody::new(body, route.max_body, Rc::clone(&progress)));
     let mut exchanged = client.worker.pool(route.upstream).exchange(request, &progress).await?;
     progress.answered();

@@ -192,6 +192,7 @@ impl Pool {
             // The fault was the client's, and the upstream's connection was closed because of it.
             (_, Some(BodyFault::TooLarge { limit })) => return Rejection::BodyTooLarge { limit },
             (_, Some(BodyFault::Client)) => return Rejection::ClientBody,
+            (_, Some(BodyFault::Late)) => return Rejection::ClientLate,
             (ExchangeError::Stalled, None) => (UpstreamError::Timeout, Rejection::UpstreamTimeout),
             (ExchangeError::Unsent(_), None) => (UpstreamError::Connect, Rejection::UpstreamConnect),
             (ExchangeError::Broken(error), None) => return self.broken(&error),
