@@ -30,8 +30,8 @@ pub(in crate::proxy) enum ExchangeError {
     Broken(hyper::Error),
     /// The upstream was silent for too long.
     Stalled,
-    /// The upstream left HTTP, which nobody asked it for.
-    Switched,
+    /// There is a response, which cannot be passed on.
+    Unlawful(&'static str),
 }
 
 /// A connection and the way to use it. Large, and so always boxed: it moves from the pool to a request,
@@ -108,7 +108,9 @@ pub(in crate::proxy) struct Relay {
 impl Relay {
     pub(super) fn new(body: Incoming, link: Box<Link>, pool: Rc<Pool>) -> Self {
         let mut relay = Self { body, link: Some(link), pool };
-        relay.release_if_over();
+        if relay.body.is_end_stream() {
+            relay.release();
+        }
         relay
     }
 
@@ -122,8 +124,9 @@ impl Relay {
             link.drive(cx);
             frame = self.poll_body();
         }
-        if frame.is_ready() {
-            self.release_if_over();
+        // The end of a chunked body is known when it is read, that of a counted one with its last byte.
+        if matches!(frame, Poll::Ready(None)) || (frame.is_ready() && self.body.is_end_stream()) {
+            self.release();
         }
         frame
     }
@@ -140,12 +143,9 @@ impl Relay {
         Pin::new(&mut self.body).poll_frame(&mut Context::from_waker(Waker::noop()))
     }
 
-    /// hyper says that the sender is ready exactly when the request was sent whole, the response was
-    /// read whole, and the connection may be used again.
-    fn release_if_over(&mut self) {
-        if !self.body.is_end_stream() {
-            return;
-        }
+    /// Gives the connection back after the response's end. hyper says that the sender is ready exactly
+    /// when the request was sent whole, the response was read whole, and the connection may be used again.
+    fn release(&mut self) {
         let Some(mut link) = self.link.take() else { return };
         if link.is_usable() {
             self.pool.put(link);
