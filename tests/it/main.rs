@@ -3,10 +3,13 @@
 //! `support` starts upstreams and gateways on free ports and speaks to them; each other module is a
 //! theme. Tests whose names begin with `slow_` are left out by `./test quick`.
 
+mod bodies;
 mod config;
 mod decisions;
+mod life;
 mod passage;
 mod refusals;
 mod store;
 mod support;
 mod tidy;
+mod upstreams;

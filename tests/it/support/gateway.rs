@@ -100,6 +100,12 @@ impl Builder {
         self
     }
 
+    /// Lines for `[server]` in place of the usual two workers.
+    pub fn server_alone(mut self, lines: &str) -> Self {
+        self.server = format!("{lines}\n");
+        self
+    }
+
     /// Lines for `[tokens]`.
     pub fn tokens(mut self, lines: &str) -> Self {
         self.tokens.push_str(lines);

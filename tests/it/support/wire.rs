@@ -60,6 +60,10 @@ impl Wire {
         Self(Client::connect(address))
     }
 
+    pub fn over(stream: TcpStream) -> Self {
+        Self(Client::over(stream))
+    }
+
     /// Sends a request's head, with the usual host.
     pub fn send_head(&mut self, line: &str, headers: &[(&str, &str)]) {
         let mut head = format!("{line} HTTP/1.1\r\nHost: gateway.test\r\n");
