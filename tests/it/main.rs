@@ -6,10 +6,12 @@
 mod bodies;
 mod config;
 mod decisions;
+mod http2;
 mod life;
 mod passage;
 mod refusals;
 mod store;
 mod support;
 mod tidy;
+mod tls;
 mod upstreams;

@@ -21,6 +21,7 @@ pub struct Builder {
     routes: String,
     more: String,
     public: String,
+    management: String,
     clock: Clock,
     directory: TempDir,
 }
@@ -88,6 +89,7 @@ impl Builder {
             routes: ROUTES.to_owned(),
             more: String::new(),
             public: String::new(),
+            management: String::new(),
             clock: Clock::adjustable(),
             directory: TempDir::new().expect("a temporary directory"),
         }
@@ -120,6 +122,13 @@ impl Builder {
         self
     }
 
+    /// Lines for `[listen.admin]`.
+    pub fn management(mut self, lines: &str) -> Self {
+        self.management.push_str(lines);
+        self.management.push('\n');
+        self
+    }
+
     /// Further lines for the upstream.
     pub fn upstream(mut self, lines: &str) -> Self {
         self.upstream.push_str(lines);
@@ -145,9 +154,9 @@ impl Builder {
     }
 
     pub fn text(&self) -> String {
-        let Self { upstream, server, tokens, routes, more, public, .. } = self;
+        let Self { upstream, server, tokens, routes, more, public, management, .. } = self;
         format!(
-            "version = 1\n[listen.public]\naddress = \"127.0.0.1:0\"\n{public}[listen.admin]\naddress = \"127.0.0.1:0\"\n\
+            "version = 1\n[listen.public]\naddress = \"127.0.0.1:0\"\n{public}[listen.admin]\naddress = \"127.0.0.1:0\"\n{management}\
              [server]\n{server}[store]\nkind = \"sled\"\npath = \"data\"\n[tokens]\npepper = {{ file = \"pepper\" }}\n{tokens}\
              [log]\naccess = \"off\"\nlevel = \"warn\"\n{upstream}{routes}{more}"
         )

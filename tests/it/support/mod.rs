@@ -2,7 +2,9 @@
 
 pub mod client;
 pub mod gateway;
+pub mod h2;
 pub mod process;
+pub mod tls;
 pub mod upstream;
 pub mod wait;
 pub mod wire;
