@@ -20,7 +20,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tokio::runtime::Runtime;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 pub use bootstrap::{Bootstrap, FirstToken, bootstrap};
@@ -59,6 +59,12 @@ pub struct Gateway {
     first_token: Option<TokenText>,
     proxy_tls: bool,
     admin_tls: bool,
+}
+
+/// The signals that end a gateway, from when it listens for them.
+pub struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
 }
 
 impl Gateway {
@@ -204,25 +210,30 @@ impl Gateway {
         self.runtime.block_on(future)
     }
 
-    /// Serves until SIGTERM or SIGINT, and then stops as [`Gateway::stop`] does.
-    pub fn run_until_signal(mut self) -> Result<(), StopError> {
+    /// Begins to listen for SIGTERM and SIGINT. To be called before anybody is told that the gateway
+    /// serves, so that none of them ends it without a drain.
+    pub fn catch_signals(&self) -> Result<Signals, StopError> {
+        let _inside = self.runtime.enter();
+        let listen = |kind| signal(kind).map_err(StopError::Signals);
+        Ok(Signals { terminate: listen(SignalKind::terminate())?, interrupt: listen(SignalKind::interrupt())? })
+    }
+
+    /// Serves until a signal, and then stops as [`Gateway::stop`] does.
+    pub fn run_until_signal(mut self, mut signals: Signals) -> Result<(), StopError> {
         let ended = self.workers.ended();
         let cause = self.runtime.block_on(async {
-            let mut terminate = signal(SignalKind::terminate()).map_err(StopError::Signals)?;
-            let mut interrupt = signal(SignalKind::interrupt()).map_err(StopError::Signals)?;
-            let cause = tokio::select! {
-                _ = terminate.recv() => Ok("SIGTERM"),
-                _ = interrupt.recv() => Ok("SIGINT"),
+            tokio::select! {
+                _ = signals.terminate.recv() => Ok("SIGTERM"),
+                _ = signals.interrupt.recv() => Ok("SIGINT"),
                 worker = ended => Err(StopError::WorkerEnded(worker)),
-            };
-            cause
+            }
         });
         match &cause {
             Ok(signal) => tracing::info!(signal, "stopping: requests in flight are finished"),
             Err(error) => tracing::error!(%error, "stopping"),
         }
         let stopped = self.stop();
-        cause.and(stopped)
+        cause.map(drop).and(stopped)
     }
 
     /// Takes no more connections, lets requests in flight finish until the drain time-out, stores what

@@ -105,7 +105,8 @@ impl Verifier {
             Cached::Known(principal) => (Source::Cache, Ok(matching(&digest, Some(principal)))),
             Cached::Unknown => (Source::Negative, Ok(Verdict::Unknown)),
             Cached::Miss => {
-                let loaded = self.load(digest).await;
+                // Boxed: misses are rare, and their state would lie in every request's.
+                let loaded = Box::pin(self.load(digest)).await;
                 (Source::Store, loaded.map(|found| matching(&digest, found)).map_err(VerifyError))
             }
         }

@@ -27,8 +27,9 @@ pub(super) fn run(args: &RunArgs, environment: &Environment, terminal: &mut Term
         // A store in memory begins empty, and nobody could ask for a token without this one.
         terminal.print(&format!("{}\n", json!({"event": "first_token", "token": token.expose()})))?;
     }
+    let signals = gateway.catch_signals().map_err(|error| Failure::failed(error.to_string()))?;
     tracing::info!(event = "serving", proxy = gateway.proxy_url(), admin = gateway.admin_url());
-    gateway.run_until_signal().map_err(|error| Failure::failed(error.to_string()))?;
+    gateway.run_until_signal(signals).map_err(|error| Failure::failed(error.to_string()))?;
     tracing::info!(event = "stopped");
     Ok(Exit::Ok)
 }

@@ -35,14 +35,20 @@ enum Fate {
 }
 
 /// Removes what must not reach the upstream. Says whether the client takes trailers.
+///
+/// One pass over the names, and a look-up only for what is there: most requests have little of it.
 pub(super) fn clean_request(headers: &mut HeaderMap) -> Result<TakesTrailers, HeaderFault> {
     let mut remove: Vec<HeaderName> = Vec::new();
-    let mut framing = false;
+    let (mut framing, mut te, mut expect) = (false, false, false);
     for name in headers.keys() {
         match fate(name) {
             Fate::Pass => {}
-            Fate::Vital => framing = true,
-            Fate::Ours | Fate::Hop => remove.push(name.clone()),
+            Fate::Vital => framing |= *name == CONTENT_LENGTH || *name == TRANSFER_ENCODING,
+            Fate::Ours | Fate::Hop => {
+                te |= *name == TE;
+                expect |= *name == EXPECT;
+                remove.push(name.clone());
+            }
             Fate::Connection => {
                 remove.push(CONNECTION);
                 connection_names(headers, &mut remove)?;
@@ -56,9 +62,8 @@ pub(super) fn clean_request(headers: &mut HeaderMap) -> Result<TakesTrailers, He
             }
         }
     }
-    let takes_trailers =
-        TakesTrailers(headers.get(TE).is_some_and(|te| te.as_bytes().eq_ignore_ascii_case(b"trailers")));
-    if headers.get_all(EXPECT).iter().any(|value| !value.as_bytes().eq_ignore_ascii_case(b"100-continue")) {
+    let takes_trailers = te && headers.get(TE).is_some_and(|te| te.as_bytes().eq_ignore_ascii_case(b"trailers"));
+    if expect && headers.get_all(EXPECT).iter().any(|value| !value.as_bytes().eq_ignore_ascii_case(b"100-continue")) {
         return Err(HeaderFault::Expectation);
     }
     if framing {
@@ -67,7 +72,7 @@ pub(super) fn clean_request(headers: &mut HeaderMap) -> Result<TakesTrailers, He
     for name in remove {
         headers.remove(name);
     }
-    Ok(takes_trailers)
+    Ok(TakesTrailers(takes_trailers))
 }
 
 /// Whether the client sent `TE: trailers`, which gRPC servers insist on.
@@ -89,21 +94,24 @@ pub(super) fn join_cookies(headers: &mut HeaderMap) {
 
 /// Removes what a response must not carry past us.
 pub(super) fn clean_response(headers: &mut HeaderMap) {
-    if headers.contains_key(CONNECTION) {
-        let mut named = vec![CONNECTION];
-        for value in headers.get_all(CONNECTION) {
-            // A name that is none removes nothing.
-            named.extend(
-                tokens(value)
-                    .filter_map(|token| HeaderName::from_bytes(token).ok())
-                    .filter(|name| *name != CONTENT_LENGTH),
-            );
-        }
-        for name in named {
-            headers.remove(name);
+    let mut remove: Vec<HeaderName> = Vec::new();
+    for name in headers.keys() {
+        match name.as_str() {
+            "keep-alive" | "proxy-connection" | "proxy-authenticate" | "te" | "transfer-encoding" | "upgrade" => {
+                remove.push(name.clone())
+            }
+            "connection" => {
+                let named = headers.get_all(CONNECTION).iter().flat_map(tokens);
+                // A name that is none removes nothing, and the length is ours to tell.
+                let named =
+                    named.filter_map(|token| HeaderName::from_bytes(token).ok()).filter(|name| *name != CONTENT_LENGTH);
+                remove.push(CONNECTION);
+                remove.extend(named);
+            }
+            _ => {}
         }
     }
-    for name in ["keep-alive", "proxy-connection", "proxy-authenticate", "te", "transfer-encoding", "upgrade"] {
+    for name in remove {
         headers.remove(name);
     }
 }

@@ -1,14 +1,13 @@
 //! The way of a request, step by step: sanitize → match → authenticate → authorize → charge → forward.
 //!
 //! Each step takes what the step before it gave; each refusal is a [`Rejection`]. A request reaches an
-//! upstream through [`forward`] alone, which consumes the permit that only authorization can make.
+//! upstream by way of [`prepare`] alone, which consumes the permit that only authorization can make.
 
 use std::rc::Rc;
 use std::sync::Arc;
 
-use http::header::{AUTHORIZATION, CONTENT_LENGTH, TE};
-use http::request::Parts;
-use http::{HeaderName, HeaderValue, Method, Request, Response, Version};
+use http::header::{AUTHORIZATION, CONTENT_LENGTH};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Version};
 use hyper::body::Incoming;
 
 use super::record::RequestRecord;
@@ -17,7 +16,7 @@ use super::reply::{Content, ReplyBody};
 use super::request_body::{Progress, RequestBody, Timeouts};
 use super::routes::{AccountSelector, Route, Rule};
 use super::sanitize::{Reading, host_for_routing, sanitize};
-use super::upstream::Exchanged;
+use super::upstream::{Exchanged, Outgoing, Pool};
 use super::worker::Worker;
 use super::{headers, identity};
 use crate::auth::{self, CredentialError, Denial, Need, Permit, Principal, Source, Verdict};
@@ -60,18 +59,19 @@ impl Drop for Client {
 }
 
 /// Answers one request, with the upstream's answer or with a refusal.
-pub(super) async fn answer(client: &Client, request: Request<Incoming>) -> Response<ReplyBody> {
+///
+/// The request lies in this future once, and the steps work on it in place: each step that took it by
+/// value would add its size to what every connection holds.
+pub(super) async fn answer(client: &Client, mut request: Request<Incoming>) -> Response<ReplyBody> {
     let mut record = RequestRecord::begin(&client.worker, &client.connection, &request);
-    let outcome = handle(client, &mut record, request).await;
-    let (mut head, content, progress) = match outcome {
-        Ok((Exchanged { head, content }, progress)) => (head, content, Some(progress)),
-        Err(rejection) => {
-            if let Some(reason) = rejection.reason() {
-                record.decided(reason);
+    let (content, mut head, progress) = match admit(client, &mut record, &mut request).await {
+        Err(rejection) => refuse(client, &mut record, &rejection),
+        Ok(admitted) => {
+            let mut forward = prepare(client, &record, admitted, request);
+            match forward.pool.exchange(&mut forward.outgoing, &forward.progress).await {
+                Ok(exchanged) => pass_on(&mut record, exchanged, forward.progress),
+                Err(rejection) => refuse(client, &mut record, &rejection),
             }
-            let id = record.id.to_str().unwrap_or_default();
-            let (head, body) = rejection.response(&client.worker.proxy().realm, id).into_parts();
-            (head, Content::Own(Some(body)), None)
         }
     };
     head.headers.insert(REQUEST_ID, record.id.clone());
@@ -79,24 +79,53 @@ pub(super) async fn answer(client: &Client, request: Request<Incoming>) -> Respo
     Response::from_parts(head, ReplyBody::new(content, record, progress))
 }
 
-async fn handle(
-    client: &Client,
+type Reply = (Content, http::response::Parts, Option<Rc<Progress>>);
+
+fn refuse(client: &Client, record: &mut RequestRecord, rejection: &Rejection) -> Reply {
+    if let Some(reason) = rejection.reason() {
+        record.decided(reason);
+    }
+    let id = record.id.to_str().unwrap_or_default();
+    let (head, body) = rejection.response(&client.worker.proxy().realm, id).into_parts();
+    (Content::Own(Some(body)), head, None)
+}
+
+fn pass_on(record: &mut RequestRecord, exchanged: Exchanged, progress: Rc<Progress>) -> Reply {
+    let Exchanged { mut head, content } = exchanged;
+    progress.answered();
+    record.upstream_answered();
+    head.version = Version::HTTP_11;
+    headers::clean_response(&mut head.headers);
+    (content, head, Some(progress))
+}
+
+/// A request that may go on: only [`prepare`] takes one.
+struct Admitted<'worker> {
+    permit: Permit,
+    route: &'worker Route,
+    reading: Reading,
+}
+
+/// Everything that is decided before a byte is sent.
+async fn admit<'w>(
+    client: &'w Client,
     record: &mut RequestRecord,
-    mut request: Request<Incoming>,
-) -> Result<(Exchanged, Rc<Progress>), Rejection> {
-    let reading = sanitize(&mut request).map_err(Rejection::Bad)?;
-    let (mut parts, body) = request.into_parts();
+    request: &mut Request<Incoming>,
+) -> Result<Admitted<'w>, Rejection> {
     let worker = &client.worker;
-    let matched = find_route(worker, record, &parts);
+    let reading = sanitize(request).map_err(Rejection::Bad)?;
+    let matched = find_route(worker, record, request);
     let permit = match &matched {
-        Ok(Matched { route, .. }) if matches!(route.rule, Rule::Public) => admit_public(worker, record, &mut parts)?,
+        Ok(Matched { route, .. }) if matches!(route.rule, Rule::Public) => {
+            admit_public(worker, record, request.headers_mut())?
+        }
         Ok(matched) => {
-            let principal = authenticate(worker, record, &parts).await?;
-            authorize(worker, record, principal, matched, &parts.method)?
+            let principal = authenticate(worker, record, request.headers()).await?;
+            authorize(worker, record, principal, matched, request.method())?
         }
         // A stranger is asked for a token before it is told what there is.
         Err(nowhere) => {
-            let principal = authenticate(worker, record, &parts).await?;
+            let principal = authenticate(worker, record, request.headers()).await?;
             let stands = auth::standing(&principal, &worker.proxy().accounts, record.now);
             return Err(stands
                 .err()
@@ -105,7 +134,8 @@ async fn handle(
     };
     let Matched { route, .. } = matched?;
     charge(client, route, &permit)?;
-    forward(client, record, Forward { permit, route, reading }, parts, body).await
+    check_length(request.headers(), route.max_body)?;
+    Ok(Admitted { permit, route, reading })
 }
 
 /// A route, and the account that the request names for it.
@@ -115,10 +145,14 @@ struct Matched<'worker> {
     account: Option<String>,
 }
 
-fn find_route<'w>(worker: &'w Worker, record: &mut RequestRecord, parts: &Parts) -> Result<Matched<'w>, Rejection> {
+fn find_route<'w>(
+    worker: &'w Worker,
+    record: &mut RequestRecord,
+    request: &Request<Incoming>,
+) -> Result<Matched<'w>, Rejection> {
     let proxy = worker.proxy();
-    let host = if proxy.table.wants_host() { host_for_routing(&parts.headers) } else { String::new() };
-    match proxy.table.find(&host, parts.uri.path(), &parts.method) {
+    let host = if proxy.table.wants_host() { host_for_routing(request.headers()) } else { String::new() };
+    match proxy.table.find(&host, request.uri().path(), request.method()) {
         Found::Nothing => Err(Rejection::NoRoute),
         Found::OtherMethods(allowed) => Err(Rejection::Method { allowed }),
         Found::Route { index, params } => {
@@ -129,7 +163,7 @@ fn find_route<'w>(worker: &'w Worker, record: &mut RequestRecord, parts: &Parts)
                 AccountSelector::Path(name) => params.get(name).map(str::to_owned),
                 // Bytes that are no text name no account; they must not count as "left out".
                 AccountSelector::Header(name) => {
-                    parts.headers.get(name).map(|value| value.to_str().unwrap_or("?").to_owned())
+                    request.headers().get(name).map(|value| value.to_str().unwrap_or("?").to_owned())
                 }
             });
             Ok(Matched { route, account })
@@ -139,22 +173,26 @@ fn find_route<'w>(worker: &'w Worker, record: &mut RequestRecord, parts: &Parts)
 
 /// What is public needs no token; but one of ours that was sent all the same is not the upstream's
 /// to see. Credentials of other kinds are between the client and the upstream.
-fn admit_public(worker: &Worker, record: &mut RequestRecord, parts: &mut Parts) -> Result<Permit, Rejection> {
-    let mut lines = parts.headers.get_all(AUTHORIZATION).iter();
+fn admit_public(worker: &Worker, record: &mut RequestRecord, headers: &mut HeaderMap) -> Result<Permit, Rejection> {
+    let mut lines = headers.get_all(AUTHORIZATION).iter();
     if let Some(line) = lines.next() {
         if lines.next().is_some() {
             return Err(Rejection::Credential(CredentialError::Several));
         }
         if worker.proxy().verifier.holds_own(line.as_bytes()) {
-            parts.headers.remove(AUTHORIZATION);
+            headers.remove(AUTHORIZATION);
         }
     }
     record.decided(Reason::Public);
     Ok(auth::admit_public())
 }
 
-async fn authenticate(worker: &Worker, record: &mut RequestRecord, parts: &Parts) -> Result<Arc<Principal>, Rejection> {
-    let text = auth::bearer(&parts.headers).map_err(Rejection::Credential)?;
+async fn authenticate(
+    worker: &Worker,
+    record: &mut RequestRecord,
+    headers: &HeaderMap,
+) -> Result<Arc<Principal>, Rejection> {
+    let text = auth::bearer(headers).map_err(Rejection::Credential)?;
     let (source, verdict) = worker.proxy().verifier.verify(text).await;
     match source {
         Source::Cache => worker.metrics().cache_lookup(CacheResult::Hit),
@@ -218,43 +256,35 @@ fn charge(client: &Client, route: &Route, permit: &Permit) -> Result<(), Rejecti
     Ok(())
 }
 
-/// What [`forward`] needs to know.
+/// A request on its way: where to, and what is sent. Consumes the permit.
 struct Forward<'worker> {
-    permit: Permit,
-    route: &'worker Route,
-    reading: Reading,
+    pool: &'worker Rc<Pool>,
+    outgoing: Outgoing,
+    progress: Rc<Progress>,
 }
 
-/// Sends a permitted request to its upstream, and gives back the head of the answer.
-async fn forward(
-    client: &Client,
-    record: &mut RequestRecord,
-    forward: Forward<'_>,
-    mut parts: Parts,
-    body: Incoming,
-) -> Result<(Exchanged, Rc<Progress>), Rejection> {
-    let Forward { permit, route, reading } = forward;
-    check_length(&parts, route.max_body)?;
-    identity::write(&mut parts.headers, &permit);
-    identity::write_forwarded(&mut parts.headers, &client.address, client.connection.is_tls());
-    parts.headers.insert(REQUEST_ID, record.id.clone());
-    if reading.takes_trailers.0 {
-        parts.headers.insert(TE, HeaderValue::from_static("trailers"));
-    }
+/// Makes of a permitted request what its upstream is to see.
+fn prepare<'w>(
+    client: &'w Client,
+    record: &RequestRecord,
+    admitted: Admitted<'_>,
+    mut request: Request<Incoming>,
+) -> Forward<'w> {
+    let Admitted { permit, route, reading } = admitted;
+    let headers = request.headers_mut();
+    identity::write(headers, &permit);
+    identity::write_forwarded(headers, &client.address, client.connection.is_tls());
+    headers.insert(REQUEST_ID, record.id.clone());
     let timeouts = Timeouts { upstream: route.response_timeout, client: client.connection.patience() };
     let progress = Progress::new(client.worker.sweep().timer(), timeouts);
-    let request = Request::from_parts(parts, RequestBody::new(body, route.max_body, Rc::clone(&progress)));
-    let mut exchanged = client.worker.pool(route.upstream).exchange(request, &progress).await?;
-    progress.answered();
-    record.upstream_answered();
-    exchanged.head.version = Version::HTTP_11;
-    headers::clean_response(&mut exchanged.head.headers);
-    Ok((exchanged, progress))
+    let request = request.map(|body| RequestBody::new(body, route.max_body, Rc::clone(&progress)));
+    let outgoing = Outgoing { request: Some(request), takes_trailers: reading.takes_trailers.0 };
+    Forward { pool: client.worker.pool(route.upstream), outgoing, progress }
 }
 
 /// Refuses at once what is announced to be too large, before any of it is sent.
-fn check_length(parts: &Parts, limit: Option<u64>) -> Result<(), Rejection> {
-    let announced = parts.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+fn check_length(headers: &HeaderMap, limit: Option<u64>) -> Result<(), Rejection> {
+    let announced = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     match limit.filter(|&limit| announced.is_some_and(|length| length > limit)) {
         Some(limit) => Err(Rejection::BodyTooLarge { limit }),
         None => Ok(()),

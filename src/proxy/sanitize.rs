@@ -3,8 +3,10 @@
 //! After this step the request has an origin-form target in canonical form, one valid host, and no
 //! header that the client may not set. Nothing later reads what the client sent otherwise.
 
+use std::net::Ipv6Addr;
+
 use http::header::HOST;
-use http::uri::{Authority, PathAndQuery};
+use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, Request, Uri, Version};
 
 use super::headers::{self, HeaderFault, TakesTrailers};
@@ -82,18 +84,33 @@ fn settle_host<B>(request: &mut Request<B>) -> Result<(), HostFault> {
 
 /// Whether the bytes are a host and maybe a port: no user, no list, no path, no blank.
 fn is_host(host: &[u8]) -> bool {
-    let lawful =
-        |&byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b':' | b'[' | b']' | b'~');
-    if host.is_empty() || !host.iter().all(lawful) {
-        return false;
-    }
-    // The common case needs no parser: a name or an address, and a port of digits.
-    match host.iter().position(|&byte| byte == b':') {
-        None => !host.contains(&b'[') && !host.contains(&b']'),
-        Some(_) => Authority::try_from(host).is_ok_and(|authority| {
-            let port = authority.port_u16().is_some() || host.ends_with(b"]");
-            port && !authority.host().is_empty()
-        }),
+    let (name, port) = match host {
+        // An IPv6 address has colons of its own, and stands in brackets.
+        [b'[', rest @ ..] => {
+            let Some(end) = rest.iter().position(|&byte| byte == b']') else { return false };
+            let address = str::from_utf8(&rest[..end]).ok().and_then(|text| text.parse::<Ipv6Addr>().ok());
+            if address.is_none() {
+                return false;
+            }
+            (&rest[..end], &rest[end + 1..])
+        }
+        _ => host.split_at(host.iter().position(|&byte| byte == b':').unwrap_or(host.len())),
+    };
+    let lawful = |&byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b':');
+    !name.is_empty() && name.iter().all(lawful) && is_port(port)
+}
+
+/// Nothing, or a colon and a number of 16 bits.
+fn is_port(port: &[u8]) -> bool {
+    match port {
+        [] => true,
+        [b':', digits @ ..] => {
+            let number = digits
+                .iter()
+                .try_fold(0u32, |sum, byte| Some(sum * 10 + u32::from(byte.checked_sub(b'0').filter(|&d| d < 10)?)));
+            !digits.is_empty() && digits.len() <= 5 && number.is_some_and(|number| number <= 0xffff)
+        }
+        _ => false,
     }
 }
 
@@ -157,7 +174,10 @@ mod tests {
         assert_eq!(host("/", &["[::1]"]), Ok("[::1]".to_owned()));
         assert_eq!(host("/", &[]), Err(BadRequest::Host(HostFault::Missing)));
         assert_eq!(host("/", &["a", "a"]), Err(BadRequest::Host(HostFault::Several)));
-        for bad in ["", "a, b", "a b", "a/b", "u@a", "a:99999", "a:b", "[::1", "a:"] {
+        for bad in [
+            "", "a, b", "a b", "a/b", "u@a", "a:99999", "a:123456", "a:b", "[::1", "[::1]x", "[a]", "[]", "::1", "a:",
+            ":80",
+        ] {
             assert_eq!(host("/", &[bad]), Err(BadRequest::Host(HostFault::Invalid)), "{bad}");
         }
     }

@@ -212,7 +212,8 @@ fn slow_large_bodies_take_no_memory() {
     let before = gateway.memory();
     let grown = |what: &str| {
         let grown = gateway.memory().saturating_sub(before);
-        assert!(grown < 8 * 1024, "{grown} kB more after {what}");
+        // What the allocator keeps for each thread is a part of it; the smaller body alone is 64 MiB.
+        assert!(grown < 32 * 1024, "{grown} kB more after {what}");
     };
 
     client.send_head("POST /public/up", &[("Transfer-Encoding", "chunked")]);

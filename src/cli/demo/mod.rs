@@ -8,8 +8,6 @@ mod upstream;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 
-use tokio::signal::unix::{SignalKind, signal};
-
 use super::Environment;
 use super::args::{DemoArgs, Format};
 use super::config_file;
@@ -57,12 +55,11 @@ pub(super) fn demo(args: &DemoArgs, terminal: &mut Terminal<'_>) -> Result<Exit,
         full_token,
         read_id: read.id,
     };
-    let served = tell_and_wait(&story, args.output, &gateway, terminal);
     // What the gateway still forwards needs its upstream, and what it still writes its directory.
-    let stopped = gateway.stop().map_err(failed);
+    let stopped = tell_and_serve(&story, args.output, gateway, terminal);
     drop(upstream);
     drop(scratch);
-    served.and(stopped)?;
+    stopped?;
     if args.output == Format::Text {
         terminal.print("\nStopped, and everything is removed. Next: `keygate init` for your own API.\n")?;
     }
@@ -70,21 +67,16 @@ pub(super) fn demo(args: &DemoArgs, terminal: &mut Terminal<'_>) -> Result<Exit,
 }
 
 /// Listens for signals first: whoever reads the story may stop us the moment after.
-fn tell_and_wait(story: &Story, output: Format, gateway: &Gateway, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
-    gateway.block_on(async {
-        let listen =
-            |kind| signal(kind).map_err(|error| Failure::failed(format!("cannot listen for signals: {error}")));
-        let (mut interrupt, mut terminate) = (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
-        terminal.print(&match output {
-            Format::Text => story.text(),
-            Format::Json => story.json(),
-        })?;
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-        Ok(())
-    })
+fn tell_and_serve(story: &Story, output: Format, gateway: Gateway, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
+    let signals = gateway.catch_signals().map_err(failed)?;
+    let told = terminal.print(&match output {
+        Format::Text => story.text(),
+        Format::Json => story.json(),
+    });
+    match told {
+        Ok(()) => gateway.run_until_signal(signals).map_err(failed),
+        Err(unread) => gateway.stop().map_err(failed).and(Err(unread)),
+    }
 }
 
 fn failed(error: impl std::error::Error) -> Failure {

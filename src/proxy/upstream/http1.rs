@@ -24,8 +24,8 @@ use crate::server::Duplex;
 
 /// Why an exchange gave no response.
 pub(in crate::proxy) enum ExchangeError {
-    /// Nothing of the request was sent; it may be sent again, over another connection.
-    Unsent(Box<Request<RequestBody>>),
+    /// Nothing of the request was sent, and it was put back: it may be sent over another connection.
+    Unsent,
     /// The connection failed after something was sent.
     Broken(hyper::Error),
     /// The upstream was silent for too long.
@@ -66,12 +66,13 @@ impl Link {
     /// Sends the request, and its body as far as the upstream takes it, until the response's head.
     pub(super) async fn exchange(
         mut self: Box<Self>,
-        request: Request<RequestBody>,
+        request: &mut Option<Request<RequestBody>>,
         progress: &Progress,
     ) -> Result<(Response<Incoming>, Box<Self>), ExchangeError> {
+        let Some(sent) = request.take() else { return Err(ExchangeError::Unsent) };
         // Without tokio's budget: a poll that is put off for the sake of other tasks wakes the waker it was
         // given, which is one that does nothing.
-        let mut response = pin!(unconstrained(self.sender.try_send_request(request)));
+        let mut response = pin!(unconstrained(self.sender.try_send_request(sent)));
         let connection = &mut self.connection;
         let mut over = false;
         let outcome = poll_fn(|cx| {
@@ -88,10 +89,10 @@ impl Link {
         self.over = over;
         match outcome {
             Some(Ok(response)) => Ok((response, self)),
-            Some(Err(mut error)) => Err(match error.take_message() {
-                Some(request) => ExchangeError::Unsent(Box::new(request)),
-                None => ExchangeError::Broken(error.into_error()),
-            }),
+            Some(Err(mut error)) => {
+                *request = error.take_message();
+                Err(if request.is_some() { ExchangeError::Unsent } else { ExchangeError::Broken(error.into_error()) })
+            }
             None => Err(ExchangeError::Stalled),
         }
     }

@@ -32,7 +32,7 @@ pub(super) async fn open(stream: Box<dyn Duplex>) -> Result<Sender, hyper::Error
 /// Sends the request over the shared connection until the response's head.
 pub(super) async fn exchange(
     mut sender: Sender,
-    request: Request<RequestBody>,
+    request: &mut Option<Request<RequestBody>>,
     progress: &Progress,
 ) -> Result<Response<Incoming>, ExchangeError> {
     let ready = poll_fn(|cx| match sender.poll_ready(cx) {
@@ -43,10 +43,11 @@ pub(super) async fn exchange(
     .await;
     match ready {
         Some(Ok(())) => {}
-        Some(Err(_)) => return Err(ExchangeError::Unsent(Box::new(request))),
+        Some(Err(_)) => return Err(ExchangeError::Unsent),
         None => return Err(ExchangeError::Stalled),
     }
-    let mut response = pin!(sender.try_send_request(request));
+    let Some(sent) = request.take() else { return Err(ExchangeError::Unsent) };
+    let mut response = pin!(sender.try_send_request(sent));
     let outcome = poll_fn(|cx| {
         if progress.has_stalled(cx) {
             return Poll::Ready(None);
@@ -56,10 +57,10 @@ pub(super) async fn exchange(
     .await;
     match outcome {
         Some(Ok(response)) => Ok(response),
-        Some(Err(mut error)) => Err(match error.take_message() {
-            Some(request) => ExchangeError::Unsent(Box::new(request)),
-            None => ExchangeError::Broken(error.into_error()),
-        }),
+        Some(Err(mut error)) => {
+            *request = error.take_message();
+            Err(if request.is_some() { ExchangeError::Unsent } else { ExchangeError::Broken(error.into_error()) })
+        }
         None => Err(ExchangeError::Stalled),
     }
 }

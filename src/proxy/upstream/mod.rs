@@ -12,10 +12,11 @@ mod trust;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::HeaderValue;
+use http::{HeaderValue, Request};
 use rustls::ClientConfig;
 use rustls_pki_types::ServerName;
 
+use super::request_body::RequestBody;
 pub(super) use http1::Relay;
 pub(super) use pool::{Exchanged, Pool};
 pub use trust::{TrustError, client_config};
@@ -44,6 +45,13 @@ pub struct UpstreamTls {
     pub config: Arc<ClientConfig>,
     /// The name that its certificate must have.
     pub name: ServerName<'static>,
+}
+
+/// A request on its way. Taken when it is sent, and put back where nothing of it was.
+pub(super) struct Outgoing {
+    pub(super) request: Option<Request<RequestBody>>,
+    /// The client sent `TE: trailers`.
+    pub(super) takes_trailers: bool,
 }
 
 /// An upstream, and how to speak to it.

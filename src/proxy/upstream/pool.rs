@@ -11,7 +11,7 @@ use hyper::body::Incoming;
 
 use super::connect::{ConnectError, connect};
 use super::http1::{ExchangeError, Link, Relay};
-use super::{HostHeader, UpstreamOptions, http2};
+use super::{HostHeader, Outgoing, UpstreamOptions, http2};
 use crate::proxy::reject::Rejection;
 use crate::proxy::reply::Content;
 use crate::proxy::request_body::{BodyFault, Progress, RequestBody};
@@ -62,18 +62,18 @@ impl Pool {
     /// may have reached the upstream never is.
     pub(in crate::proxy) async fn exchange(
         self: &Rc<Self>,
-        request: Request<RequestBody>,
+        outgoing: &mut Outgoing,
         progress: &Progress,
     ) -> Result<Exchanged, Rejection> {
-        let request = match self.kept() {
-            None => request,
-            Some(route) => match self.send(route, request, progress).await {
-                Err(ExchangeError::Unsent(request)) => *request,
+        if let Some(route) = self.kept() {
+            match self.send(route, outgoing, progress).await {
+                Err(ExchangeError::Unsent) => {}
                 done => return done.map_err(|error| self.failed(error, progress)),
-            },
-        };
-        let route = self.fresh().await?;
-        self.send(route, request, progress).await.map_err(|error| self.failed(error, progress))
+            }
+        }
+        // Boxed: connecting is rare, and its state would lie in every request's.
+        let route = Box::pin(self.fresh()).await?;
+        self.send(route, outgoing, progress).await.map_err(|error| self.failed(error, progress))
     }
 
     /// Takes a connection back that can carry another request.
@@ -129,13 +129,13 @@ impl Pool {
     async fn send(
         self: &Rc<Self>,
         route: Route,
-        mut request: Request<RequestBody>,
+        outgoing: &mut Outgoing,
         progress: &Progress,
     ) -> Result<Exchanged, ExchangeError> {
         match route {
             Route::Http1(link) => {
-                self.address_http1(&mut request);
-                let (response, link) = link.exchange(request, progress).await?;
+                outgoing.request.iter_mut().for_each(|request| self.address_http1(request));
+                let (response, link) = link.exchange(&mut outgoing.request, progress).await?;
                 if let Some(fault) = fault(&response) {
                     return Err(ExchangeError::Unlawful(fault));
                 }
@@ -143,8 +143,10 @@ impl Pool {
                 Ok(Exchanged { head, content: Content::Http1(Relay::new(body, link, Rc::clone(self))) })
             }
             Route::Http2(sender) => {
-                self.address_http2(&mut request);
-                let response: Response<Incoming> = http2::exchange(sender, request, progress).await?;
+                let takes_trailers = outgoing.takes_trailers;
+                outgoing.request.iter_mut().for_each(|request| self.address_http2(request, takes_trailers));
+                let response: Response<Incoming> =
+                    Box::pin(http2::exchange(sender, &mut outgoing.request, progress)).await?;
                 let (head, body) = response.into_parts();
                 Ok(Exchanged { head, content: Content::Http2(body) })
             }
@@ -154,12 +156,12 @@ impl Pool {
     /// Origin form, and the host in its header.
     fn address_http1(&self, request: &mut Request<RequestBody>) {
         *request.version_mut() = Version::HTTP_11;
-        request.headers_mut().remove(TE);
         if let Some(authority) = request.uri().authority() {
             // It was addressed for an HTTP/2 connection first, which then could not take it.
             let host = HeaderValue::from_str(authority.as_str()).ok();
             let path = request.uri().path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
             *request.uri_mut() = Uri::from(path);
+            request.headers_mut().remove(TE);
             host.and_then(|host| request.headers_mut().insert(HOST, host));
         }
         if let HostHeader::Fixed(host) = &self.upstream.host_header {
@@ -168,10 +170,13 @@ impl Pool {
     }
 
     /// Scheme and authority in the target, and none of the headers that HTTP/2 forbids.
-    fn address_http2(&self, request: &mut Request<RequestBody>) {
+    fn address_http2(&self, request: &mut Request<RequestBody>, takes_trailers: bool) {
         *request.version_mut() = Version::HTTP_2;
         let headers = request.headers_mut();
         headers.remove(TRANSFER_ENCODING);
+        if takes_trailers {
+            headers.insert(TE, HeaderValue::from_static("trailers"));
+        }
         let host = headers.remove(HOST);
         let host = match &self.upstream.host_header {
             HostHeader::Fixed(host) => Some(host.clone()),
@@ -193,7 +198,7 @@ impl Pool {
             (_, Some(BodyFault::Client)) => return Rejection::ClientBody,
             (_, Some(BodyFault::Late)) => return Rejection::ClientLate,
             (ExchangeError::Stalled, None) => (UpstreamError::Timeout, Rejection::UpstreamTimeout),
-            (ExchangeError::Unsent(_), None) => (UpstreamError::Connect, Rejection::UpstreamConnect),
+            (ExchangeError::Unsent, None) => (UpstreamError::Connect, Rejection::UpstreamConnect),
             (ExchangeError::Broken(error), None) => return self.broken(&error),
             (ExchangeError::Unlawful(fault), None) => {
                 tracing::warn!(upstream = self.upstream.name, fault, "the upstream's answer cannot be passed on");
