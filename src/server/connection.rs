@@ -214,3 +214,31 @@ where
         });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use super::*;
+    use crate::server::Sweep;
+
+    #[test]
+    fn a_response_that_still_moves_keeps_its_connection() {
+        let sweep = Sweep::new();
+        let (header_timeout, idle_timeout) = (Duration::from_secs(1), Duration::from_millis(300));
+        let (max_headers, max_head_bytes, max_streams) = (1, 1, 1);
+        let limits = ConnectionLimits { header_timeout, idle_timeout, max_headers, max_head_bytes, max_streams };
+        let peer = SocketAddr::from(([127, 0, 0, 1], 1));
+        let state = ConnectionState::new(peer, false, limits, sweep.timer(), Rc::default());
+        let is_over = || state.is_over(&Context::from_waker(Waker::noop()));
+        state.begin_request();
+        state.end_request();
+        for _ in 0..10 {
+            (0..3).for_each(|_| sweep.tick());
+            assert!(!is_over(), "it is written to");
+            state.sent();
+        }
+        (0..5).for_each(|_| sweep.tick());
+        assert!(is_over(), "nothing moves any more");
+    }
+}

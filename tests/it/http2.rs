@@ -1,6 +1,7 @@
 //! HTTP/2 by prior knowledge on either side, beside HTTP/1.1 on the other.
 
 use std::io::Write;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -9,21 +10,12 @@ use http_body_util::BodyExt;
 use hyper::body::Frame;
 use tokio::task::JoinSet;
 
-use crate::support::h2::{Echo, Pieces, collect, connect, get, request};
-use crate::support::{Builder, Gateway, Origin, Then, Upstream, Wire};
+use crate::support::h2::{Echo, Pieces, collect, connect, end, get, request, serve, start};
+use crate::support::{Builder, Origin, Then, Upstream, Wire};
 
 const OK: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 const OPEN: &str =
     "[[route]]\npath = \"/public/{*rest}\"\npublic = true\nupstream = \"api\"\nmax_body = \"unlimited\"\n";
-
-/// The gateway blocks the thread that starts and stops it, so it must not be one of the runtime's.
-async fn start(builder: Builder) -> Gateway {
-    tokio::task::spawn_blocking(|| builder.start()).await.expect("it starts")
-}
-
-async fn end(gateway: Gateway) {
-    tokio::task::spawn_blocking(|| drop(gateway)).await.expect("it stops");
-}
 
 fn with(mut request: Request<Pieces>, name: &'static str, value: &str) -> Request<Pieces> {
     request.headers_mut().append(name, HeaderValue::from_str(value).expect("a value"));
@@ -238,6 +230,79 @@ async fn a_cancelled_request_disturbs_no_other() {
     end(gateway).await;
 }
 
+/// What is cancelled is cancelled at the upstream, and the connection there goes on.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cancelled_request_is_reset_at_an_upstream_of_http2() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let url = format!("http://{}", listener.local_addr().expect("bound"));
+    // A request that is worked on has a clone of it.
+    let working = Arc::new(());
+    let held = Arc::clone(&working);
+    tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.expect("a connection");
+        let service = hyper::service::service_fn(move |request: Request<hyper::body::Incoming>| {
+            let held = Arc::clone(&held);
+            async move {
+                if request.uri().path().ends_with("held") {
+                    std::future::pending::<()>().await;
+                }
+                drop(held);
+                Ok::<_, std::convert::Infallible>(http::Response::new(request.into_body()))
+            }
+        });
+        let server = hyper::server::conn::http2::Builder::new(hyper_util::rt::TokioExecutor::new());
+        server.serve_connection(hyper_util::rt::TokioIo::new(stream), service).await.ok();
+    });
+    let wait_for = async |requests: usize| {
+        let counted = async {
+            while Arc::strong_count(&working) != 2 + requests {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        let what = format!("{requests} requests at the upstream");
+        tokio::time::timeout(Duration::from_secs(10), counted).await.expect(&what);
+    };
+    let builder = Builder::new(&url).server_alone("workers = 1\npin_workers = false\n");
+    let gateway = start(builder.upstream("http = \"2\"")).await;
+    let client = connect(gateway.proxy).await;
+    for _ in 0..3 {
+        let mut begun = client.clone();
+        let begun = tokio::spawn(async move { begun.send_request(get("/public/held")).await });
+        wait_for(1).await;
+        begun.abort();
+        wait_for(0).await;
+        let response = client.clone().send_request(get("/public/8")).await.expect("a response");
+        assert_eq!(response.status(), 200);
+    }
+    end(gateway).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_upstream_of_http2_that_restarts_is_connected_to_again() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let url = format!("http://{}", listener.local_addr().expect("bound"));
+    let builder = Builder::new(&url).server_alone("workers = 1\npin_workers = false\n");
+    let gateway = start(builder.upstream("http = \"2\"")).await;
+    let mut client = connect(gateway.proxy).await;
+    for number in 0..3 {
+        let seen = Arc::default();
+        let serving = async {
+            let (stream, _) = listener.accept().await.expect("a connection");
+            tokio::spawn(serve(stream, Arc::clone(&seen)))
+        };
+        client.ready().await.expect("the client's connection lives");
+        let (response, serving) = tokio::join!(client.send_request(get("/public/7")), serving);
+        assert_eq!(response.expect("a response").status(), 200, "connection {number}");
+        assert_eq!(seen.lock().expect("no panic holds it").len(), 1);
+        // Its end is a close without a word, as of a process that is killed.
+        serving.abort();
+        serving.await.expect_err("aborted");
+        // The close is noticed when it has come: what is sent before is lost, and not sent twice.
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    end(gateway).await;
+}
+
 /// The next connection at the upstream, and the line of its request.
 async fn accept(origin: Origin) -> (Origin, (String, Wire)) {
     let accepted = tokio::task::spawn_blocking(move || {
@@ -302,35 +367,4 @@ async fn a_gateway_that_stops_finishes_its_streams() {
     assert_eq!(collect(response).await.0.body(), &b"ok"[..]);
     refused.await.expect("the connection is closed");
     stopped.await.expect("it stops");
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_preface_may_come_byte_by_byte() {
-    use tokio::io::AsyncWriteExt;
-    let upstream = Upstream::start();
-    let gateway = start(Builder::new(&upstream.url())).await;
-    let (near, far) = tokio::io::duplex(1024);
-    let mut socket = tokio::net::TcpStream::connect(gateway.proxy).await.expect("it listens");
-    socket.set_nodelay(true).expect("a socket option");
-    tokio::spawn(async move {
-        let (mut from_client, mut to_client) = tokio::io::split(far);
-        let (mut from_gateway, mut to_gateway) = socket.split();
-        let drip = async {
-            use tokio::io::AsyncReadExt;
-            let mut sent = 0;
-            while let Ok(byte) = from_client.read_u8().await {
-                to_gateway.write_u8(byte).await.expect("it is read");
-                sent += 1;
-                if sent < 40 {
-                    tokio::time::sleep(Duration::from_millis(2)).await;
-                }
-            }
-        };
-        tokio::join!(drip, async { tokio::io::copy(&mut from_gateway, &mut to_client).await.ok() });
-    });
-    let mut client = crate::support::h2::over(near).await;
-    let response = client.send_request(get("/public/7")).await.expect("a response");
-    assert_eq!(response.status(), 200);
-    drop(client);
-    end(gateway).await;
 }

@@ -4,7 +4,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::mpsc;
 use std::time::Duration;
 
-use crate::support::{Builder, Gateway, Origin, Process, Upstream, Wire, eventually, request, timed};
+use crate::support::{Builder, Gateway, Origin, Process, Upstream, Wire, eventually, h2, request, timed};
 
 const OK: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
@@ -215,4 +215,35 @@ fn a_request_may_come_byte_by_byte() {
     nonsense.send("PRI * HTTP/2.0\r\n\r\nSM\r\n\rX");
     let rest = String::from_utf8_lossy(&nonsense.read_rest()).into_owned();
     assert!(rest.is_empty() || rest.starts_with("HTTP/1.1 400"), "{rest}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_preface_may_come_byte_by_byte() {
+    use tokio::io::AsyncWriteExt;
+    let upstream = Upstream::start();
+    let gateway = h2::start(Builder::new(&upstream.url())).await;
+    let (near, far) = tokio::io::duplex(1024);
+    let mut socket = tokio::net::TcpStream::connect(gateway.proxy).await.expect("it listens");
+    socket.set_nodelay(true).expect("a socket option");
+    tokio::spawn(async move {
+        let (mut from_client, mut to_client) = tokio::io::split(far);
+        let (mut from_gateway, mut to_gateway) = socket.split();
+        let drip = async {
+            use tokio::io::AsyncReadExt;
+            let mut sent = 0;
+            while let Ok(byte) = from_client.read_u8().await {
+                to_gateway.write_u8(byte).await.expect("it is read");
+                sent += 1;
+                if sent < 40 {
+                    tokio::time::sleep(Duration::from_millis(2)).await;
+                }
+            }
+        };
+        tokio::join!(drip, async { tokio::io::copy(&mut from_gateway, &mut to_client).await.ok() });
+    });
+    let mut client = h2::over(near).await;
+    let response = client.send_request(h2::get("/public/7")).await.expect("a response");
+    assert_eq!(response.status(), 200);
+    drop(client);
+    h2::end(gateway).await;
 }

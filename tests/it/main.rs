@@ -6,6 +6,7 @@
 mod bodies;
 mod config;
 mod decisions;
+mod flow;
 mod http2;
 mod life;
 mod passage;

@@ -17,6 +17,17 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 
+use super::gateway::{Builder, Gateway};
+
+/// The gateway blocks the thread that starts and stops it, so it must not be one of the runtime's.
+pub async fn start(builder: Builder) -> Gateway {
+    tokio::task::spawn_blocking(|| builder.start()).await.expect("it starts")
+}
+
+pub async fn end(gateway: Gateway) {
+    tokio::task::spawn_blocking(|| drop(gateway)).await.expect("it stops");
+}
+
 /// A body that its test writes while it is sent; none at all where there is nobody to write it.
 pub struct Pieces(Option<mpsc::Receiver<Frame<Bytes>>>);
 

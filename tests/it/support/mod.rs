@@ -14,4 +14,4 @@ pub use gateway::{Admin, Builder, Gateway};
 pub use process::Process;
 pub use upstream::{Recorded, Then, Upstream};
 pub use wait::{eventually, timed};
-pub use wire::{Origin, Wire};
+pub use wire::{Origin, Wire, pattern};

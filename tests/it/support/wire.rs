@@ -149,3 +149,8 @@ impl DerefMut for Wire {
         &mut self.0
     }
 }
+
+/// Bytes whose place can be told, so that one that is lost, doubled or moved is seen.
+pub fn pattern(at: usize, length: usize) -> Vec<u8> {
+    (at..at + length).map(|at| (at ^ (at >> 8) ^ (at >> 16)) as u8).collect()
+}
