@@ -60,15 +60,17 @@ impl Accounts {
         self.tree.load().0.values().find(|node| node.account.parent.is_none()).map(|node| node.account.clone())
     }
 
-    /// Takes a new or changed account in. To be called by the one writer, after the change is durable.
+    /// Takes a new or changed account in, once the change is durable. Calls that meet each other are
+    /// all kept: one that finds the tree replaced meanwhile begins again with the new one.
     pub(super) fn put(&self, account: Account) {
-        let mut all: HashMap<_, _> =
-            self.tree.load().0.values().map(|node| (node.account.id, node.account.clone())).collect();
-        // Two changes may arrive in another order than they were committed in: the later one stays.
-        if all.get(&account.id).is_none_or(|present| present.revision <= account.revision) {
-            all.insert(account.id, account);
-        }
-        self.tree.store(Arc::new(Tree::of(all.into_values().collect())));
+        self.tree.rcu(|tree| {
+            let mut all: HashMap<_, _> = tree.0.values().map(|node| (node.account.id, node.account.clone())).collect();
+            // Two changes may arrive in another order than they were committed in: the later one stays.
+            if all.get(&account.id).is_none_or(|present| present.revision <= account.revision) {
+                all.insert(account.id, account.clone());
+            }
+            Tree::of(all.into_values().collect())
+        });
     }
 }
 
@@ -156,6 +158,18 @@ mod tests {
         assert!(!accounts.is_active(leaf.id) && !accounts.is_active(middle.id) && accounts.is_active(root.id));
         accounts.put(middle.clone());
         assert!(!accounts.is_active(middle.id), "an older record does not undo a later change");
+    }
+
+    #[test]
+    fn changes_at_the_same_time_are_all_kept() {
+        let root = account(None, true);
+        let accounts = Accounts::new(vec![root.clone()]);
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| (0..50).for_each(|_| accounts.put(account(Some(&root), true))));
+            }
+        });
+        assert_eq!(accounts.within_reach(root.id).len(), 201);
     }
 
     #[test]

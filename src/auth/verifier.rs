@@ -112,12 +112,9 @@ impl Verifier {
         }
     }
 
-    /// Whether a token of this installation, or what has the form of one, stands anywhere in a header's value.
-    pub fn holds_own(&self, value: &[u8]) -> bool {
-        value
-            .split(|&byte| !byte.is_ascii_alphanumeric() && byte != b'_')
-            .filter_map(|word| str::from_utf8(word).ok())
-            .any(|word| parse_token(word, &self.shared.prefix).is_ok())
+    /// Whether `text` has the form of a token of this installation.
+    pub fn is_own(&self, text: &str) -> bool {
+        parse_token(text, &self.shared.prefix).is_ok()
     }
 
     /// Entries in the cache: principals, unknown digests.

@@ -75,6 +75,18 @@ pub(super) fn clean_request(headers: &mut HeaderMap) -> Result<TakesTrailers, He
     Ok(TakesTrailers(takes_trailers))
 }
 
+/// The value of a header that may stand once: `None` where it is absent, `Some(None)` where there are
+/// several, or one in a spelling that some upstreams take for it. Such a request has no one meaning.
+pub(super) fn only_value<'headers>(
+    headers: &'headers HeaderMap,
+    name: &HeaderName,
+) -> Option<Option<&'headers HeaderValue>> {
+    let twin = |have: &HeaderName| is_spelled_oddly(have) && folded(have) == folded(name);
+    let mut lines = headers.iter().filter(|(have, _)| *have == name || twin(have));
+    let (first, value) = lines.next()?;
+    Some((lines.next().is_none() && first == name).then_some(value))
+}
+
 /// Whether the client sent `TE: trailers`, which gRPC servers insist on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct TakesTrailers(pub(super) bool);

@@ -19,13 +19,16 @@ use super::sanitize::{Reading, host_for_routing, sanitize};
 use super::upstream::{Exchanged, Outgoing, Pool};
 use super::worker::Worker;
 use super::{headers, identity};
-use crate::auth::{self, CredentialError, Denial, Need, Permit, Principal, Source, Verdict};
+use crate::auth::{self, CredentialError, Denial, Need, Permit, Principal, Source, Verdict, Verifier};
 use crate::model::{AccountId, Action};
 use crate::route::{Found, RouteIndex, action_of};
 use crate::server::ConnectionState;
 use crate::telemetry::{CacheResult, Reason};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Stands for a selector's value that is not one text: it names no account, and is not "left out".
+const NO_ACCOUNT: &str = "?";
 
 /// A client connection, with what is the same for all of its requests.
 pub(super) struct Client {
@@ -117,7 +120,7 @@ async fn admit<'w>(
     let matched = find_route(worker, record, request);
     let permit = match &matched {
         Ok(Matched { route, .. }) if matches!(route.rule, Rule::Public) => {
-            admit_public(worker, record, request.headers_mut())?
+            admit_public(worker, record, request.headers_mut())
         }
         Ok(matched) => {
             let principal = authenticate(worker, record, request.headers()).await?;
@@ -161,10 +164,8 @@ fn find_route<'w>(
             let route = &proxy.routes[at];
             let account = route.account.as_ref().and_then(|selector| match selector {
                 AccountSelector::Path(name) => params.get(name).map(str::to_owned),
-                // Bytes that are no text name no account; they must not count as "left out".
-                AccountSelector::Header(name) => {
-                    request.headers().get(name).map(|value| value.to_str().unwrap_or("?").to_owned())
-                }
+                AccountSelector::Header(name) => headers::only_value(request.headers(), name)
+                    .map(|value| value.and_then(|value| value.to_str().ok()).unwrap_or(NO_ACCOUNT).to_owned()),
             });
             Ok(Matched { route, account })
         }
@@ -173,18 +174,18 @@ fn find_route<'w>(
 
 /// What is public needs no token; but one of ours that was sent all the same is not the upstream's
 /// to see. Credentials of other kinds are between the client and the upstream.
-fn admit_public(worker: &Worker, record: &mut RequestRecord, headers: &mut HeaderMap) -> Result<Permit, Rejection> {
-    let mut lines = headers.get_all(AUTHORIZATION).iter();
-    if let Some(line) = lines.next() {
-        if lines.next().is_some() {
-            return Err(Rejection::Credential(CredentialError::Several));
-        }
-        if worker.proxy().verifier.holds_own(line.as_bytes()) {
-            headers.remove(AUTHORIZATION);
-        }
+fn admit_public(worker: &Worker, record: &mut RequestRecord, headers: &mut HeaderMap) -> Permit {
+    if headers.get_all(AUTHORIZATION).iter().any(|line| holds_own(line, &worker.proxy().verifier)) {
+        headers.remove(AUTHORIZATION);
     }
     record.decided(Reason::Public);
-    Ok(auth::admit_public())
+    auth::admit_public()
+}
+
+/// Whether a word of the credential has the form of a token of ours, whatever scheme it stands behind.
+fn holds_own(line: &HeaderValue, verifier: &Verifier) -> bool {
+    let mut words = line.as_bytes().split(|byte| !byte.is_ascii_alphanumeric() && *byte != b'_');
+    words.any(|word| str::from_utf8(word).is_ok_and(|word| verifier.is_own(word)))
 }
 
 async fn authenticate(

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::net::TcpStream;
 use std::time::Duration;
 
-use crate::support::{Builder, Gateway, Origin, Process, Then, Upstream, Wire, pattern};
+use crate::support::{Builder, Gateway, Origin, Then, Upstream, Wire, pattern, program::Program};
 
 /// What is held on a way at most: socket buffers of four sockets, which Linux lets grow to some MiB each,
 /// and buffers of the gateway, which are small beside them.
@@ -139,7 +139,7 @@ fn slow_large_bodies_take_no_memory() {
     const DOWN: usize = 256 << 20;
     let origin = Origin::start();
     let routes = "[[route]]\npath = \"/public/{*rest}\"\npublic = true\nupstream = \"api\"\nmax_body = \"unlimited\"\n";
-    let gateway = Process::start(&Builder::new(&origin.url()).routes(routes));
+    let gateway = Program::start(Builder::new(&origin.url()).routes(routes));
     let mut client = Wire::connect(gateway.proxy);
     client.send_head("GET /public/warm", &[]);
     let mut upstream = origin.accept();

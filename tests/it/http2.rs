@@ -279,19 +279,20 @@ async fn a_cancelled_request_is_reset_at_an_upstream_of_http2() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_upstream_of_http2_that_restarts_is_connected_to_again() {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let listener = Arc::new(tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port"));
     let url = format!("http://{}", listener.local_addr().expect("bound"));
     let builder = Builder::new(&url).server_alone("workers = 1\npin_workers = false\n");
     let gateway = start(builder.upstream("http = \"2\"")).await;
     let mut client = connect(gateway.proxy).await;
     for number in 0..3 {
         let seen = Arc::default();
-        let serving = async {
-            let (stream, _) = listener.accept().await.expect("a connection");
-            tokio::spawn(serve(stream, Arc::clone(&seen)))
-        };
         client.ready().await.expect("the client's connection lives");
-        let (response, serving) = tokio::join!(client.send_request(get("/public/7")), serving);
+        let (listener, record) = (Arc::clone(&listener), Arc::clone(&seen));
+        let serving = tokio::spawn(async move {
+            let (stream, _) = listener.accept().await.expect("a connection");
+            serve(stream, record).await;
+        });
+        let response = client.send_request(get("/public/7")).await;
         assert_eq!(response.expect("a response").status(), 200, "connection {number}");
         assert_eq!(seen.lock().expect("no panic holds it").len(), 1);
         // Its end is a close without a word, as of a process that is killed.

@@ -3,16 +3,22 @@
 //! `support` starts upstreams and gateways on free ports and speaks to them; each other module is a
 //! theme. Tests whose names begin with `slow_` are left out by `./test quick`.
 
+mod accounts;
 mod bodies;
+mod coherence;
 mod config;
 mod decisions;
 mod flow;
 mod http2;
 mod life;
+mod limits;
 mod passage;
 mod refusals;
 mod store;
 mod support;
+mod surface;
+mod telemetry;
 mod tidy;
 mod tls;
+mod tokens;
 mod upstreams;

@@ -24,6 +24,7 @@ impl Client {
         Self::over(TcpStream::connect(address).expect("the gateway listens"))
     }
 
+    /// Over a connection that was made before.
     pub fn over(stream: TcpStream) -> Self {
         stream.set_read_timeout(Some(DEADLINE)).expect("a socket option");
         stream.set_nodelay(true).expect("a socket option");

@@ -1,17 +1,21 @@
 //! What tests stand on: an assembled gateway, upstreams that record, clients that show every byte.
 
 pub mod client;
+pub mod credentials;
 pub mod gateway;
 pub mod h2;
-pub mod process;
+pub mod load;
+pub mod program;
+pub mod restart;
 pub mod tls;
 pub mod upstream;
 pub mod wait;
 pub mod wire;
 
 pub use client::{Answer, Client, get, request};
-pub use gateway::{Admin, Builder, Gateway};
-pub use process::Process;
+pub use credentials::{Cast, Credential, Outcome};
+pub use gateway::{Admin, Builder, Created, Gateway};
+pub use load::{Load, Shot};
 pub use upstream::{Recorded, Then, Upstream};
 pub use wait::{eventually, timed};
 pub use wire::{Origin, Wire, pattern};

@@ -1,0 +1,95 @@
+//! A store that does as it is told, because a real one does not fail when a test wants it to.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use keygate::model::{Account, AccountId, Digest, Revision, Token, TokenId, Usage};
+use keygate::store::{CommitError, MemoryStore, Store, StoreError, StoreFuture, Write};
+use tokio::sync::watch;
+
+/// What becomes of a look-up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mood {
+    Answers,
+    Fails,
+    /// Until the mood changes.
+    Hangs,
+    /// As [`Mood::Hangs`], but the answer is of before.
+    Lags,
+}
+
+/// A store in memory that counts look-ups and answers them as it is told.
+pub(super) struct Moody {
+    inner: MemoryStore,
+    mood: watch::Sender<Mood>,
+    asked: AtomicUsize,
+}
+
+impl Moody {
+    pub(super) fn new() -> Self {
+        Self { inner: MemoryStore::new(), mood: watch::Sender::new(Mood::Answers), asked: AtomicUsize::new(0) }
+    }
+
+    pub(super) fn be(&self, mood: Mood) {
+        self.mood.send_replace(mood);
+    }
+
+    /// Digests that were looked up so far.
+    pub(super) fn asked(&self) -> usize {
+        self.asked.load(Ordering::SeqCst)
+    }
+}
+
+impl Store for Moody {
+    fn tokens_by_digest(&self, digests: Vec<Digest>) -> StoreFuture<'_, Result<Vec<Option<Token>>, StoreError>> {
+        self.asked.fetch_add(digests.len(), Ordering::SeqCst);
+        Box::pin(async move {
+            let mut mood = self.mood.subscribe();
+            let lags = *mood.borrow() == Mood::Lags;
+            let early = if lags { Some(self.inner.tokens_by_digest(digests.clone()).await) } else { None };
+            let waits = |mood: &Mood| matches!(mood, Mood::Hangs | Mood::Lags);
+            let now = *mood.wait_for(|mood| !waits(mood)).await.expect("the sender is here");
+            match early {
+                Some(found) => found,
+                None if now == Mood::Fails => Err(StoreError::Unavailable("the disk is gone".to_owned())),
+                None => self.inner.tokens_by_digest(digests).await,
+            }
+        })
+    }
+
+    fn token(&self, id: TokenId) -> StoreFuture<'_, Result<Option<Token>, StoreError>> {
+        self.inner.token(id)
+    }
+
+    fn list_tokens(
+        &self,
+        account: AccountId,
+        after: Option<TokenId>,
+        limit: usize,
+    ) -> StoreFuture<'_, Result<Vec<Token>, StoreError>> {
+        self.inner.list_tokens(account, after, limit)
+    }
+
+    fn accounts(&self) -> StoreFuture<'_, Result<Vec<Account>, StoreError>> {
+        self.inner.accounts()
+    }
+
+    fn commit(&self, writes: Vec<Write>) -> StoreFuture<'_, Result<Revision, CommitError>> {
+        self.inner.commit(writes)
+    }
+
+    fn record_usage(&self, usage: Vec<(TokenId, Usage)>) -> StoreFuture<'_, Result<(), StoreError>> {
+        self.inner.record_usage(usage)
+    }
+
+    fn usage(&self, ids: Vec<TokenId>) -> StoreFuture<'_, Result<Vec<Usage>, StoreError>> {
+        self.inner.usage(ids)
+    }
+
+    fn health(&self) -> Result<(), String> {
+        self.inner.health()
+    }
+
+    fn close(&self) -> StoreFuture<'_, Result<(), StoreError>> {
+        self.inner.close()
+    }
+}

@@ -1,0 +1,237 @@
+//! A store that fails or hangs: what is known goes on, and nobody else is let through or called unknown.
+//!
+//! Put together from the parts that the composition root has, around a store that does as it is told.
+
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use keygate::auth::{
+    Accounts, CacheOptions, Lifecycle, NewAccount, NewToken, Source, Verdict, Verifier, VerifierOptions,
+};
+use keygate::model::{AccountId, Clock, Grants, Kind, Pepper, TokenHasher, TokenId, TokenPrefix, TokenText};
+use keygate::proxy::{Handler, HostHeader, Proxy, ProxyOptions, Route, Rule, UpstreamOptions, UpstreamVersion, Worker};
+use keygate::route::Pattern;
+use keygate::server::{self, ConnectionLimits, ServeOptions, Sweep};
+use keygate::telemetry::{Metrics, MetricsLayout, Redaction, access_log};
+use tokio::runtime::{Builder, LocalOptions, Runtime};
+
+use super::moody::{Mood, Moody};
+use crate::support::{Answer, Upstream, eventually, get};
+
+/// The parts that decide, around a store.
+struct Parts {
+    store: Arc<Moody>,
+    verifier: Verifier,
+    lifecycle: Lifecycle,
+    accounts: Accounts,
+    account: AccountId,
+    runtime: Runtime,
+}
+
+impl Parts {
+    fn new() -> Self {
+        let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
+        let store = Arc::new(Moody::new());
+        let pepper = Pepper::from_material(b"a pepper for tests, which is long enough to be one").expect("long enough");
+        let cache = CacheOptions { tokens: 100, unknown: 100, unknown_ttl: Duration::from_secs(60) };
+        let options = VerifierOptions { prefix: TokenPrefix::default(), hasher: TokenHasher::new(&pepper), cache };
+        let (verifier, loader) = Verifier::new(options, Arc::clone(&store) as _, Arc::default());
+        runtime.spawn(loader.run());
+        let accounts = Accounts::new(Vec::new());
+        let lifecycle = Lifecycle::new(Arc::clone(&store) as _, verifier.clone(), accounts.clone(), Clock::system());
+        let root = NewAccount { parent: None, name: "root".to_owned(), visible_to_parent: true };
+        let account = runtime.block_on(lifecycle.create_account(root)).expect("the store answers").id;
+        Self { store, verifier, lifecycle, accounts, account, runtime }
+    }
+
+    fn token(&self) -> (TokenId, String) {
+        let name = "devices".parse().expect("a name");
+        let new = NewToken {
+            account: self.account,
+            kind: Kind::Service,
+            name: String::new(),
+            description: String::new(),
+            grants: Grants::new([(name, "read".parse().expect("an access"))]),
+            not_before: None,
+            expires: None,
+            rate_limit: None,
+            created_by: None,
+        };
+        let (token, text) = self.runtime.block_on(self.lifecycle.create(new)).expect("the store answers");
+        (token.id, text.expose().to_owned())
+    }
+
+    /// Serves one route on one thread, which ends with the process.
+    fn serve(&self, upstream: &Upstream) -> SocketAddr {
+        let pattern = Pattern { host: None, path: "/v1/devices/{*rest}".to_owned(), methods: Vec::new() };
+        let route = Route {
+            name: "devices".to_owned(),
+            rule: Rule::Protected { resource: "devices".parse().expect("a name"), action: None },
+            upstream: 0,
+            account: None,
+            max_body: None,
+            response_timeout: Duration::from_secs(10),
+            limit: None,
+        };
+        let options = ProxyOptions {
+            verifier: self.verifier.clone(),
+            accounts: self.accounts.clone(),
+            clock: Clock::system(),
+            routes: vec![(pattern, route)],
+            upstreams: vec![to(upstream)],
+            realm: "keygate".to_owned(),
+            redaction: Redaction::new("kg"),
+        };
+        let proxy = Proxy::new(options).expect("one route has no conflict");
+        let listener = server::bind("127.0.0.1:0".parse().expect("an address"), 1).expect("a free port").remove(0);
+        let address = listener.local_addr().expect("bound");
+        std::thread::spawn(move || serve(proxy, listener));
+        address
+    }
+}
+
+fn to(upstream: &Upstream) -> UpstreamOptions {
+    UpstreamOptions {
+        name: "api".to_owned(),
+        host: upstream.address().ip().to_string(),
+        port: upstream.address().port(),
+        tls: None,
+        version: UpstreamVersion::Http1,
+        host_header: HostHeader::Preserve,
+        connect_timeout: Duration::from_secs(10),
+        max_idle: 8,
+        idle_timeout: Duration::from_secs(60),
+    }
+}
+
+fn serve(proxy: Arc<Proxy>, listener: std::net::TcpListener) {
+    let limits = ConnectionLimits {
+        header_timeout: Duration::from_secs(30),
+        idle_timeout: Duration::from_secs(30),
+        max_headers: 100,
+        max_head_bytes: 65_536,
+        max_streams: 8,
+    };
+    let options = ServeOptions { tls: None, limits, max_connections: 100, drain_timeout: Duration::from_secs(1) };
+    let layout = MetricsLayout { routes: vec!["devices".to_owned()], upstreams: vec!["api".to_owned()] };
+    let metrics = Metrics::new(layout, 1).worker(0);
+    let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default()).expect("a runtime");
+    runtime.block_on(async {
+        let sweep = Sweep::new();
+        let worker = Worker::new(proxy, Rc::clone(&sweep), metrics, access_log(false).0.buffer(), Box::new(|_| Ok(())));
+        tokio::task::spawn_local(Rc::clone(&sweep).run(|_| {}));
+        let listener = tokio::net::TcpListener::from_std(listener).expect("not blocking");
+        server::serve(listener, options, Handler(worker), sweep, std::future::pending()).await
+    });
+}
+
+#[track_caller]
+fn assert_away(answer: &Answer) {
+    assert_eq!((answer.status, answer.problem().as_str()), (503, "store_unavailable"));
+    let wait: u64 = answer.header("retry-after").and_then(|wait| wait.parse().ok()).expect("when to try again");
+    assert!(wait >= 1);
+    assert_eq!(answer.header("www-authenticate"), None, "no other token would help");
+    assert_eq!(answer.header("cache-control"), Some("no-store"));
+}
+
+#[test]
+fn without_a_store_known_tokens_go_on_and_others_are_told_to_come_back() {
+    let upstream = Upstream::start();
+    let parts = Parts::new();
+    let proxy = parts.serve(&upstream);
+    let (known, cold) = (parts.token().1, parts.token().1);
+    let made_up = TokenText::generate(&TokenPrefix::default(), Kind::Service).expect("randomness");
+    let made_up = made_up.expose().to_owned();
+    assert_eq!(get(proxy, "/v1/devices/7", &known).status, 200);
+
+    parts.store.be(Mood::Fails);
+    for _ in 0..3 {
+        assert_eq!(get(proxy, "/v1/devices/7", &known).status, 200, "it is remembered");
+        assert_away(&get(proxy, "/v1/devices/7", &cold));
+        assert_away(&get(proxy, "/v1/devices/7", &made_up));
+        assert_away(&get(proxy, "/nowhere", &cold));
+        assert_eq!(get(proxy, "/v1/devices/7", "kg_svc_nonsense").status, 401, "this needs no store");
+    }
+    assert_eq!(upstream.seen().len(), 4, "only the known one arrived");
+
+    parts.store.be(Mood::Answers);
+    assert_eq!(get(proxy, "/v1/devices/7", &cold).status, 200, "the outage was not remembered as a verdict");
+    let unknown = get(proxy, "/v1/devices/7", &made_up);
+    assert_eq!((unknown.status, unknown.problem().as_str()), (401, "invalid_token"));
+}
+
+#[test]
+fn slow_a_store_that_hangs_is_given_up_and_holds_up_nobody_who_is_known() {
+    let upstream = Upstream::start();
+    let parts = Parts::new();
+    let proxy = parts.serve(&upstream);
+    let (known, cold) = (parts.token().1, parts.token().1);
+    assert_eq!(get(proxy, "/v1/devices/7", &known).status, 200);
+    parts.store.be(Mood::Hangs);
+    let waiting = std::thread::spawn({
+        let cold = cold.clone();
+        move || get(proxy, "/v1/devices/7", &cold)
+    });
+    let clock = Clock::system();
+    let begun = clock.mono();
+    while !waiting.is_finished() {
+        let asked = clock.mono();
+        assert_eq!(get(proxy, "/v1/devices/7", &known).status, 200);
+        assert!(asked.elapsed() < Duration::from_secs(2), "on the same thread, and not held up");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    assert_away(&waiting.join().expect("an answer"));
+    assert!(begun.elapsed() > Duration::from_secs(1), "it did hang");
+    parts.store.be(Mood::Answers);
+    assert_eq!(get(proxy, "/v1/devices/7", &cold).status, 200);
+}
+
+/// What was read before a revocation and comes in after it is neither kept nor given to whoever asks
+/// after it.
+#[test]
+fn a_slow_look_up_does_not_bring_a_revoked_token_back() {
+    let upstream = Upstream::start();
+    let parts = Parts::new();
+    let proxy = parts.serve(&upstream);
+    let (id, token) = parts.token();
+    let ask = |token: &str| {
+        let token = token.to_owned();
+        std::thread::spawn(move || get(proxy, "/v1/devices/7", &token).status)
+    };
+    parts.store.be(Mood::Lags);
+    let before = ask(&token);
+    eventually("the look-up has begun", || (parts.store.asked() == 1).then_some(()));
+    parts.runtime.block_on(parts.lifecycle.revoke(id)).expect("the store answers");
+    let after: Vec<_> = (0..8).map(|_| ask(&token)).collect();
+    // Time for them to get in line; it holds too if some come later.
+    std::thread::sleep(Duration::from_millis(100));
+    parts.store.be(Mood::Answers);
+    assert_eq!(before.join().expect("an answer"), 200, "it was begun before");
+    let after: Vec<_> = after.into_iter().map(|asked| asked.join().expect("an answer")).collect();
+    assert_eq!(after, [401; 8]);
+    assert_eq!(get(proxy, "/v1/devices/7", &token).problem(), "token_revoked", "nor is it remembered");
+}
+
+#[test]
+fn callers_who_wait_for_the_same_token_share_one_look_up() {
+    const CALLERS: usize = 200;
+    let parts = Parts::new();
+    let (_, token) = parts.token();
+    parts.store.be(Mood::Hangs);
+    let callers: Vec<_> = (0..CALLERS)
+        .map(|_| {
+            let (verifier, token) = (parts.verifier.clone(), token.clone());
+            parts.runtime.spawn(async move { verifier.verify(&token).await })
+        })
+        .collect();
+    eventually("the first look-up", || (parts.store.asked() > 0).then_some(()));
+    parts.store.be(Mood::Answers);
+    for caller in callers {
+        let (source, verdict) = parts.runtime.block_on(caller).expect("no panic");
+        assert!(matches!(verdict, Ok(Verdict::Known(_))));
+        assert!(matches!(source, Source::Store | Source::Cache));
+    }
+    assert_eq!(parts.store.asked(), 1);
+}
