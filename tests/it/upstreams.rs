@@ -4,7 +4,7 @@ use std::io::Write;
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-use crate::support::{Answer, Builder, Gateway, Origin, Then, Upstream, Wire, eventually, timed};
+use crate::support::{Answer, Builder, Gateway, Origin, Then, Upstream, Wire, timed};
 
 const OK: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
@@ -24,7 +24,7 @@ fn expect(answer: &Answer, status: u16, code: &str) {
 
 #[test]
 fn an_upstream_that_is_away_is_502() {
-    let closed = Origin::start().address();
+    let (_socket, closed) = not_yet_listening();
     let refused = get(&Gateway::start(&format!("http://{closed}")));
     expect(&refused, 502, "upstream_unreachable");
     assert!(!refused.text().contains(&closed.port().to_string()), "clients are told no addresses: {}", refused.text());
@@ -32,13 +32,18 @@ fn an_upstream_that_is_away_is_502() {
     expect(&unknown, 502, "upstream_unreachable");
 }
 
+/// An address that refuses connections and that nobody else can have.
+fn not_yet_listening() -> (socket2::Socket, SocketAddr) {
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).expect("a socket");
+    socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).expect("a free port");
+    let address = socket.local_addr().expect("bound").as_socket().expect("an address");
+    (socket, address)
+}
+
 /// A listener that accepts nothing, with as many connections waiting as the kernel holds.
 fn full_backlog() -> (socket2::Socket, SocketAddr, Vec<TcpStream>) {
-    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).expect("a socket");
-    let any: SocketAddr = "127.0.0.1:0".parse().expect("an address");
-    socket.bind(&any.into()).expect("a free port");
+    let (socket, address) = not_yet_listening();
     socket.listen(0).expect("it listens");
-    let address = socket.local_addr().expect("bound").as_socket().expect("an address");
     let mut waiting = Vec::new();
     while let Ok(stream) = TcpStream::connect_timeout(&address, Duration::from_millis(200)) {
         waiting.push(stream);
@@ -303,16 +308,17 @@ fn an_idle_connection_is_closed_after_its_time() {
 
 #[test]
 fn an_upstream_that_comes_back_is_used_at_once() {
-    let origin = Origin::start();
-    let address = origin.address();
-    let gateway = one_worker(&origin.url(), "");
-    drop(origin);
+    let (socket, address) = not_yet_listening();
+    let gateway = one_worker(&format!("http://{address}"), "");
     expect(&get(&gateway), 502, "upstream_unreachable");
-    let listener = eventually("the port is free again", || std::net::TcpListener::bind(address).ok());
-    std::thread::spawn(move || {
-        let (mut stream, _) = listener.accept().expect("a connection");
-        stream.write_all(OK).expect("the gateway reads");
-        std::io::copy(&mut stream, &mut std::io::sink()).ok();
+    socket.listen(1).expect("it listens");
+    let listener = std::net::TcpListener::from(socket);
+    let serving = std::thread::spawn(move || {
+        let (stream, _) = listener.accept().expect("a connection");
+        let mut upstream = Wire::over(stream);
+        upstream.read_request();
+        upstream.send(OK);
     });
     assert_eq!(get(&gateway).status, 200);
+    serving.join().expect("one request");
 }
