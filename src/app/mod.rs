@@ -53,6 +53,8 @@ pub struct Gateway {
     stopping: Arc<AtomicBool>,
     /// Told once, when the gateway is to stop.
     stop: watch::Sender<bool>,
+    /// Told once the workers are done, so that the management API says until then that it is not ready.
+    stop_admin: watch::Sender<bool>,
     drain_timeout: Duration,
     first_token: Option<TokenText>,
     proxy_tls: bool,
@@ -79,6 +81,7 @@ impl Gateway {
 
         let runtime = control_runtime()?;
         let (stop, stopped) = watch::channel(false);
+        let (stop_admin, admin_stopped) = watch::channel(false);
         let accounts = Accounts::new(runtime.block_on(store.accounts())?);
         let limits = Arc::new(TokenLimits::new(settings.tokens.rate_limit));
         let cache = CacheOptions {
@@ -119,7 +122,7 @@ impl Gateway {
             metrics: Arc::clone(&metrics),
             log: log_sink.clone(),
             reports,
-            stopped: stopped.clone(),
+            stopped,
         })?;
 
         let stopping = Arc::new(AtomicBool::new(false));
@@ -150,7 +153,7 @@ impl Gateway {
                 ready,
                 move || metrics.render(gauges()),
             ),
-            stopped,
+            stopped: admin_stopped,
         })?;
         let drain_timeout = settings.server.drain_timeout;
         let admin_tls = admin_tls.is_some();
@@ -165,6 +168,7 @@ impl Gateway {
             accounts,
             stopping,
             stop,
+            stop_admin,
             drain_timeout,
             first_token,
             proxy_tls,
@@ -235,10 +239,11 @@ impl Gateway {
     /// Takes no more connections, lets requests in flight finish until the drain time-out, stores what
     /// is held in memory, and closes the store.
     pub fn stop(self) -> Result<(), StopError> {
-        let Self { runtime, workers, admin, usage, log, store, stopping, stop, drain_timeout, .. } = self;
+        let Self { runtime, workers, admin, usage, log, store, stopping, stop, stop_admin, drain_timeout, .. } = self;
         stopping.store(true, Ordering::SeqCst);
         stop.send_replace(true);
         let drained = workers.join();
+        stop_admin.send_replace(true);
         runtime.block_on(admin.stopped(drain_timeout));
         // The workers are gone, and with them every sender: the folder stores the rest and ends.
         let usage = runtime.block_on(usage);

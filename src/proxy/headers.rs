@@ -1,6 +1,6 @@
 //! Which headers pass, which are removed, and which make a request be refused.
 
-use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, TE, TRANSFER_ENCODING};
+use http::header::{CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, TE, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 /// What is ambiguous about a request's headers.
@@ -90,6 +90,19 @@ pub(super) fn only_value<'headers>(
 /// Whether the client sent `TE: trailers`, which gRPC servers insist on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct TakesTrailers(pub(super) bool);
+
+/// HTTP/2 may cut `Cookie` into several lines, which HTTP/1.1 does not know (RFC 9113 section 8.2.3).
+pub(super) fn join_cookies(headers: &mut HeaderMap) {
+    let mut crumbs = headers.get_all(COOKIE).iter();
+    let (Some(first), Some(second)) = (crumbs.next(), crumbs.next()) else { return };
+    let mut whole = [first.as_bytes(), b"; ", second.as_bytes()].concat();
+    for crumb in crumbs {
+        whole.extend_from_slice(b"; ");
+        whole.extend_from_slice(crumb.as_bytes());
+    }
+    let whole = HeaderValue::from_bytes(&whole).expect("parts of values with a semicolon and a blank between them");
+    headers.insert(COOKIE, whole);
+}
 
 /// Removes what a response must not carry past us.
 pub(super) fn clean_response(headers: &mut HeaderMap) {

@@ -13,7 +13,7 @@ use hyper::body::Incoming;
 use super::record::RequestRecord;
 use super::reject::Rejection;
 use super::reply::{Content, ReplyBody};
-use super::request_body::{Progress, RequestBody};
+use super::request_body::{Progress, RequestBody, Timeouts};
 use super::routes::{AccountSelector, Route, Rule};
 use super::sanitize::{Reading, host_for_routing, sanitize};
 use super::upstream::{Exchanged, Outgoing, Pool};
@@ -276,7 +276,8 @@ fn prepare<'w>(
     identity::write(headers, &permit);
     identity::write_forwarded(headers, &client.address, client.connection.is_tls());
     headers.insert(REQUEST_ID, record.id.clone());
-    let progress = Progress::new(client.worker.sweep().timer(), route.response_timeout);
+    let timeouts = Timeouts { upstream: route.response_timeout, client: client.connection.patience() };
+    let progress = Progress::new(client.worker.sweep().timer(), timeouts);
     let request = request.map(|body| RequestBody::new(body, route.max_body, Rc::clone(&progress)));
     let outgoing = Outgoing { request: Some(request), takes_trailers: reading.takes_trailers.0 };
     Forward { pool: client.worker.pool(route.upstream), outgoing, progress }

@@ -37,6 +37,8 @@ pub(super) enum Rejection {
     },
     /// The client's body broke off or was malformed.
     ClientBody,
+    /// The rest of the client's body did not come.
+    ClientLate,
     UpstreamConnect,
     UpstreamConnectTimeout,
     UpstreamTimeout,
@@ -147,6 +149,13 @@ impl Rejection {
                 None,
                 Reason::BadRequest,
             ),
+            Rejection::ClientLate => answer(
+                S::REQUEST_TIMEOUT,
+                "body_timeout",
+                "the rest of the request body did not come in time",
+                None,
+                Reason::BadRequest,
+            ),
             Rejection::UpstreamConnect => answer(
                 S::BAD_GATEWAY,
                 "upstream_unreachable",
@@ -209,7 +218,7 @@ impl Rejection {
                 }
             }
             // Nothing that follows on this connection can be trusted to be what it seems.
-            Rejection::Bad(_) | Rejection::ClientBody => {
+            Rejection::Bad(_) | Rejection::ClientBody | Rejection::ClientLate => {
                 headers.insert(CONNECTION, HeaderValue::from_static("close"));
             }
             _ => {}

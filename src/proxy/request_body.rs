@@ -16,9 +16,18 @@ use crate::server::Timer;
 pub(super) struct Progress {
     received: Cell<u64>,
     fault: Cell<Option<BodyFault>>,
-    /// Fires when nothing has moved for the upstream's response time-out.
+    /// Fires when one side has kept the other waiting for too long.
     timer: Timer,
-    timeout: Duration,
+    timeouts: Timeouts,
+    /// It is the client that is waited for.
+    client_is_due: Cell<bool>,
+}
+
+/// How long each side may be silent while the other waits for it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Timeouts {
+    pub(super) upstream: Duration,
+    pub(super) client: Duration,
 }
 
 /// Why a body was not sent whole.
@@ -28,12 +37,15 @@ pub(super) enum BodyFault {
     TooLarge { limit: u64 },
     #[error("the request body broke off")]
     Client,
+    #[error("the rest of the request body did not come in time")]
+    Late,
 }
 
 impl Progress {
-    pub(super) fn new(timer: Timer, timeout: Duration) -> Rc<Self> {
-        timer.set(timeout);
-        Rc::new(Self { received: Cell::new(0), fault: Cell::new(None), timer, timeout })
+    pub(super) fn new(timer: Timer, timeouts: Timeouts) -> Rc<Self> {
+        timer.set(timeouts.upstream);
+        let (received, fault, client_is_due) = (Cell::new(0), Cell::new(None), Cell::new(false));
+        Rc::new(Self { received, fault, timer, timeouts, client_is_due })
     }
 
     pub(super) fn received(&self) -> u64 {
@@ -46,12 +58,29 @@ impl Progress {
 
     /// Whether the exchange has stood still for too long.
     pub(super) fn has_stalled(&self, cx: &Context<'_>) -> bool {
-        self.timer.poll_fired(cx)
+        let stalled = self.timer.poll_fired(cx);
+        if stalled && self.client_is_due.get() {
+            self.fault.set(Some(BodyFault::Late));
+        }
+        stalled
     }
 
     /// The response's head is here: from now on the time is the response body's.
     pub(super) fn answered(&self) {
         self.timer.clear();
+    }
+
+    /// The upstream would take more, and the client sends nothing: the time is not the upstream's.
+    fn wait_for_client(&self) {
+        if !self.client_is_due.replace(true) {
+            self.timer.set(self.timeouts.client);
+        }
+    }
+
+    /// The next move is the upstream's.
+    fn wait_for_upstream(&self) {
+        self.client_is_due.set(false);
+        self.timer.set(self.timeouts.upstream);
     }
 }
 
@@ -76,7 +105,6 @@ impl RequestBody {
     fn count(&self, bytes: u64) -> Result<(), BodyFault> {
         let received = self.progress.received.get() + bytes;
         self.progress.received.set(received);
-        self.progress.timer.set(self.progress.timeout);
         match self.limit.filter(|&limit| received > limit) {
             Some(limit) => Err(BodyFault::TooLarge { limit }),
             None => Ok(()),
@@ -89,7 +117,12 @@ impl Body for RequestBody {
     type Error = BodyFault;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyFault>>> {
-        match ready!(Pin::new(&mut self.inner).poll_frame(cx)) {
+        let polled = Pin::new(&mut self.inner).poll_frame(cx);
+        match polled {
+            Poll::Pending => self.progress.wait_for_client(),
+            Poll::Ready(_) => self.progress.wait_for_upstream(),
+        }
+        match ready!(polled) {
             None => Poll::Ready(None),
             Some(Err(_)) => self.fail(BodyFault::Client),
             Some(Ok(frame)) => match frame.into_data() {

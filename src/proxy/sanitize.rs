@@ -40,6 +40,9 @@ pub(super) struct Reading {
 /// Puts the request into its one reading.
 pub(super) fn sanitize<B>(request: &mut Request<B>) -> Result<Reading, BadRequest> {
     let takes_trailers = headers::clean_request(request.headers_mut()).map_err(BadRequest::Header)?;
+    if request.version() == Version::HTTP_2 {
+        headers::join_cookies(request.headers_mut());
+    }
     settle_host(request).map_err(BadRequest::Host)?;
     settle_target(request).map_err(BadRequest::Path)?;
     Ok(Reading { takes_trailers })

@@ -23,7 +23,7 @@ pub struct ConnectionLimits {
     /// From the connection, or from the first byte of a request, to the end of the request's head;
     /// the TLS handshake is part of the former.
     pub header_timeout: Duration,
-    /// Between two requests.
+    /// Between two requests, and between two pieces of a request's body.
     pub idle_timeout: Duration,
     /// Header lines of a request; more is answered 431.
     pub max_headers: usize,
@@ -75,6 +75,11 @@ impl ConnectionState {
         self.tls
     }
 
+    /// How long a client may send nothing in the middle of what it sends.
+    pub fn patience(&self) -> Duration {
+        self.limits.idle_timeout
+    }
+
     /// A request's head is complete: no deadline of the connection runs while it is worked on.
     pub fn begin_request(&self) {
         self.in_flight.set(self.in_flight.get() + 1);
@@ -97,6 +102,15 @@ impl ConnectionState {
         if self.in_flight.get() == 0 && self.phase.get() == Phase::Idle && !self.multiplexed.get() {
             self.phase.set(Phase::Head);
             self.timer.set(self.limits.header_timeout);
+        }
+    }
+
+    /// Bytes went out. The rest of a response may wait here long after its request was counted out, for
+    /// a client that reads slowly: that one is not idle. HTTP/2 sends frames of its own accord, and
+    /// answers pings, which must keep no connection open.
+    pub(super) fn sent(&self) {
+        if self.in_flight.get() == 0 && self.phase.get() == Phase::Idle && !self.multiplexed.get() {
+            self.timer.set(self.limits.idle_timeout);
         }
     }
 
@@ -175,10 +189,13 @@ where
 pub(super) async fn in_time<F: Future>(state: &ConnectionState, work: F) -> Option<F::Output> {
     let mut work = pin!(work);
     poll_fn(|cx| {
-        if state.timer.poll_fired(cx) || state.draining.get() {
-            return Poll::Ready(None);
+        let fired = state.timer.poll_fired(cx);
+        match work.as_mut().poll(cx) {
+            // What has arrived whole is served, also where we are about to stop.
+            Poll::Ready(outcome) => Poll::Ready(Some(outcome)),
+            Poll::Pending if fired || state.draining.get() => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
         }
-        work.as_mut().poll(cx).map(Some)
     })
     .await
 }
@@ -195,5 +212,33 @@ where
         tokio::task::spawn_local(async move {
             future.await;
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use super::*;
+    use crate::server::Sweep;
+
+    #[test]
+    fn a_response_that_still_moves_keeps_its_connection() {
+        let sweep = Sweep::new();
+        let (header_timeout, idle_timeout) = (Duration::from_secs(1), Duration::from_millis(300));
+        let (max_headers, max_head_bytes, max_streams) = (1, 1, 1);
+        let limits = ConnectionLimits { header_timeout, idle_timeout, max_headers, max_head_bytes, max_streams };
+        let peer = SocketAddr::from(([127, 0, 0, 1], 1));
+        let state = ConnectionState::new(peer, false, limits, sweep.timer(), Rc::default());
+        let is_over = || state.is_over(&Context::from_waker(Waker::noop()));
+        state.begin_request();
+        state.end_request();
+        for _ in 0..10 {
+            (0..3).for_each(|_| sweep.tick());
+            assert!(!is_over(), "it is written to");
+            state.sent();
+        }
+        (0..5).for_each(|_| sweep.tick());
+        assert!(is_over(), "nothing moves any more");
     }
 }

@@ -1,4 +1,4 @@
-//! A client's byte stream, plain or TLS, that notes when the client sends.
+//! A client's byte stream, plain or TLS, that notes when the client sends and when it takes.
 
 use std::io;
 use std::pin::Pin;
@@ -60,7 +60,11 @@ impl AsyncRead for Stream {
 
 impl AsyncWrite for Stream {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.transport).poll_write(cx, buf)
+        let written = Pin::new(&mut self.transport).poll_write(cx, buf);
+        if written.is_ready() {
+            self.state.sent();
+        }
+        written
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

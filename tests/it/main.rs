@@ -5,15 +5,23 @@
 
 mod accounts;
 mod binary;
+mod bodies;
 mod clients;
 mod coherence;
 mod config;
 mod crash;
 mod decisions;
+mod flow;
+mod http2;
+mod life;
 mod limits;
+mod passage;
+mod refusals;
 mod store;
 mod support;
 mod surface;
 mod telemetry;
 mod tidy;
+mod tls;
 mod tokens;
+mod upstreams;

@@ -16,6 +16,7 @@ use http::{Request, Response};
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::client::conn::http1::{Builder, Connection, SendRequest};
 use hyper_util::rt::TokioIo;
+use tokio::task::unconstrained;
 
 use super::pool::Pool;
 use crate::proxy::request_body::{Progress, RequestBody};
@@ -29,6 +30,8 @@ pub(in crate::proxy) enum ExchangeError {
     Broken(hyper::Error),
     /// The upstream was silent for too long.
     Stalled,
+    /// There is a response, which cannot be passed on.
+    Unlawful(&'static str),
 }
 
 /// A connection and the way to use it. Large, and so always boxed: it moves from the pool to a request,
@@ -67,7 +70,9 @@ impl Link {
         progress: &Progress,
     ) -> Result<(Response<Incoming>, Box<Self>), ExchangeError> {
         let Some(sent) = request.take() else { return Err(ExchangeError::Unsent) };
-        let mut response = pin!(self.sender.try_send_request(sent));
+        // Without tokio's budget: a poll that is put off for the sake of other tasks wakes the waker it was
+        // given, which is one that does nothing.
+        let mut response = pin!(unconstrained(self.sender.try_send_request(sent)));
         let connection = &mut self.connection;
         let mut over = false;
         let outcome = poll_fn(|cx| {
@@ -104,7 +109,9 @@ pub(in crate::proxy) struct Relay {
 impl Relay {
     pub(super) fn new(body: Incoming, link: Box<Link>, pool: Rc<Pool>) -> Self {
         let mut relay = Self { body, link: Some(link), pool };
-        relay.release_if_over();
+        if relay.body.is_end_stream() {
+            relay.release();
+        }
         relay
     }
 
@@ -118,8 +125,9 @@ impl Relay {
             link.drive(cx);
             frame = self.poll_body();
         }
-        if frame.is_ready() {
-            self.release_if_over();
+        // The end of a chunked body is known when it is read, that of a counted one with its last byte.
+        if matches!(frame, Poll::Ready(None)) || (frame.is_ready() && self.body.is_end_stream()) {
+            self.release();
         }
         frame
     }
@@ -136,12 +144,9 @@ impl Relay {
         Pin::new(&mut self.body).poll_frame(&mut Context::from_waker(Waker::noop()))
     }
 
-    /// hyper says that the sender is ready exactly when the request was sent whole, the response was
-    /// read whole, and the connection may be used again.
-    fn release_if_over(&mut self) {
-        if !self.body.is_end_stream() {
-            return;
-        }
+    /// Gives the connection back after the response's end. hyper says that the sender is ready exactly
+    /// when the request was sent whole, the response was read whole, and the connection may be used again.
+    fn release(&mut self) {
         let Some(mut link) = self.link.take() else { return };
         if link.is_usable() {
             self.pool.put(link);

@@ -4,9 +4,9 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use http::header::{HOST, TE, TRANSFER_ENCODING};
+use http::header::{CONTENT_LENGTH, HOST, TE, TRANSFER_ENCODING};
 use http::uri::PathAndQuery;
-use http::{HeaderValue, Request, Response, Uri, Version};
+use http::{HeaderValue, Request, Response, StatusCode, Uri, Version};
 use hyper::body::Incoming;
 
 use super::connect::{ConnectError, connect};
@@ -136,6 +136,9 @@ impl Pool {
             Route::Http1(link) => {
                 outgoing.request.iter_mut().for_each(|request| self.address_http1(request));
                 let (response, link) = link.exchange(&mut outgoing.request, progress).await?;
+                if let Some(fault) = fault(&response) {
+                    return Err(ExchangeError::Unlawful(fault));
+                }
                 let (head, body) = response.into_parts();
                 Ok(Exchanged { head, content: Content::Http1(Relay::new(body, link, Rc::clone(self))) })
             }
@@ -193,9 +196,14 @@ impl Pool {
             // The fault was the client's, and the upstream's connection was closed because of it.
             (_, Some(BodyFault::TooLarge { limit })) => return Rejection::BodyTooLarge { limit },
             (_, Some(BodyFault::Client)) => return Rejection::ClientBody,
+            (_, Some(BodyFault::Late)) => return Rejection::ClientLate,
             (ExchangeError::Stalled, None) => (UpstreamError::Timeout, Rejection::UpstreamTimeout),
             (ExchangeError::Unsent, None) => (UpstreamError::Connect, Rejection::UpstreamConnect),
             (ExchangeError::Broken(error), None) => return self.broken(&error),
+            (ExchangeError::Unlawful(fault), None) => {
+                tracing::warn!(upstream = self.upstream.name, fault, "the upstream's answer cannot be passed on");
+                (UpstreamError::Protocol, Rejection::UpstreamProtocol)
+            }
         };
         self.metrics.upstream_error(self.index, kind);
         rejection
@@ -206,4 +214,18 @@ impl Pool {
         self.metrics.upstream_error(self.index, UpstreamError::Protocol);
         Rejection::UpstreamProtocol
     }
+}
+
+/// What hyper accepts of an HTTP/1.1 response, and a client must not see.
+fn fault<B>(response: &Response<B>) -> Option<&'static str> {
+    let headers = response.headers();
+    // No request asks for another protocol, and what follows would be no HTTP of ours.
+    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+        return Some("it switches protocols unasked");
+    }
+    // RFC 9112 section 6.3: two ways to tell where the body ends, which another reader may tell differently.
+    if headers.contains_key(TRANSFER_ENCODING) && headers.contains_key(CONTENT_LENGTH) {
+        return Some("it has both Transfer-Encoding and Content-Length");
+    }
+    None
 }

@@ -52,7 +52,8 @@ impl Client {
     pub fn read_line(&mut self) -> Option<String> {
         let mut line = Vec::new();
         let read = self.reader.read_until(b'\n', &mut line).expect("a line before the deadline");
-        let line = String::from_utf8(line).expect("ASCII");
+        // Every byte is a character of Latin-1: header values need not be UTF-8.
+        let line: String = line.into_iter().map(char::from).collect();
         (read > 0).then(|| line.trim_end_matches(['\r', '\n']).to_owned())
     }
 
@@ -121,6 +122,10 @@ impl Client {
 
     pub fn stream(&self) -> &TcpStream {
         self.reader.get_ref()
+    }
+
+    pub fn reader(&mut self) -> &mut BufReader<TcpStream> {
+        &mut self.reader
     }
 }
 

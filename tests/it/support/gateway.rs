@@ -19,8 +19,8 @@ pub struct Builder {
     server: String,
     tokens: String,
     routes: String,
-    more: String,
     public: String,
+    management: String,
     clock: Clock,
     directory: TempDir,
 }
@@ -86,8 +86,8 @@ impl Builder {
             server: "workers = 2\npin_workers = false\n".to_owned(),
             tokens: String::new(),
             routes: ROUTES.to_owned(),
-            more: String::new(),
             public: String::new(),
+            management: String::new(),
             clock: Clock::adjustable(),
             directory: TempDir::new().expect("a temporary directory"),
         }
@@ -97,6 +97,12 @@ impl Builder {
     pub fn server(mut self, lines: &str) -> Self {
         self.server.push_str(lines);
         self.server.push('\n');
+        self
+    }
+
+    /// Lines for `[server]` in place of the usual two workers.
+    pub fn server_alone(mut self, lines: &str) -> Self {
+        self.server = format!("{lines}\n");
         self
     }
 
@@ -114,6 +120,13 @@ impl Builder {
         self
     }
 
+    /// Lines for `[listen.admin]`.
+    pub fn management(mut self, lines: &str) -> Self {
+        self.management.push_str(lines);
+        self.management.push('\n');
+        self
+    }
+
     /// Further lines for the upstream.
     pub fn upstream(mut self, lines: &str) -> Self {
         self.upstream.push_str(lines);
@@ -127,23 +140,17 @@ impl Builder {
         self
     }
 
-    /// Further tables.
-    pub fn more(mut self, tables: &str) -> Self {
-        self.more.push_str(tables);
-        self
-    }
-
     /// Where files that the configuration names may be put.
     pub fn directory(&self) -> &Path {
         self.directory.path()
     }
 
     pub fn text(&self) -> String {
-        let Self { upstream, server, tokens, routes, more, public, .. } = self;
+        let Self { upstream, server, tokens, routes, public, management, .. } = self;
         format!(
-            "version = 1\n[listen.public]\naddress = \"127.0.0.1:0\"\n{public}[listen.admin]\naddress = \"127.0.0.1:0\"\n\
+            "version = 1\n[listen.public]\naddress = \"127.0.0.1:0\"\n{public}[listen.admin]\naddress = \"127.0.0.1:0\"\n{management}\
              [server]\n{server}[store]\nkind = \"sled\"\npath = \"data\"\n[tokens]\npepper = {{ file = \"pepper\" }}\n{tokens}\
-             [log]\naccess = \"off\"\nlevel = \"warn\"\n{upstream}{routes}{more}"
+             [log]\naccess = \"off\"\nlevel = \"warn\"\n{upstream}{routes}"
         )
     }
 

@@ -80,9 +80,28 @@ impl Program {
 
     /// Ends it as a service manager does.
     #[track_caller]
-    pub fn terminate(mut self) -> Written {
-        let sent = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status();
+    pub fn terminate(self) -> Written {
+        self.signal("TERM");
+        self.wait()
+    }
+
+    /// `TERM` or `INT`.
+    #[track_caller]
+    pub fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status();
         assert!(sent.expect("kill is everywhere").success());
+    }
+
+    /// The resident memory, in kB.
+    pub fn memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("it runs");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a line");
+        line.trim().trim_end_matches(" kB").parse().expect("a number")
+    }
+
+    /// Waits for its end, which must be one in order.
+    #[track_caller]
+    pub fn wait(mut self) -> Written {
         let status = self.child.wait().expect("our own child");
         let stdout = std::mem::replace(&mut self.stdout, Output::none());
         let stderr = std::mem::replace(&mut self.stderr, Output::none());

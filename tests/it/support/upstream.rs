@@ -141,9 +141,10 @@ fn read_request(reader: &mut BufReader<TcpStream>) -> Option<Recorded> {
 }
 
 fn read_line(reader: &mut BufReader<TcpStream>) -> Option<String> {
-    let mut line = String::new();
-    match reader.read_line(&mut line) {
-        Ok(1..) => Some(line.trim_end_matches(['\r', '\n']).to_owned()),
+    let mut line = Vec::new();
+    match reader.read_until(b'\n', &mut line) {
+        // Every byte is a character of Latin-1: header values need not be UTF-8.
+        Ok(1..) => Some(line.into_iter().map(char::from).collect::<String>().trim_end_matches(['\r', '\n']).to_owned()),
         _ => None,
     }
 }

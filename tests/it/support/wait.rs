@@ -18,3 +18,11 @@ pub fn eventually<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
         std::thread::sleep(Duration::from_millis(10));
     }
 }
+
+/// How long something took, and what came of it.
+#[expect(clippy::disallowed_methods, reason = "tests wait in real time")]
+pub fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
+    let begun = Instant::now();
+    let outcome = work();
+    (outcome, begun.elapsed())
+}
