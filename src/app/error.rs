@@ -24,7 +24,7 @@ pub enum StartError {
     Open(#[from] OpenError),
     #[error("the store cannot be read: {0}")]
     Store(#[from] StoreError),
-    #[error("the store at {path} has no account yet; run `keygate init` to create the first one and its administrator token", path = .path.display())]
+    #[error("the store at {path} has no account yet; run `keygate init -c FILE` with this configuration to create the first one and its administrator token", path = .path.display())]
     NoAccount { path: PathBuf },
     #[error("the routes make no table: {0}")]
     Routes(#[from] TableError),

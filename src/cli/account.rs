@@ -26,6 +26,7 @@ pub(super) enum AccountCommand {
 
 #[derive(Debug, Args)]
 pub(super) struct CreateArgs {
+    /// Whose it is: a customer, a project, an environment
     name: String,
     /// The account above it, acc_… [default: the admin token's account]
     #[arg(long, value_name = "ID")]

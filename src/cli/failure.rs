@@ -62,6 +62,13 @@ impl Failure {
         self
     }
 
+    /// Says at the end what became of the rest.
+    #[must_use]
+    pub(super) fn after(mut self, what: &str) -> Self {
+        self.cause = format!("{}\n\n{what}", self.cause.trim_end());
+        self
+    }
+
     /// From a refusal of the admin API. `body` need not be a problem document: a proxy on the way may
     /// have answered.
     pub(super) fn of_answer(status: u16, body: &[u8], retry_after: Option<&str>) -> Self {

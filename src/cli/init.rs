@@ -13,12 +13,14 @@ use zeroize::{Zeroize, Zeroizing};
 
 use super::Environment;
 use super::args::{Format, InitArgs};
+use super::client::DEFAULT_URL;
 use super::config_file;
 use super::exit::Exit;
 use super::failure::Failure;
+use super::healthcheck::url_of;
 use super::terminal::Terminal;
 use crate::app::{Bootstrap, bootstrap};
-use crate::config::{Loaded, StoreSettings, Template, template};
+use crate::config::{Listener, Loaded, StoreSettings, Template, template};
 use crate::model::{AccountId, Clock, TokenPrefix, TokenText};
 
 const CONFIG: &str = "keygate.toml";
@@ -31,7 +33,11 @@ pub(super) fn init(args: &InitArgs, environment: &Environment, terminal: &mut Te
         Some(config) => config.clone(),
         None => write_files(args, &mut made)?,
     };
-    let loaded = config_file::load(&config, environment)?;
+    let loaded = config_file::load(&config, environment).map_err(|failure| match args.config {
+        Some(_) => failure,
+        // Its report names places in a file that is about to be removed again.
+        None => failure.after("Nothing was written: give `keygate init` other options."),
+    })?;
     let StoreSettings::Sled { path: store, .. } = &loaded.settings.store else {
         return Err(Failure::failed("the configuration's store is in memory, which keeps no token for `keygate run`")
             .hint("set `kind = \"sled\"` and a `path` under `[store]`"));
@@ -46,7 +52,10 @@ pub(super) fn init(args: &InitArgs, environment: &Environment, terminal: &mut Te
         made.paths.push(store.clone());
     }
     let text = match args.output {
-        Format::Text => story(&config, &made, account, &token),
+        Format::Text => {
+            let (program, admin) = (&terminal.program, &loaded.settings.admin);
+            Story { program, config: &config, made: &made, admin, account, token: &token }.text()
+        }
         Format::Json => {
             let config = config.display().to_string();
             let line = json!({"config": config, "account": account.to_string(), "token": token.expose()});
@@ -95,10 +104,25 @@ impl Files {
         if existing.is_empty() {
             return Ok(());
         }
-        let names = existing.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(" and ");
-        let verb = if existing.len() == 1 { "exists" } else { "exist" };
-        Err(Failure::failed(format!("{names} {verb} already, and nothing was changed"))
-            .hint("name another directory with --dir; a new pepper would make every token that exists useless"))
+        let names: Vec<_> = existing.iter().map(|path| path.display().to_string()).collect();
+        let verb = if names.len() == 1 { "exists" } else { "exist" };
+        let names = listed(&names);
+        let only_the_store_is_missing = existing == [&self.config, &self.pepper];
+        let hint = if only_the_store_is_missing {
+            format!("`keygate init -c {}` makes the store and the first token for them", self.config.display())
+        } else {
+            "name another directory with --dir; a new pepper would make every token that exists useless".to_owned()
+        };
+        Err(Failure::failed(format!("{names} {verb} already, and nothing was changed")).hint(hint))
+    }
+}
+
+/// `a`, `a and b`, `a, b and c`.
+fn listed(names: &[String]) -> String {
+    match names {
+        [] => String::new(),
+        [one] => one.clone(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
     }
 }
 
@@ -140,27 +164,51 @@ fn first_token(loaded: &Loaded) -> Result<(AccountId, TokenText), Failure> {
     }
 }
 
-fn story(config: &Path, made: &Made, account: AccountId, token: &TokenText) -> String {
-    let option = if config == Path::new(CONFIG) { String::new() } else { format!(" -c {}", config.display()) };
-    let mut written: String =
-        made.paths.iter().map(|path| format!("  {}{}\n", path.display(), purpose(path))).collect();
-    if !written.is_empty() {
-        written = format!("Written:\n{written}\n");
-    }
-    format!(
-        "{written}Root account: {account}
+/// What a person is told.
+struct Story<'a> {
+    program: &'a str,
+    config: &'a Path,
+    made: &'a Made,
+    admin: &'a Listener,
+    account: AccountId,
+    token: &'a TokenText,
+}
+
+impl Story<'_> {
+    fn text(&self) -> String {
+        let Self { program, config, account, .. } = self;
+        let option = if *config == Path::new(CONFIG) { String::new() } else { format!(" -c {}", config.display()) };
+        format!(
+            "{written}Root account: {account}
 
 The administrator token, shown only now. Store it in a safe place:
   {token}
 
 Next:
-  keygate check{option}
-  keygate run{option}
-  export KEYGATE_ADMIN_TOKEN={token}
-  keygate token create my-first --read
+  {program} check{option}
+  {program} run{option}
+and in another terminal:
+{place}  export KEYGATE_ADMIN_TOKEN={token}
+  {program} token create my-first --read
 ",
-        token = token.expose(),
-    )
+            written = self.written(),
+            place = self.place(),
+            token = self.token.expose(),
+        )
+    }
+
+    fn written(&self) -> String {
+        let line = |path: &PathBuf| format!("  {}{}\n", path.display(), purpose(path));
+        let written: String = self.made.paths.iter().map(line).collect();
+        if written.is_empty() { written } else { format!("Written:\n{written}\n") }
+    }
+
+    /// Only where the commands would not find it by themselves; port 0 becomes another at each start.
+    fn place(&self) -> String {
+        let url = url_of(self.admin);
+        let is_known = url == DEFAULT_URL || self.admin.address.port() == 0;
+        if is_known { String::new() } else { format!("  export KEYGATE_ADMIN_URL={url}\n") }
+    }
 }
 
 fn purpose(path: &Path) -> &'static str {

@@ -38,6 +38,8 @@ pub type Environment = BTreeMap<String, String>;
 
 /// Does what the arguments say. Prints every result and every error itself.
 pub fn run(arguments: impl IntoIterator<Item = OsString>, environment: &Environment) -> ExitCode {
+    let arguments: Vec<_> = arguments.into_iter().collect();
+    let program = terminal::program(arguments.first());
     let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
         Err(error) => {
@@ -55,6 +57,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, environment: &Environm
         input: &mut stdin,
         interactive: terminal::is_interactive(),
         width: terminal::width(environment),
+        program,
     };
     perform(&cli, environment, &mut terminal).into()
 }

@@ -2,6 +2,7 @@
 //!
 //! Passed in, so that tests can be the person.
 
+use std::ffi::OsString;
 use std::io::{self, BufRead, ErrorKind, IsTerminal, Write};
 
 use super::Environment;
@@ -15,6 +16,8 @@ pub(super) struct Terminal<'a> {
     pub interactive: bool,
     /// Columns of standard output; `None` where it is no terminal, and lines may be as long as they are.
     pub width: Option<u16>,
+    /// What starts this program once more, for commands that are printed.
+    pub program: String,
 }
 
 impl Terminal<'_> {
@@ -57,6 +60,13 @@ fn unwritable(error: io::Error) -> Failure {
 /// Whether questions can be asked: they go to standard error, and answers come from standard input.
 pub(super) fn is_interactive() -> bool {
     io::stdin().is_terminal() && io::stderr().is_terminal()
+}
+
+/// The path by which it was started, as `cargo run` does; else its name, which was found on the PATH.
+pub(super) fn program(first: Option<&OsString>) -> String {
+    let path = first.and_then(|first| first.to_str()).filter(|path| path.contains('/'));
+    let pastes = |path: &str| path.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/._-+".contains(&byte));
+    path.filter(|path| pastes(path)).unwrap_or("keygate").to_owned()
 }
 
 /// `COLUMNS` before what the terminal says; `None` where standard output is no terminal.
@@ -116,6 +126,7 @@ pub(super) mod tests {
                 input: &mut self.input,
                 interactive: self.interactive,
                 width: None,
+                program: "keygate".to_owned(),
             }
         }
 
@@ -147,6 +158,19 @@ pub(super) mod tests {
         let mut terminal = Terminal { out: &mut gone, ..fake.terminal() };
         assert!(terminal.print("x").is_ok());
         assert!(terminal.deliver("x").is_err());
+    }
+
+    #[test]
+    fn printed_commands_start_this_program() {
+        for (first, program) in [
+            (Some("target/release/keygate"), "target/release/keygate"),
+            (Some("/opt/keygate"), "/opt/keygate"),
+            (Some("keygate"), "keygate"),
+            (Some("/opt/my tools/keygate"), "keygate"),
+            (None, "keygate"),
+        ] {
+            assert_eq!(super::program(first.map(OsString::from).as_ref()), program);
+        }
     }
 
     #[test]

@@ -398,13 +398,20 @@ def chunked_download_of_16_mib_and_a_rest():
 # --- Expect: 100-continue --------------------------------------------------------------------------------------------
 
 
-def expecting_upload(token, *more):
-    """An 8 MiB upload by a curl that waits for the 100 for as long as it takes."""
+def upload(token, *more):
+    """An upload of 8 MiB by curl."""
     with tempfile.NamedTemporaryFile() as file:
         file.writelines(pattern(8 * MIB))
         file.flush()
-        waiting = ("--header", "Expect: 100-continue", "--expect100-timeout", str(PATIENCE))
-        return curl(options, "/sink", *waiting, *more, "--data-binary", f"@{file.name}", token=token)
+        return curl(options, "/sink", *more, "--data-binary", f"@{file.name}", token=token)
+
+
+EXPECTING = ("--header", "Expect: 100-continue")
+
+
+def expecting_upload(token, *more):
+    """The same by a curl that waits for the 100 for as long as it takes."""
+    return upload(token, *EXPECTING, "--expect100-timeout", str(PATIENCE), *more)
 
 
 @report.check()
@@ -442,7 +449,16 @@ def http2_get():
 
 @report.check(gateway_only=True)
 def http2_upload():
-    answer = expecting_upload(write, H2)
+    answer = upload(write, H2)
+    expect("status and version", (200, "2"), (answer.status, answer.version))
+    expect("bytes", 8 * MIB, json.loads(answer.body)["bytes"])
+
+
+@report.check(gateway_only=True)
+def http2_upload_of_a_client_that_expects():
+    # hyper sends no 100 on HTTP/2 (https://github.com/hyperium/hyper/issues/2743). RFC 9110 section 10.1.1 has clients
+    # go on without one after a while: curl after a second.
+    answer = upload(write, H2, *EXPECTING)
     expect("status and version", (200, "2"), (answer.status, answer.version))
     expect("bytes", 8 * MIB, json.loads(answer.body)["bytes"])
 
@@ -456,7 +472,9 @@ def http2_download():
 
 @report.check(gateway_only=True)
 def http2_is_refused_alike():
-    expect("status with a read token", 403, curl(options, "/post", H2, "--data", "a=1", token=read).status)
+    # Without a body: curl 7.88 shows no answer that comes before the end of its upload on HTTP/2, whoever sends it (nginx
+    # sends the same frames).
+    expect("status with a read token", 403, curl(options, "/delete", H2, "--request", "DELETE", token=read).status)
     expect("status without a token", 401, curl(options, "/get", H2).status)
 
 

@@ -123,9 +123,12 @@ fn each_text_belongs_to_a_mistake() {
 
 #[test]
 fn each_example_loads() {
-    let examples = files_in("config", "toml");
+    let examples = [files_in("config", "toml"), files_in("config/compose", "toml")].concat();
     let names: Vec<_> = examples.iter().filter_map(|path| path.file_name()?.to_str()).collect();
-    assert_eq!(names, ["minimal.toml", "services.toml", "sidecar.toml"]);
+    assert_eq!(names, ["minimal.toml", "services.toml", "sidecar.toml", "keygate.toml"]);
+    let folders = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("config")).expect("a directory");
+    let folders = folders.filter(|entry| entry.as_ref().is_ok_and(|entry| entry.path().is_dir())).count();
+    assert_eq!(folders, 1, "a folder beside config/compose needs a sweep of its own");
     for example in &examples {
         let place = Place::new();
         let pepper = place.path("pepper");

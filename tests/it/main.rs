@@ -4,9 +4,12 @@
 //! theme. Tests whose names begin with `slow_` are left out by `./test quick`.
 
 mod accounts;
+mod binary;
 mod bodies;
+mod clients;
 mod coherence;
 mod config;
+mod crash;
 mod decisions;
 mod flow;
 mod http2;

@@ -31,7 +31,7 @@ use super::terminal::Terminal;
 use endpoint::Endpoint;
 pub(super) use tls::Trust;
 
-const DEFAULT_URL: &str = "http://127.0.0.1:9901";
+pub(super) const DEFAULT_URL: &str = "http://127.0.0.1:9901";
 const MAX_ANSWER: usize = 64 << 20;
 const NOT_THE_ADMIN_API: &str = "is this the admin API of a keygate? see --admin-url";
 

@@ -53,6 +53,7 @@ pub(super) fn demo(args: &DemoArgs, terminal: &mut Terminal<'_>) -> Result<Exit,
         read_token,
         write_token,
         full_token,
+        program: terminal.program.clone(),
         read_id: read.id,
     };
     // What the gateway still forwards needs its upstream, and what it still writes its directory.
@@ -61,7 +62,9 @@ pub(super) fn demo(args: &DemoArgs, terminal: &mut Terminal<'_>) -> Result<Exit,
     drop(scratch);
     stopped?;
     if args.output == Format::Text {
-        terminal.print("\nStopped, and everything is removed. Next: `keygate init` for your own API.\n")?;
+        let program = &terminal.program;
+        let end = format!("\nStopped, and everything is removed. Next: `{program} init` for your own API.\n");
+        terminal.print(&end)?;
     }
     Ok(Exit::Ok)
 }

@@ -17,6 +17,8 @@ pub(super) struct Story {
     pub read_token: TokenText,
     pub write_token: TokenText,
     pub full_token: TokenText,
+    /// What starts this program.
+    pub program: String,
     /// The id of the read token, which one of the commands revokes.
     pub read_id: TokenId,
 }
@@ -76,9 +78,10 @@ Try, with the status to expect behind each:
         }
         writeln!(
             text,
-            "\nThe same from the command line:\n  KEYGATE_ADMIN_URL={} KEYGATE_ADMIN_TOKEN={} keygate token list",
+            "\nThe same from the command line:\n  KEYGATE_ADMIN_URL={} KEYGATE_ADMIN_TOKEN={} {} token list",
             self.admin,
-            self.admin_token.expose()
+            self.admin_token.expose(),
+            self.program
         )
         .expect("a String takes all");
         text
@@ -139,6 +142,7 @@ mod tests {
             read_token: token(),
             write_token: token(),
             full_token: token(),
+            program: "keygate".into(),
             read_id: TokenId::fresh(),
         }
     }

@@ -102,10 +102,18 @@ fn the_story_has_the_token_and_the_commands_for_this_file() {
     let account = AccountId::fresh();
     let token = TokenText::generate(&TokenPrefix::default(), crate::model::Kind::Service).unwrap();
     let made = Made { paths: vec![] };
-    let here = story(Path::new(CONFIG), &made, account, &token);
+    let story = |config: &Path, admin: &str| {
+        let admin = Listener { address: admin.parse().unwrap(), tls: None };
+        Story { program: "keygate", config, made: &made, admin: &admin, account, token: &token }.text()
+    };
+    let here = story(Path::new(CONFIG), "127.0.0.1:9901");
     assert!(here.contains("\n  keygate run\n") && here.contains(token.expose()), "{here}");
-    let there = story(Path::new("etc/keygate.toml"), &made, account, &token);
+    let there = story(Path::new("etc/keygate.toml"), "0.0.0.0:9902");
     assert!(there.contains("\n  keygate run -c etc/keygate.toml\n"), "{there}");
+    assert!(!here.contains("KEYGATE_ADMIN_URL"), "the default needs no word: {here}");
+    assert!(there.contains("\n  export KEYGATE_ADMIN_URL=http://127.0.0.1:9902\n"), "{there}");
+    let unknown = story(Path::new(CONFIG), "127.0.0.1:0");
+    assert!(!unknown.contains("KEYGATE_ADMIN_URL"), "{unknown}");
 }
 
 #[test]

@@ -145,9 +145,14 @@ const COLUMNS: &[Column] = &[
     ("KIND", |token| cell(&token["kind"])),
     ("STATE", |token| cell(&token["state"])),
     ("GRANTS", |token| cell(&token["grants"])),
-    ("EXPIRES", |token| if token["expires"].is_null() { "never".to_owned() } else { cell(&token["expires"]) }),
-    ("LAST USED", |token| cell(&token["last_used"])),
+    ("EXPIRES", |token| if token["expires"].is_null() { "never".to_owned() } else { moment(&token["expires"]) }),
+    ("LAST USED", |token| moment(&token["last_used"])),
 ];
+
+/// A time with a space in it, at which a narrow terminal can break it.
+fn moment(time: &Value) -> String {
+    cell(time).replacen('T', " ", 1)
+}
 
 fn print(record: &Value, shape: Shape, terminal: &mut Terminal<'_>) -> Result<Exit, Failure> {
     let text = match shape {

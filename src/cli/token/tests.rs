@@ -233,3 +233,10 @@ fn every_token_command_is_a_token_command() {
     let cli = Cli::try_parse_from(["keygate", "token", "list", "-o", "jsonl"]).unwrap();
     assert!(matches!(&cli.command, Command::Token(command) if command.wants_json()));
 }
+
+#[test]
+fn a_list_s_times_can_be_broken_between_words() {
+    let expires = COLUMNS.iter().find(|(heading, _)| *heading == "EXPIRES").expect("a column").1;
+    assert_eq!(expires(&serde_json::json!({"expires": "2027-02-21T02:45:47.123Z"})), "2027-02-21 02:45:47Z");
+    assert_eq!(expires(&serde_json::json!({"expires": null})), "never");
+}

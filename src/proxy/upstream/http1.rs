@@ -88,12 +88,7 @@ impl Link {
         .await;
         self.over = over;
         match outcome {
-            Some(Ok(response)) => {
-                // hyper waits for the body to be asked for, and would wake this task when it is, which
-                // is at once and needs no waking. Whoever asks polls the connection again before it waits.
-                self.drive(&mut Context::from_waker(Waker::noop()));
-                Ok((response, self))
-            }
+            Some(Ok(response)) => Ok((response, self)),
             Some(Err(mut error)) => {
                 *request = error.take_message();
                 Err(if request.is_some() { ExchangeError::Unsent } else { ExchangeError::Broken(error.into_error()) })

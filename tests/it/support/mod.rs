@@ -1,5 +1,6 @@
 //! What tests stand on: an assembled gateway, upstreams that record, clients that show every byte.
 
+pub mod binary;
 pub mod client;
 pub mod credentials;
 pub mod gateway;

@@ -1,0 +1,6 @@
+//! The real program as a newcomer and an operator use it: its words, its files, its exit codes.
+
+mod demo;
+mod install;
+mod manage;
+mod serve;
