@@ -105,7 +105,7 @@ fn closes_within(wire: &mut Wire, from: u64, to: u64, what: &str) {
 }
 
 #[test]
-fn who_sends_no_whole_head_in_time_is_closed() {
+fn slow_who_sends_no_whole_head_in_time_is_closed() {
     let (upstream, gateway) = hurried();
     let begun = |text: &str| {
         let mut wire = Wire::connect(gateway.proxy);
@@ -132,7 +132,7 @@ fn who_sends_no_whole_head_in_time_is_closed() {
 }
 
 #[test]
-fn an_idle_connection_is_closed_after_its_time() {
+fn slow_an_idle_connection_is_closed_after_its_time() {
     let (_upstream, gateway) = hurried();
     let mut client = Wire::connect(gateway.proxy);
     for _ in 0..2 {
