@@ -70,6 +70,13 @@ fn write(record: &impl Serialize) -> Vec<u8> {
     seal(&rmp_serde::to_vec_named(record).expect("numbers, texts and bytes always have a MessagePack form"))
 }
 
+/// A map with a name for each field, and nothing behind it: a list of bare values would be read by
+/// place, and a later field could be taken for another.
 fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
-    rmp_serde::from_slice(unseal(bytes)?).map_err(|error| Problem::Contents(error.to_string()))
+    let mut payload = unseal(bytes)?;
+    if !matches!(payload.first(), Some(0x80..=0x8f | 0xde | 0xdf)) {
+        return Err(Problem::Contents("its fields have no names".to_owned()));
+    }
+    let record = rmp_serde::from_read(&mut payload).map_err(|error| Problem::Contents(error.to_string()))?;
+    if payload.is_empty() { Ok(record) } else { Err(Problem::Contents("something follows the record".to_owned())) }
 }

@@ -128,6 +128,14 @@ fn a_later_version_is_told_from_damage() {
 }
 
 #[test]
+fn bare_values_and_a_tail_are_refused() {
+    let unnamed = seal(&[0x92, 0, 0]);
+    assert_eq!(Usage::decode(&unnamed), Err(Problem::Contents("its fields have no names".to_owned())));
+    let tail = seal(&[&[0x82][..], b"\xa8requests\x05\xa9last_used\xc0", b"\x00"].concat());
+    assert_eq!(Usage::decode(&tail), Err(Problem::Contents("something follows the record".to_owned())));
+}
+
+#[test]
 fn an_unknown_field_is_refused() {
     let record = seal(&[&[0x83][..], b"\xa8requests\x05\xa9last_used\xc0\xa3new\x01"].concat());
     assert!(matches!(Usage::decode(&record), Err(Problem::Contents(text)) if text.contains("unknown field `new`")));
