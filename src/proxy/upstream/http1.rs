@@ -76,14 +76,15 @@ impl Link {
         let connection = &mut self.connection;
         let mut over = false;
         let outcome = poll_fn(|cx| {
-            if !over && Pin::new(&mut *connection).poll(cx).is_ready() {
-                over = true;
+            for waker in quiet_first(cx) {
+                if !over && Pin::new(&mut *connection).poll(&mut Context::from_waker(waker)).is_ready() {
+                    over = true;
+                }
+                if let Poll::Ready(outcome) = response.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+                    return Poll::Ready(Some(outcome));
+                }
             }
-            match response.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
-                Poll::Ready(outcome) => Poll::Ready(Some(outcome)),
-                Poll::Pending if progress.has_stalled(cx) => Poll::Ready(None),
-                Poll::Pending => Poll::Pending,
-            }
+            if progress.has_stalled(cx) { Poll::Ready(None) } else { Poll::Pending }
         })
         .await;
         self.over = over;
@@ -96,6 +97,15 @@ impl Link {
             None => Err(ExchangeError::Stalled),
         }
     }
+}
+
+/// The wakers with which a connection is polled, one after the other, until it gives something.
+///
+/// hyper wakes the connection when a chunk of its body is taken. Here that would be the very task that
+/// takes it, which would be polled once more for nothing. So the connection is polled with a waker that
+/// does nothing first, and with the task's own only when the task is about to wait.
+fn quiet_first<'a>(cx: &Context<'a>) -> [&'a Waker; 2] {
+    [Waker::noop(), cx.waker()]
 }
 
 /// A response body, and the connection that it comes over. Gives the connection back to its pool when
@@ -119,11 +129,12 @@ impl Relay {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        // What was read together with the head needs no further read.
         let mut frame = self.poll_body();
-        if let (Poll::Pending, Some(link)) = (&frame, &mut self.link) {
-            link.drive(cx);
-            frame = self.poll_body();
+        for waker in quiet_first(cx) {
+            if let (Poll::Pending, Some(link)) = (&frame, &mut self.link) {
+                link.drive(&mut Context::from_waker(waker));
+                frame = self.poll_body();
+            }
         }
         // The end of a chunked body is known when it is read, that of a counted one with its last byte.
         if matches!(frame, Poll::Ready(None)) || (frame.is_ready() && self.body.is_end_stream()) {
