@@ -57,6 +57,7 @@ pub(super) struct ShowArgs {
 pub(super) struct UpdateArgs {
     /// The account's id, acc_…
     id: String,
+    /// The new name
     #[arg(long, group = "change")]
     name: Option<String>,
     /// Whether tokens of the accounts above reach into it

@@ -41,13 +41,13 @@ pub struct TlsFiles {
 /// `[server]`.
 #[derive(Debug, Clone)]
 pub struct Server {
-    /// Data-path threads; `None` (`"auto"`): one for each processor that the process may use.
+    /// Data-path threads; `None` (`"auto"`, the default): one for each processor that the process may use.
     pub workers: Option<usize>,
     /// Binds each worker to a processor. Default true where `workers` is `"auto"`.
     pub pin_workers: bool,
-    /// How long a client may take to send a request head (default 10 s).
+    /// How long a client may take for a TLS handshake and for a request's head (default 10 s).
     pub header_timeout: Duration,
-    /// How long a kept-alive connection may be idle (default 75 s).
+    /// How long a client's connection may be idle, and the next piece of a request's body may take (default 75 s).
     pub idle_timeout: Duration,
     /// How long requests in flight may go on after a signal to stop (default 30 s).
     pub drain_timeout: Duration,
@@ -102,13 +102,16 @@ pub struct Upstream {
     pub version: UpstreamVersion,
     /// What the upstream is sent as `Host`.
     pub host_header: HostHeader,
+    /// For name, TCP and TLS together (default 5 s).
     pub connect_timeout: Duration,
     /// From the request's end to the response's head (default 60 s).
     pub response_timeout: Duration,
     /// Connections kept open while idle, for each worker (default 256).
     pub max_idle: usize,
+    /// How long each of them is kept (default 60 s).
     pub idle_timeout: Duration,
-    /// `tls = { ca = "…", server_name = "…" }`: further trusted roots (PEM), and the name to verify.
+    /// `tls = { ca = "…", server_name = "…" }`: trusted roots (PEM) in place of the system's, and the name
+    /// to verify in place of the URL's host.
     pub ca: Option<PathBuf>,
     pub server_name: Option<String>,
 }

@@ -1,8 +1,9 @@
 //! The request pipeline: sanitize → match → authenticate → authorize → charge → forward → record.
 //!
 //! [`Proxy`] is what all workers share and none changes; a [`Worker`] is what one thread has for
-//! itself. Nothing on a request's way takes a lock that another thread holds for long, spawns a task
-//! or sets a timer. The proxy knows no store: it asks a `Verifier`.
+//! itself. Nothing on a request's way takes a lock that another thread holds for long. Over a kept
+//! HTTP/1.1 connection it spawns no task and sets no timer. The proxy knows no store: it asks a
+//! `Verifier`.
 
 mod headers;
 mod identity;

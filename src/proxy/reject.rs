@@ -64,7 +64,7 @@ fn invalid_token(description: &'static str) -> Option<Challenge<'static>> {
 }
 
 impl Rejection {
-    /// Which of `METHOD` and `resource` would have been enough.
+    /// A denial, with the scope that would have been enough.
     pub(super) fn denied(denial: Denial, resource: &str, action: Action) -> Self {
         let scope = format!("{resource}:{}", action.name());
         Rejection::Denied { denial, scope }
@@ -187,8 +187,7 @@ impl Rejection {
         }
     }
 
-    /// The response. `head` says whether the request was HEAD-less of a body anyway; hyper leaves the
-    /// body out then.
+    /// The response. hyper leaves its body out where the request was a HEAD.
     pub(super) fn response(&self, realm: &str, request_id: &str) -> Response<Bytes> {
         let answer = self.answer();
         let title = answer.status.canonical_reason().unwrap_or_default();

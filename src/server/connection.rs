@@ -25,9 +25,9 @@ pub struct ConnectionLimits {
     pub header_timeout: Duration,
     /// Between two requests, and between two pieces of a request's body.
     pub idle_timeout: Duration,
-    /// Header lines of a request; more is answered 431.
+    /// Header lines of an HTTP/1.1 request; more is answered 431.
     pub max_headers: usize,
-    /// Bytes of a request head; more is answered 431.
+    /// Bytes of a request head; more is answered 431 over HTTP/1.1, and not at all over HTTP/2.
     pub max_head_bytes: usize,
     /// HTTP/2 requests of one connection at a time.
     pub max_streams: u32,

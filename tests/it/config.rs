@@ -1,6 +1,6 @@
 //! The configuration: every example loads, every mistake gets the text that stands beside it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -364,4 +364,64 @@ proptest! {
             prop_assert_eq!(errors, problems.count(), "{}", report);
         }
     }
+}
+
+/// One key that there is nowhere, in each table that there can be.
+const UNKNOWN_EVERYWHERE: &str = r#"version = 1
+zzzzzzzzzz = 1
+[listen]
+zzzzzzzzzz = 1
+[listen.public]
+tls = { zzzzzzzzzz = 1 }
+zzzzzzzzzz = 1
+[listen.admin]
+tls = { zzzzzzzzzz = 1 }
+zzzzzzzzzz = 1
+[server]
+zzzzzzzzzz = 1
+[store]
+kind = "sled"
+zzzzzzzzzz = 1
+[tokens]
+pepper = { zzzzzzzzzz = 1 }
+rate_limit = { zzzzzzzzzz = 1 }
+zzzzzzzzzz = 1
+[cache]
+zzzzzzzzzz = 1
+[log]
+zzzzzzzzzz = 1
+[[upstream]]
+tls = { zzzzzzzzzz = 1 }
+zzzzzzzzzz = 1
+[[route]]
+account = { zzzzzzzzzz = 1 }
+rate_limit = { zzzzzzzzzz = 1 }
+zzzzzzzzzz = 1
+"#;
+
+/// What the report of an unknown key lists: `server.workers` and all the others, tables among them.
+fn known_keys(report: &str) -> BTreeSet<String> {
+    let lists = report.lines().filter_map(|line| line.split_once("help: the keys of ")?.1.split_once(": "));
+    let names = lists.flat_map(|(table, keys)| {
+        let table = table.trim_matches(['`', '[', ']']);
+        let start = if table == "the file" { String::new() } else { format!("{table}.") };
+        keys.split(", ").map(move |key| format!("{start}{}", key.trim_matches('`')))
+    });
+    names.collect()
+}
+
+#[test]
+fn each_key_is_documented_and_no_other() {
+    let known = known_keys(&Place::new().refused(UNKNOWN_EVERYWHERE, &[]));
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/configuration.md");
+    let page = fs::read_to_string(page).expect("the page");
+    let rows = page.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
+    let mut documented: BTreeSet<String> = rows.map(str::to_owned).collect();
+    // A table is there with its keys, and may have a row besides.
+    for key in documented.clone() {
+        let dots = key.match_indices('.').map(|(at, _)| key[..at].to_owned());
+        documented.extend(dots);
+    }
+    assert!(known.len() > 60, "{known:?}");
+    assert_eq!(known, documented, "on the left what is read, on the right what docs/configuration.md has");
 }

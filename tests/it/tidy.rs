@@ -1,6 +1,6 @@
 //! What the code promises of itself and no compiler checks.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Who may use whom: each module, and the modules of this crate that its files may name.
@@ -23,20 +23,23 @@ const MAY_USE: [(&str, &[&str]); 13] = [
 /// More lines than this, and two nouns would live better in two files.
 const MAX_LINES: usize = 400;
 
-fn sources() -> BTreeMap<PathBuf, String> {
-    fn walk(directory: &Path, found: &mut BTreeMap<PathBuf, String>) {
-        for entry in std::fs::read_dir(directory).expect("a directory of the project") {
-            let path = entry.expect("an entry").path();
-            if path.is_dir() {
-                walk(&path, found);
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
-                let text = std::fs::read_to_string(&path).expect("a source file");
-                found.insert(path, text);
-            }
+/// Every Rust file below a directory.
+fn files(directory: &Path) -> BTreeMap<PathBuf, String> {
+    let mut found = BTreeMap::new();
+    for entry in std::fs::read_dir(directory).expect("a directory of the project") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            found.append(&mut files(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let text = std::fs::read_to_string(&path).expect("a source file");
+            found.insert(path, text);
         }
     }
-    let mut found = BTreeMap::new();
-    walk(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut found);
+    found
+}
+
+fn sources() -> BTreeMap<PathBuf, String> {
+    let found = files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"));
     assert!(found.len() > 100, "the sweep swept {} files", found.len());
     found
 }
@@ -111,4 +114,64 @@ fn only_the_lifecycle_commits() {
         .collect();
     assert!(files.iter().all(|file| file == "auth/lifecycle.rs"), "{files:?}");
     assert!(!files.is_empty(), "the sweep found the lifecycle");
+}
+
+/// What a problem's code is in the sources: the text that follows a status.
+fn problem_codes(text: &str) -> impl Iterator<Item = &str> {
+    let is_status = |word: &str| {
+        word.starts_with("S::") || word.starts_with("StatusCode::") || (word.len() == 3 && word.parse::<u16>().is_ok())
+    };
+    let pieces: Vec<&str> = code(text).split('"').collect();
+    let follows_a_status = move |before: &str| {
+        let before = before.trim_end().strip_suffix(',')?;
+        before.rsplit(|c: char| c.is_whitespace() || c == '(').next().filter(|word| is_status(word)).map(drop)
+    };
+    let pairs: Vec<(&str, &str)> = pieces.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect();
+    pairs.into_iter().filter_map(move |(before, text)| follows_a_status(before).map(|()| text))
+}
+
+#[test]
+fn each_problem_code_is_documented_and_no_other() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let read = |path: &str| std::fs::read_to_string(root.join(path)).unwrap_or_else(|error| panic!("{path}: {error}"));
+    let (proxy, admin) = (read("src/proxy/reject.rs"), read("src/admin/refusal.rs"));
+    let used: BTreeSet<&str> = problem_codes(&proxy).chain(problem_codes(&admin)).collect();
+    assert!(used.len() > 40, "the sweep found {} codes: {used:?}", used.len());
+    let page = read("docs/problems.md");
+    let rows = page.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
+    let documented: BTreeSet<&str> = rows.collect();
+    assert_eq!(used, documented, "on the left what is answered, on the right what docs/problems.md has");
+}
+
+/// Words between back quotes.
+fn quoted(text: &str) -> impl Iterator<Item = &str> {
+    text.split('`').skip(1).step_by(2)
+}
+
+#[test]
+fn the_files_and_tests_that_the_architecture_names_are_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = std::fs::read_to_string(root.join("ARCHITECTURE.md")).expect("the page");
+    let tests: String =
+        ["src", "tests"].iter().flat_map(|directory| files(&root.join(directory)).into_values()).collect();
+    let mut wrong = Vec::new();
+    let (mut named_files, mut named_tests) = (0, 0);
+    for name in quoted(&page) {
+        let is_word = name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
+        if name.ends_with(".rs") || name.ends_with(".toml") || name.ends_with('/') {
+            named_files += 1;
+            let is_there = ["", "src"].iter().any(|directory| root.join(directory).join(name).exists());
+            let is_of_the_store = ["keygate.toml", "tokens/", "usage/"].contains(&name);
+            if !is_there && !is_of_the_store {
+                wrong.push(format!("there is no file {name}"));
+            }
+        } else if is_word && name.matches('_').count() >= 3 {
+            named_tests += 1;
+            if !tests.contains(&format!("fn {name}(")) {
+                wrong.push(format!("there is no test {name}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(named_files > 40 && named_tests > 15, "the sweep found {named_files} files and {named_tests} tests");
 }

@@ -52,8 +52,10 @@ pub(super) struct ShowArgs {
 pub(super) struct UpdateArgs {
     /// The token's id, tok_…
     id: String,
+    /// The new name
     #[arg(long, group = "change")]
     name: Option<String>,
+    /// The new description
     #[arg(long, value_name = "TEXT", group = "change")]
     description: Option<String>,
     #[arg(short, long, value_enum, default_value_t = Shape::Table)]
