@@ -170,7 +170,7 @@ impl Pool {
     }
 
     /// Scheme and authority in the target, and none of the headers that HTTP/2 forbids.
-    fn address_http2(&self, request: &mut Request<RequestBody>, takes_trailers: bool) {
+    fn address_http2<B>(&self, request: &mut Request<B>, takes_trailers: bool) {
         *request.version_mut() = Version::HTTP_2;
         let headers = request.headers_mut();
         headers.remove(TRANSFER_ENCODING);
@@ -182,8 +182,11 @@ impl Pool {
             HostHeader::Fixed(host) => Some(host.clone()),
             HostHeader::Preserve => host,
         };
-        let own = format!("{}:{}", self.upstream.host, self.upstream.port);
-        let authority = host.as_ref().and_then(|host| host.to_str().ok()).unwrap_or(&own).to_owned();
+        // A request that is tried again has its host in the target already.
+        let present = || request.uri().authority().map(|authority| authority.as_str().to_owned());
+        let own = || format!("{}:{}", self.upstream.host, self.upstream.port);
+        let host = host.as_ref().and_then(|host| host.to_str().ok()).map(str::to_owned);
+        let authority = host.or_else(present).unwrap_or_else(own);
         let path = request.uri().path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
         let scheme = if self.upstream.tls.is_some() { "https" } else { "http" };
         if let Ok(target) = Uri::builder().scheme(scheme).authority(authority).path_and_query(path).build() {
@@ -228,4 +231,39 @@ fn fault<B>(response: &Response<B>) -> Option<&'static str> {
         return Some("it has both Transfer-Encoding and Content-Length");
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::proxy::upstream::UpstreamVersion;
+    use crate::telemetry::{Metrics, MetricsLayout};
+
+    fn pool() -> Rc<Pool> {
+        let upstream = UpstreamOptions {
+            name: "api".to_owned(),
+            host: "10.0.0.1".to_owned(),
+            port: 8080,
+            tls: None,
+            version: UpstreamVersion::Http2,
+            host_header: HostHeader::Preserve,
+            connect_timeout: Duration::from_secs(1),
+            max_idle: 1,
+            idle_timeout: Duration::from_secs(1),
+        };
+        let metrics = Metrics::new(MetricsLayout { routes: Vec::new(), upstreams: vec!["api".to_owned()] }, 1);
+        Pool::new(Arc::new(upstream), 0, metrics.worker(0), Sweep::new())
+    }
+
+    #[test]
+    fn a_request_that_is_tried_again_over_http2_keeps_its_host() {
+        let pool = pool();
+        let mut request = Request::builder().uri("/x?y=1").header(HOST, "a.example").body(()).expect("a request");
+        for _ in 0..2 {
+            pool.address_http2(&mut request, false);
+            assert_eq!(request.uri(), "http://a.example/x?y=1");
+        }
+    }
 }
