@@ -230,6 +230,11 @@ fn fault<B>(response: &Response<B>) -> Option<&'static str> {
     if headers.contains_key(TRANSFER_ENCODING) && headers.contains_key(CONTENT_LENGTH) {
         return Some("it has both Transfer-Encoding and Content-Length");
     }
+    // We take the framing off, and with it the header that would tell the client of another coding.
+    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
+    if codings.any(|coding| !coding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked")) {
+        return Some("it has a transfer coding other than chunked, which nobody asked for");
+    }
     None
 }
 
