@@ -145,8 +145,13 @@ impl Pool {
             Route::Http2(sender) => {
                 let takes_trailers = outgoing.takes_trailers;
                 outgoing.request.iter_mut().for_each(|request| self.address_http2(request, takes_trailers));
-                let response: Response<Incoming> =
-                    Box::pin(http2::exchange(sender, &mut outgoing.request, progress)).await?;
+                let exchanged = Box::pin(http2::exchange(sender, &mut outgoing.request, progress)).await;
+                if matches!(exchanged, Err(ExchangeError::Stalled)) && progress.fault().is_none() {
+                    // Perhaps nobody is at the other end any more, which TCP takes many minutes to say. What
+                    // else runs over the connection goes on there; later requests get a fresh one.
+                    self.shared.take();
+                }
+                let response: Response<Incoming> = exchanged?;
                 let (head, body) = response.into_parts();
                 Ok(Exchanged { head, content: Content::Http2(body) })
             }
