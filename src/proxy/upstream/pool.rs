@@ -14,7 +14,7 @@ use super::http1::{ExchangeError, Link, Relay};
 use super::{HostHeader, Outgoing, UpstreamOptions, http2};
 use crate::proxy::reject::Rejection;
 use crate::proxy::reply::Content;
-use crate::proxy::request_body::{BodyFault, Progress, RequestBody};
+use crate::proxy::request_body::{BodyFault, Progress};
 use crate::server::Sweep;
 use crate::telemetry::{UpstreamError, WorkerMetrics};
 
@@ -159,7 +159,7 @@ impl Pool {
     }
 
     /// Origin form, and the host in its header.
-    fn address_http1(&self, request: &mut Request<RequestBody>) {
+    fn address_http1<B>(&self, request: &mut Request<B>) {
         *request.version_mut() = Version::HTTP_11;
         if let Some(authority) = request.uri().authority() {
             // It was addressed for an HTTP/2 connection first, which then could not take it.
@@ -171,7 +171,16 @@ impl Pool {
         }
         if let HostHeader::Fixed(host) = &self.upstream.host_header {
             request.headers_mut().insert(HOST, host.clone());
+        } else if !request.headers().contains_key(HOST) {
+            // A client of HTTP/1.0 may leave it out, and we may not (RFC 9112 section 3.2).
+            HeaderValue::try_from(self.own_host()).ok().and_then(|own| request.headers_mut().insert(HOST, own));
         }
+    }
+
+    /// The upstream by its own name.
+    fn own_host(&self) -> String {
+        let UpstreamOptions { host, port, .. } = &*self.upstream;
+        if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
     }
 
     /// Scheme and authority in the target, and none of the headers that HTTP/2 forbids.
@@ -189,9 +198,8 @@ impl Pool {
         };
         // A request that is tried again has its host in the target already.
         let present = || request.uri().authority().map(|authority| authority.as_str().to_owned());
-        let own = || format!("{}:{}", self.upstream.host, self.upstream.port);
         let host = host.as_ref().and_then(|host| host.to_str().ok()).map(str::to_owned);
-        let authority = host.or_else(present).unwrap_or_else(own);
+        let authority = host.or_else(present).unwrap_or_else(|| self.own_host());
         let path = request.uri().path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
         let scheme = if self.upstream.tls.is_some() { "https" } else { "http" };
         if let Ok(target) = Uri::builder().scheme(scheme).authority(authority).path_and_query(path).build() {
@@ -275,5 +283,19 @@ mod tests {
             pool.address_http2(&mut request, false);
             assert_eq!(request.uri(), "http://a.example/x?y=1");
         }
+    }
+
+    #[test]
+    fn a_request_without_a_host_is_sent_with_the_upstreams_own() {
+        let pool = pool();
+        let request = || Request::builder().uri("/x").version(Version::HTTP_10).body(()).expect("a request");
+        let (mut one, mut two) = (request(), request());
+        pool.address_http1(&mut one);
+        assert_eq!(
+            (one.version(), &one.headers()[HOST]),
+            (Version::HTTP_11, &HeaderValue::from_static("10.0.0.1:8080"))
+        );
+        pool.address_http2(&mut two, false);
+        assert_eq!(two.uri(), "http://10.0.0.1:8080/x");
     }
 }
