@@ -4,9 +4,11 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::Router;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
@@ -132,11 +134,23 @@ async fn serve_one(stream: TcpStream, tls: Option<TlsAcceptor>, router: Router, 
     let mut builder = Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_headers(100);
     builder.http2().timer(TokioTimer::new()).max_concurrent_streams(64);
-    let connection = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
-    let mut connection = pin!(connection);
+    let (asked, service) = (AtomicBool::new(false), TowerToHyperService::new(router));
+    let service = service_fn(|request| {
+        asked.store(true, Ordering::Relaxed);
+        service.call(request)
+    });
+    let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
+    // Neither the look at which HTTP is spoken nor HTTP/2 has a time-out of its own.
+    let silent = async {
+        tokio::time::sleep(HEAD_TIMEOUT).await;
+        if asked.load(Ordering::Relaxed) {
+            std::future::pending().await
+        }
+    };
     // How a connection ends is its client's affair: requests have their own answers.
     tokio::select! {
         ended = connection.as_mut() => drop(ended),
+        () = silent => {}
         () = stop(&mut stopped) => {
             connection.as_mut().graceful_shutdown();
             drop(connection.await);

@@ -43,6 +43,8 @@ pub enum StopError {
     WorkerEnded(usize),
     #[error("the thread for {0} ended unexpectedly; its message is above")]
     Thread(&'static str),
+    #[error("{0} took too long and was given up")]
+    Stuck(&'static str),
     #[error("the store was not closed cleanly: {0}")]
     Store(StoreError),
 }

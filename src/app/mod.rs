@@ -38,7 +38,10 @@ use usage::UsageFolder;
 use workers::Workers;
 
 /// How often idle rate-limit keys are forgotten.
-const PRUNE: Duration = Duration::from_secs(30);
+const PRUNE: Duration = Duration::from_secs(5);
+
+/// How long each thing that is left to do at the end may take.
+const LAST_WORK: Duration = Duration::from_secs(10);
 
 /// A gateway that serves. Dropping it without [`Gateway::stop`] ends it without a drain.
 pub struct Gateway {
@@ -246,18 +249,34 @@ impl Gateway {
         stop_admin.send_replace(true);
         runtime.block_on(admin.stopped(drain_timeout));
         // The workers are gone, and with them every sender: the folder stores the rest and ends.
-        let usage = runtime.block_on(usage);
-        let closed = runtime.block_on(store.close());
+        let usage = runtime.block_on(in_time("storing the use of tokens", usage));
+        let closed = runtime.block_on(in_time("closing the store", store.close()));
         runtime.shutdown_timeout(Duration::from_secs(1));
-        let log = log.map_or(Ok(()), JoinHandle::join);
+        let log = log.map_or(Ok(()), join_log);
         let cut_off = drained?;
         if cut_off > 0 {
             tracing::warn!(connections = cut_off, "the drain time-out passed with requests in flight");
         }
-        usage.map_err(|_| StopError::Thread("usage"))?;
-        log.map_err(|_| StopError::Thread("access log"))?;
-        closed.map_err(StopError::Store)
+        usage?.map_err(|_| StopError::Thread("usage"))?;
+        log?;
+        closed?.map_err(StopError::Store)
     }
+}
+
+/// What does not end must not keep the process: whoever sent the signal waits for it.
+async fn in_time<F: Future>(what: &'static str, work: F) -> Result<F::Output, StopError> {
+    tokio::time::timeout(LAST_WORK, work).await.map_err(|_| StopError::Stuck(what))
+}
+
+/// The writer of the access log ends with its last line, unless nobody reads what it writes.
+fn join_log(log: JoinHandle<()>) -> Result<(), StopError> {
+    for _ in 0..100 {
+        if log.is_finished() {
+            return log.join().map_err(|_| StopError::Thread("access log"));
+        }
+        std::thread::sleep(LAST_WORK / 100);
+    }
+    Err(StopError::Stuck("writing the access log"))
 }
 
 fn control_runtime() -> Result<Runtime, StartError> {

@@ -36,13 +36,9 @@ fn pattern(route: &config::Route) -> Pattern {
 }
 
 fn route(route: &config::Route, settings: &Settings) -> Route {
-    let rule = match (&route.resource, route.public) {
-        (Some(resource), false) => Rule::Protected { resource: resource.clone(), action: route.action },
-        _ => Rule::Public,
-    };
     Route {
         name: route.name.clone(),
-        rule,
+        rule: rule(route),
         upstream: route.upstream,
         account: route.account.as_ref().map(selector),
         max_body: route.max_body,
@@ -52,6 +48,15 @@ fn route(route: &config::Route, settings: &Settings) -> Route {
             each: limit.key == config::LimitKey::Token,
         }),
     }
+}
+
+/// Public is what says so, and not what merely names no resource.
+fn rule(route: &config::Route) -> Rule {
+    if route.public {
+        return Rule::Public;
+    }
+    let resource = route.resource.clone().expect("the configuration was checked: what is not public has a resource");
+    Rule::Protected { resource, action: route.action }
 }
 
 fn selector(selector: &config::AccountSelector) -> AccountSelector {
@@ -111,5 +116,38 @@ fn host_header(upstream: &config::Upstream) -> HostHeader {
         config::HostHeader::Preserve => HostHeader::Preserve,
         config::HostHeader::Upstream => fixed(own()),
         config::HostHeader::Fixed(host) => fixed(host.clone()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn route(public: bool) -> config::Route {
+        config::Route {
+            name: "devices".to_owned(),
+            host: None,
+            path: "/v1/devices".to_owned(),
+            methods: Default::default(),
+            resource: None,
+            action: None,
+            upstream: 0,
+            public,
+            account: None,
+            max_body: None,
+            timeout: None,
+            rate_limit: None,
+        }
+    }
+
+    #[test]
+    fn what_says_so_is_public() {
+        assert!(matches!(rule(&route(true)), Rule::Public));
+    }
+
+    #[test]
+    #[should_panic(expected = "what is not public has a resource")]
+    fn a_route_without_a_resource_is_not_public_for_that() {
+        rule(&route(false));
     }
 }

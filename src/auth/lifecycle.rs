@@ -178,7 +178,7 @@ impl Lifecycle {
     /// Removes the token and all that is known of it; from then on it is as if it had never been.
     pub async fn delete(&self, id: TokenId) -> Result<(), LifecycleError> {
         for _ in 0..TRIES {
-            let token = self.get(id).await?;
+            let token = self.to_be_changed(id).await?;
             let write = Write::DeleteToken { id, expect: token.revision };
             match self.commit(vec![write], token.digest).await {
                 Err(LifecycleError::Conflict(_)) => {}
@@ -231,6 +231,18 @@ impl Lifecycle {
         .await
     }
 
+    /// The token as it is. That there is none may be another caller's deletion that is not durable
+    /// yet, and whoever is told "there is none" must be able to rely on it.
+    async fn to_be_changed(&self, id: TokenId) -> Result<Token, LifecycleError> {
+        match self.store.token(id).await? {
+            Some(token) => Ok(token),
+            None => {
+                self.store.commit(Vec::new()).await.map_err(of_commit)?;
+                Err(LifecycleError::NoToken(id))
+            }
+        }
+    }
+
     /// Reads the token, changes it, and writes it if nobody else did meanwhile; else again.
     async fn change(
         &self,
@@ -238,7 +250,7 @@ impl Lifecycle {
         apply: impl Fn(&mut Token) -> Result<(), LifecycleError>,
     ) -> Result<Token, LifecycleError> {
         for _ in 0..TRIES {
-            let present = self.get(id).await?;
+            let present = self.to_be_changed(id).await?;
             let mut changed = present.clone();
             apply(&mut changed)?;
             if changed == present {

@@ -166,7 +166,7 @@ impl Loader {
         }
     }
 
-    async fn load(&self, waiting: &mut Vec<Miss>) {
+    async fn load(&mut self, waiting: &mut Vec<Miss>) {
         let mut asked: HashMap<Digest, Vec<Reply>> = HashMap::new();
         for Miss { digest, reply } in waiting.drain(..) {
             // A batch before this one may have brought it in.
@@ -205,6 +205,10 @@ impl Loader {
                 tracing::error!(%error, tokens = digests.len(), "tokens could not be looked up");
                 let error = Err(error);
                 asked.into_values().for_each(|replies| answer(Some(replies), &error));
+                // Who waits behind them would wait as long again, and for the same answer.
+                while let Ok(Miss { reply, .. }) = self.misses.try_recv() {
+                    answer(Some(vec![reply]), &error);
+                }
             }
         }
     }

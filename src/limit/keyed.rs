@@ -10,8 +10,8 @@ use governor::{Quota as Gcra, RateLimiter};
 
 use crate::model::Quota;
 
-/// Past this many keys, keys share [`SHARED`] counts until a [`KeyedLimiter::prune`] finds room again
-/// (worst case: 1,048,576 × about 64 bytes).
+/// Where a [`KeyedLimiter::prune`] finds this many keys or more, keys share [`SHARED`] counts until one
+/// finds room again (worst case: 1,048,576 × about 64 bytes, and what comes between two prunings).
 const MAX_KEYS: usize = 1 << 20;
 const SHARED: LimitKey = 1 << 16;
 

@@ -9,7 +9,7 @@ pub(super) enum HeaderFault {
     /// `Connection` names a header that must reach the upstream or must not be removed by a client.
     ConnectionNamesProtected,
     /// `content_length` or another twin of a header that frames or authenticates.
-    UnderscoreTwin,
+    SpelledOddly,
     /// More than one `Content-Length`, or one that is not a plain decimal number.
     ContentLength,
     /// `Transfer-Encoding` with more than one `chunked`.
@@ -57,7 +57,7 @@ pub(super) fn clean_request(headers: &mut HeaderMap) -> Result<TakesTrailers, He
         if is_spelled_oddly(name) {
             match fate_of_text(&folded(name)) {
                 Fate::Pass => {}
-                Fate::Vital | Fate::Connection => return Err(HeaderFault::UnderscoreTwin),
+                Fate::Vital | Fate::Connection => return Err(HeaderFault::SpelledOddly),
                 Fate::Ours | Fate::Hop => remove.push(name.clone()),
             }
         }
@@ -215,13 +215,14 @@ fn fate_of_text(name: &str) -> Fate {
 }
 
 /// Whether some servers would read this name as another one: CGI and WSGI turn `-` into `_`, and so
-/// take `x_keygate_account` for `x-keygate-account`.
+/// take `x_keygate_account` for `x-keygate-account`; others turn everything into `_` that is no letter
+/// or digit.
 fn is_spelled_oddly(name: &HeaderName) -> bool {
-    name.as_str().bytes().any(|byte| byte == b'_' || byte == b'.')
+    name.as_str().bytes().any(|byte| !byte.is_ascii_alphanumeric() && byte != b'-')
 }
 
 fn folded(name: &HeaderName) -> String {
-    name.as_str().replace(['_', '.'], "-")
+    name.as_str().replace(|c: char| !c.is_ascii_alphanumeric(), "-")
 }
 
 #[cfg(test)]
@@ -265,6 +266,7 @@ mod tests {
             "X_Keygate_Account",
             "x-keygate_account",
             "x.keygate.account",
+            "x!keygate~account",
             "x-forwarded-for",
             "X_Forwarded_Host",
             "forwarded",
@@ -316,7 +318,9 @@ mod tests {
             Some(HeaderFault::TransferEncoding)
         );
         assert_eq!(fault(&[("transfer-encoding", "gzip")]), Some(HeaderFault::TransferCoding));
-        assert_eq!(fault(&[("content_length", "3")]), Some(HeaderFault::UnderscoreTwin));
+        for twin in ["content_length", "content.length", "content+length"] {
+            assert_eq!(fault(&[(twin, "3")]), Some(HeaderFault::SpelledOddly), "{twin}");
+        }
         assert_eq!(fault(&[("expect", "y 100-continue")]), Some(HeaderFault::Expectation));
         let mut shouting = map(&[("transfer-encoding", "CHUNKED")]);
         assert!(clean_request(&mut shouting).is_ok());

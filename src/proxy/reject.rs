@@ -253,9 +253,11 @@ fn bad(fault: BadRequest) -> Answer {
         BadRequest::Header(HeaderFault::ConnectionNamesProtected) => {
             (StatusCode::BAD_REQUEST, "bad_header", "the Connection header names a header that may not be removed")
         }
-        BadRequest::Header(HeaderFault::UnderscoreTwin) => {
-            (StatusCode::BAD_REQUEST, "bad_header", "a header is spelled with `_` or `.` where its meaning needs `-`")
-        }
+        BadRequest::Header(HeaderFault::SpelledOddly) => (
+            StatusCode::BAD_REQUEST,
+            "bad_header",
+            "a header is spelled with another character where its meaning needs `-`",
+        ),
         BadRequest::Header(HeaderFault::ContentLength) => {
             (StatusCode::BAD_REQUEST, "bad_framing", "Content-Length must stand once, as a plain number")
         }

@@ -48,6 +48,11 @@ impl Progress {
         Rc::new(Self { received, fault, timer, timeouts, client_is_due })
     }
 
+    /// A connection is there: what was spent on it is not the upstream's time to answer.
+    pub(super) fn connected(&self) {
+        self.timer.set(self.timeouts.upstream);
+    }
+
     pub(super) fn received(&self) -> u64 {
         self.received.get()
     }

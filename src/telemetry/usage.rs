@@ -14,8 +14,11 @@ const MOST: usize = 200_000;
 pub struct UsageCounts(HashMap<TokenId, Usage, BuildHasherDefault<IdHasher>>);
 
 impl UsageCounts {
-    /// Notes one allowed request.
+    /// Notes one allowed request; of a further token than [`MOST`], none.
     pub fn note(&mut self, token: TokenId, at: Timestamp) {
+        if self.is_full() && !self.0.contains_key(&token) {
+            return;
+        }
         let usage = self.0.entry(token).or_default();
         usage.requests += 1;
         usage.last_used = usage.last_used.max(Some(at));
@@ -32,6 +35,9 @@ impl UsageCounts {
     /// Adds what another worker counted.
     pub fn absorb(&mut self, counts: Vec<(TokenId, Usage)>) {
         for (token, usage) in counts {
+            if self.is_full() && !self.0.contains_key(&token) {
+                continue;
+            }
             let sum = self.0.entry(token).or_default();
             *sum = sum.and(usage);
         }

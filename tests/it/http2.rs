@@ -369,3 +369,23 @@ async fn a_gateway_that_stops_finishes_its_streams() {
     refused.await.expect("the connection is closed");
     stopped.await.expect("it stops");
 }
+
+/// The upstream's machine is gone, and TCP has not noticed yet.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_upstream_of_http2_that_falls_silent_is_connected_to_again() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let url = format!("http://{}", listener.local_addr().expect("bound"));
+    tokio::spawn(async move {
+        let (_silent, _) = listener.accept().await.expect("a connection");
+        let (stream, _) = listener.accept().await.expect("another connection");
+        serve(stream, Arc::default()).await;
+    });
+    let builder = Builder::new(&url).server_alone("workers = 1\npin_workers = false\n");
+    let gateway = start(builder.upstream("http = \"2\"\nresponse_timeout = \"300ms\"")).await;
+    let client = connect(gateway.proxy).await;
+    for status in [504, 200] {
+        let response = client.clone().send_request(get("/public/7")).await.expect("a response");
+        assert_eq!(response.status(), status);
+    }
+    end(gateway).await;
+}

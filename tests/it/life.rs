@@ -144,6 +144,18 @@ fn slow_an_idle_connection_is_closed_after_its_time() {
 }
 
 #[test]
+fn slow_the_management_api_waits_for_a_first_request_and_not_for_ever() {
+    let (_upstream, gateway) = hurried();
+    let mut clients = ["", "G", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\u{4}\0\0\0\0\0"].map(|begun| {
+        let mut wire = Wire::connect(gateway.admin.address);
+        wire.send(begun);
+        wire
+    });
+    let (_, took) = timed(|| clients.iter_mut().for_each(|wire| drop(wire.read_rest())));
+    assert!((Duration::from_secs(8)..Duration::from_secs(15)).contains(&took), "closed after {took:?}");
+}
+
+#[test]
 fn slow_a_client_that_reads_slowly_gets_all_of_it() {
     const ALL: usize = 12 << 20;
     let origin = Origin::start();

@@ -134,13 +134,15 @@ fn a_response_that_has_begun_may_take_its_time() {
 
 #[test]
 fn what_is_no_answer_is_502() {
-    let rows: [&[u8]; 12] = [
+    let rows: [&[u8]; 14] = [
         b"garbage\r\n\r\n",
         b"",
         b"HTTP/1.1 200 OK\r\nContent-Le",
         b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd",
         b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\nabc",
         b"HTTP/1.1 99 Low\r\n\r\n",
         b"HTTP/1.1 1000 High\r\n\r\n",
         b"HTTP/3.7 200 OK\r\n\r\n",

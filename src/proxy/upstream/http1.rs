@@ -6,6 +6,7 @@
 //! is seen in the same poll, so they are given a waker that does nothing: only the connection, which
 //! has the socket, needs to wake the task.
 
+use std::error::Error;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::rc::Rc;
@@ -36,50 +37,57 @@ pub(in crate::proxy) enum ExchangeError {
 
 /// A connection and the way to use it. Large, and so always boxed: it moves from the pool to a request,
 /// to its response and back.
-pub(super) struct Link {
-    sender: SendRequest<RequestBody>,
-    connection: Connection<TokioIo<Box<dyn Duplex>>, RequestBody>,
-    /// The connection future has completed and must not be polled again.
-    over: bool,
+pub(super) struct Link<B: Body + 'static = RequestBody> {
+    sender: SendRequest<B>,
+    driver: Driver<B>,
 }
 
-impl Link {
-    pub(super) async fn open(stream: Box<dyn Duplex>) -> Result<Box<Self>, hyper::Error> {
-        let (sender, connection) = Builder::new().writev(false).handshake(TokioIo::new(stream)).await?;
-        Ok(Box::new(Self { sender, connection, over: false }))
-    }
+/// The half that does the work; `None` once it has ended. It is dropped then, because what it holds
+/// only its drop gives back: a request that it had not begun to send.
+struct Driver<B: Body + 'static>(Option<Connection<TokioIo<Box<dyn Duplex>>, B>>);
 
+impl<B> Driver<B>
+where
+    B: Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + 'static,
+{
     /// Polls the connection; `false` once it has ended.
     fn drive(&mut self, cx: &mut Context<'_>) -> bool {
-        if !self.over && Pin::new(&mut self.connection).poll(cx).is_ready() {
-            self.over = true;
+        if self.0.as_mut().is_some_and(|connection| Pin::new(connection).poll(cx).is_ready()) {
+            self.0 = None;
         }
-        !self.over
+        self.0.is_some()
+    }
+}
+
+impl<B> Link<B>
+where
+    B: Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + 'static,
+{
+    pub(super) async fn open(stream: Box<dyn Duplex>) -> Result<Box<Self>, hyper::Error> {
+        let (sender, connection) = Builder::new().writev(false).handshake(TokioIo::new(stream)).await?;
+        Ok(Box::new(Self { sender, driver: Driver(Some(connection)) }))
     }
 
-    /// Whether an idle connection can carry another request. Sees a close that the kernel knows of,
-    /// and surplus bytes after the last response.
+    /// Whether an idle connection can carry another request. Sees a close and surplus bytes that the
+    /// thread's I/O driver has been told of; what arrived since then is met by the exchange.
     pub(super) fn is_usable(&mut self) -> bool {
-        self.drive(&mut Context::from_waker(Waker::noop())) && self.sender.is_ready()
+        self.driver.drive(&mut Context::from_waker(Waker::noop())) && self.sender.is_ready()
     }
 
     /// Sends the request, and its body as far as the upstream takes it, until the response's head.
     pub(super) async fn exchange(
         mut self: Box<Self>,
-        request: &mut Option<Request<RequestBody>>,
+        request: &mut Option<Request<B>>,
         progress: &Progress,
     ) -> Result<(Response<Incoming>, Box<Self>), ExchangeError> {
         let Some(sent) = request.take() else { return Err(ExchangeError::Unsent) };
         // Without tokio's budget: a poll that is put off for the sake of other tasks wakes the waker it was
         // given, which is one that does nothing.
         let mut response = pin!(unconstrained(self.sender.try_send_request(sent)));
-        let connection = &mut self.connection;
-        let mut over = false;
+        let driver = &mut self.driver;
         let outcome = poll_fn(|cx| {
             for waker in quiet_first(cx) {
-                if !over && Pin::new(&mut *connection).poll(&mut Context::from_waker(waker)).is_ready() {
-                    over = true;
-                }
+                driver.drive(&mut Context::from_waker(waker));
                 if let Poll::Ready(outcome) = response.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
                     return Poll::Ready(Some(outcome));
                 }
@@ -87,7 +95,6 @@ impl Link {
             if progress.has_stalled(cx) { Poll::Ready(None) } else { Poll::Pending }
         })
         .await;
-        self.over = over;
         match outcome {
             Some(Ok(response)) => Ok((response, self)),
             Some(Err(mut error)) => {
@@ -132,7 +139,7 @@ impl Relay {
         let mut frame = self.poll_body();
         for waker in quiet_first(cx) {
             if let (Poll::Pending, Some(link)) = (&frame, &mut self.link) {
-                link.drive(&mut Context::from_waker(waker));
+                link.driver.drive(&mut Context::from_waker(waker));
                 frame = self.poll_body();
             }
         }
@@ -162,5 +169,40 @@ impl Relay {
         if link.is_usable() {
             self.pool.put(link);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use http_body_util::Empty;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+    use crate::proxy::request_body::Timeouts;
+    use crate::server::Sweep;
+
+    /// Nothing ticks here: an exchange that waited for a deadline would wait for ever.
+    #[tokio::test]
+    async fn a_kept_connection_that_is_closed_before_the_request_is_sent_gives_it_back() {
+        let (ours, mut theirs) = tokio::io::duplex(1024);
+        let link = Link::<Empty<Bytes>>::open(Box::new(ours)).await.expect("nothing is sent to open it");
+        let request = || Request::builder().uri("/").header("host", "a").body(Empty::new()).ok();
+        let timeouts = Timeouts { upstream: Duration::from_secs(1), client: Duration::from_secs(1) };
+        let progress = Progress::new(Sweep::new().timer(), timeouts);
+        let (mut first, mut second) = (request(), request());
+        let (answered, ()) = tokio::join!(link.exchange(&mut first, &progress), async {
+            theirs.read_exact(&mut [0; 16]).await.expect("a request");
+            theirs.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").await.expect("room");
+        });
+        let Ok((_, mut link)) = answered else { panic!("no answer") };
+        assert!(link.is_usable());
+        drop(theirs);
+        let mut exchange = Box::pin(link.exchange(&mut second, &progress));
+        let polled = exchange.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        drop(exchange);
+        assert!(matches!(polled, Poll::Ready(Err(ExchangeError::Unsent))), "it is told at once");
+        assert!(second.is_some());
     }
 }

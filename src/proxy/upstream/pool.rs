@@ -14,7 +14,7 @@ use super::http1::{ExchangeError, Link, Relay};
 use super::{HostHeader, Outgoing, UpstreamOptions, http2};
 use crate::proxy::reject::Rejection;
 use crate::proxy::reply::Content;
-use crate::proxy::request_body::{BodyFault, Progress, RequestBody};
+use crate::proxy::request_body::{BodyFault, Progress};
 use crate::server::Sweep;
 use crate::telemetry::{UpstreamError, WorkerMetrics};
 
@@ -73,6 +73,7 @@ impl Pool {
         }
         // Boxed: connecting is rare, and its state would lie in every request's.
         let route = Box::pin(self.fresh()).await?;
+        progress.connected();
         self.send(route, outgoing, progress).await.map_err(|error| self.failed(error, progress))
     }
 
@@ -145,8 +146,13 @@ impl Pool {
             Route::Http2(sender) => {
                 let takes_trailers = outgoing.takes_trailers;
                 outgoing.request.iter_mut().for_each(|request| self.address_http2(request, takes_trailers));
-                let response: Response<Incoming> =
-                    Box::pin(http2::exchange(sender, &mut outgoing.request, progress)).await?;
+                let exchanged = Box::pin(http2::exchange(sender, &mut outgoing.request, progress)).await;
+                if matches!(exchanged, Err(ExchangeError::Stalled)) && progress.fault().is_none() {
+                    // Perhaps nobody is at the other end any more, which TCP takes many minutes to say. What
+                    // else runs over the connection goes on there; later requests get a fresh one.
+                    self.shared.take();
+                }
+                let response: Response<Incoming> = exchanged?;
                 let (head, body) = response.into_parts();
                 Ok(Exchanged { head, content: Content::Http2(body) })
             }
@@ -154,7 +160,7 @@ impl Pool {
     }
 
     /// Origin form, and the host in its header.
-    fn address_http1(&self, request: &mut Request<RequestBody>) {
+    fn address_http1<B>(&self, request: &mut Request<B>) {
         *request.version_mut() = Version::HTTP_11;
         if let Some(authority) = request.uri().authority() {
             // It was addressed for an HTTP/2 connection first, which then could not take it.
@@ -166,11 +172,20 @@ impl Pool {
         }
         if let HostHeader::Fixed(host) = &self.upstream.host_header {
             request.headers_mut().insert(HOST, host.clone());
+        } else if !request.headers().contains_key(HOST) {
+            // A client of HTTP/1.0 may leave it out, and we may not (RFC 9112 section 3.2).
+            HeaderValue::try_from(self.own_host()).ok().and_then(|own| request.headers_mut().insert(HOST, own));
         }
     }
 
+    /// The upstream by its own name.
+    fn own_host(&self) -> String {
+        let UpstreamOptions { host, port, .. } = &*self.upstream;
+        if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+    }
+
     /// Scheme and authority in the target, and none of the headers that HTTP/2 forbids.
-    fn address_http2(&self, request: &mut Request<RequestBody>, takes_trailers: bool) {
+    fn address_http2<B>(&self, request: &mut Request<B>, takes_trailers: bool) {
         *request.version_mut() = Version::HTTP_2;
         let headers = request.headers_mut();
         headers.remove(TRANSFER_ENCODING);
@@ -182,8 +197,10 @@ impl Pool {
             HostHeader::Fixed(host) => Some(host.clone()),
             HostHeader::Preserve => host,
         };
-        let own = format!("{}:{}", self.upstream.host, self.upstream.port);
-        let authority = host.as_ref().and_then(|host| host.to_str().ok()).unwrap_or(&own).to_owned();
+        // A request that is tried again has its host in the target already.
+        let present = || request.uri().authority().map(|authority| authority.as_str().to_owned());
+        let host = host.as_ref().and_then(|host| host.to_str().ok()).map(str::to_owned);
+        let authority = host.or_else(present).unwrap_or_else(|| self.own_host());
         let path = request.uri().path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
         let scheme = if self.upstream.tls.is_some() { "https" } else { "http" };
         if let Ok(target) = Uri::builder().scheme(scheme).authority(authority).path_and_query(path).build() {
@@ -227,5 +244,59 @@ fn fault<B>(response: &Response<B>) -> Option<&'static str> {
     if headers.contains_key(TRANSFER_ENCODING) && headers.contains_key(CONTENT_LENGTH) {
         return Some("it has both Transfer-Encoding and Content-Length");
     }
+    // We take the framing off, and with it the header that would tell the client of another coding.
+    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
+    if codings.any(|coding| !coding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked")) {
+        return Some("it has a transfer coding other than chunked, which nobody asked for");
+    }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::proxy::upstream::UpstreamVersion;
+    use crate::telemetry::{Metrics, MetricsLayout};
+
+    fn pool() -> Rc<Pool> {
+        let upstream = UpstreamOptions {
+            name: "api".to_owned(),
+            host: "10.0.0.1".to_owned(),
+            port: 8080,
+            tls: None,
+            version: UpstreamVersion::Http2,
+            host_header: HostHeader::Preserve,
+            connect_timeout: Duration::from_secs(1),
+            max_idle: 1,
+            idle_timeout: Duration::from_secs(1),
+        };
+        let metrics = Metrics::new(MetricsLayout { routes: Vec::new(), upstreams: vec!["api".to_owned()] }, 1);
+        Pool::new(Arc::new(upstream), 0, metrics.worker(0), Sweep::new())
+    }
+
+    #[test]
+    fn a_request_that_is_tried_again_over_http2_keeps_its_host() {
+        let pool = pool();
+        let mut request = Request::builder().uri("/x?y=1").header(HOST, "a.example").body(()).expect("a request");
+        for _ in 0..2 {
+            pool.address_http2(&mut request, false);
+            assert_eq!(request.uri(), "http://a.example/x?y=1");
+        }
+    }
+
+    #[test]
+    fn a_request_without_a_host_is_sent_with_the_upstreams_own() {
+        let pool = pool();
+        let request = || Request::builder().uri("/x").version(Version::HTTP_10).body(()).expect("a request");
+        let (mut one, mut two) = (request(), request());
+        pool.address_http1(&mut one);
+        assert_eq!(
+            (one.version(), &one.headers()[HOST]),
+            (Version::HTTP_11, &HeaderValue::from_static("10.0.0.1:8080"))
+        );
+        pool.address_http2(&mut two, false);
+        assert_eq!(two.uri(), "http://10.0.0.1:8080/x");
+    }
 }
