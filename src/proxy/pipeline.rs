@@ -85,11 +85,12 @@ pub(super) async fn answer(client: &Client, mut request: Request<Incoming>) -> R
 type Reply = (Content, http::response::Parts, Option<Rc<Progress>>);
 
 fn refuse(client: &Client, record: &mut RequestRecord, rejection: &Rejection) -> Reply {
-    if let Some(reason) = rejection.reason() {
+    let id = record.id.to_str().unwrap_or_default();
+    let (response, reason) = rejection.response(&client.worker.proxy().realm, id);
+    if let Some(reason) = reason {
         record.decided(reason);
     }
-    let id = record.id.to_str().unwrap_or_default();
-    let (head, body) = rejection.response(&client.worker.proxy().realm, id).into_parts();
+    let (head, body) = response.into_parts();
     (Content::Own(Some(body)), head, None)
 }
 

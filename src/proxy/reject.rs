@@ -51,7 +51,8 @@ struct Answer {
     code: &'static str,
     detail: String,
     challenge: Option<Challenge<'static>>,
-    reason: Reason,
+    /// Why, in one word; `None` where a permit was given: what the upstream does changes no decision.
+    reason: Option<Reason>,
 }
 
 const INVALID_REQUEST: Challenge<'static> =
@@ -68,17 +69,6 @@ impl Rejection {
     pub(super) fn denied(denial: Denial, resource: &str, action: Action) -> Self {
         let scope = format!("{resource}:{}", action.name());
         Rejection::Denied { denial, scope }
-    }
-
-    /// Why, in one word. After a permit was given, what the upstream does changes no decision.
-    pub(super) fn reason(&self) -> Option<Reason> {
-        match self {
-            Rejection::UpstreamConnect
-            | Rejection::UpstreamConnectTimeout
-            | Rejection::UpstreamTimeout
-            | Rejection::UpstreamProtocol => None,
-            refused => Some(refused.answer().reason),
-        }
     }
 
     fn answer(&self) -> Answer {
@@ -98,25 +88,25 @@ impl Rejection {
                 "invalid_token",
                 "the token is garbled or made up: its checksum is wrong",
                 invalid_token("the token is malformed"),
-                Reason::Checksum,
+                Some(Reason::Checksum),
             ),
             Rejection::NotAToken(TokenTextError::Prefix | TokenTextError::Shape) => answer(
                 S::UNAUTHORIZED,
                 "invalid_token",
                 "this is not a token of this service",
                 invalid_token("the token is malformed"),
-                Reason::Prefix,
+                Some(Reason::Prefix),
             ),
             Rejection::Unknown => answer(
                 S::UNAUTHORIZED,
                 "invalid_token",
                 "the token is not known",
                 invalid_token("the token is not known"),
-                Reason::Unknown,
+                Some(Reason::Unknown),
             ),
             Rejection::Denied { denial, scope } => denied(*denial, scope),
             Rejection::NoRoute => {
-                answer(S::NOT_FOUND, "no_route", "no route of this gateway leads there", None, Reason::NoRoute)
+                answer(S::NOT_FOUND, "no_route", "no route of this gateway leads there", None, Some(Reason::NoRoute))
             }
             Rejection::Method { allowed } => {
                 let names: Vec<_> = allowed.iter().map(Method::as_str).collect();
@@ -125,70 +115,71 @@ impl Rejection {
                 } else {
                     format!("this path takes {}", names.join(", "))
                 };
-                answer(S::METHOD_NOT_ALLOWED, "method_not_allowed", &detail, None, Reason::Method)
+                answer(S::METHOD_NOT_ALLOWED, "method_not_allowed", &detail, None, Some(Reason::Method))
             }
             Rejection::RateLimited { wait } => {
                 let detail = format!("too many requests; try again in {} s", seconds(*wait));
-                answer(S::TOO_MANY_REQUESTS, "rate_limited", &detail, None, Reason::RateLimited)
+                answer(S::TOO_MANY_REQUESTS, "rate_limited", &detail, None, Some(Reason::RateLimited))
             }
             Rejection::StoreAway => answer(
                 S::SERVICE_UNAVAILABLE,
                 "store_unavailable",
                 "the token cannot be checked at present; try again",
                 None,
-                Reason::StoreError,
+                Some(Reason::StoreError),
             ),
             Rejection::BodyTooLarge { limit } => {
                 let detail = format!("the request body is over {limit} bytes");
-                answer(S::PAYLOAD_TOO_LARGE, "body_too_large", &detail, None, Reason::BodyLimit)
+                answer(S::PAYLOAD_TOO_LARGE, "body_too_large", &detail, None, Some(Reason::BodyLimit))
             }
             Rejection::ClientBody => answer(
                 S::BAD_REQUEST,
                 "body_incomplete",
                 "the request body broke off or is malformed",
                 None,
-                Reason::BadRequest,
+                Some(Reason::BadRequest),
             ),
             Rejection::ClientLate => answer(
                 S::REQUEST_TIMEOUT,
                 "body_timeout",
                 "the rest of the request body did not come in time",
                 None,
-                Reason::BadRequest,
+                Some(Reason::BadRequest),
             ),
             Rejection::UpstreamConnect => answer(
                 S::BAD_GATEWAY,
                 "upstream_unreachable",
                 "the service behind this gateway cannot be reached",
                 None,
-                Reason::Ok,
+                None,
             ),
             Rejection::UpstreamConnectTimeout => answer(
                 S::GATEWAY_TIMEOUT,
                 "upstream_connect_timeout",
                 "the service behind this gateway does not accept connections in time",
                 None,
-                Reason::Ok,
+                None,
             ),
             Rejection::UpstreamTimeout => answer(
                 S::GATEWAY_TIMEOUT,
                 "upstream_timeout",
                 "the service behind this gateway did not answer in time",
                 None,
-                Reason::Ok,
+                None,
             ),
             Rejection::UpstreamProtocol => answer(
                 S::BAD_GATEWAY,
                 "upstream_failed",
                 "the service behind this gateway broke off or sent no valid answer",
                 None,
-                Reason::Ok,
+                None,
             ),
         }
     }
 
-    /// The response. hyper leaves its body out where the request was a HEAD.
-    pub(super) fn response(&self, realm: &str, request_id: &str) -> Response<Bytes> {
+    /// The response, and the reason for the record. hyper leaves the body out where the request was a
+    /// HEAD.
+    pub(super) fn response(&self, realm: &str, request_id: &str) -> (Response<Bytes>, Option<Reason>) {
         let answer = self.answer();
         let title = answer.status.canonical_reason().unwrap_or_default();
         let mut document = Problem::new(answer.status.as_u16(), answer.code, title, &answer.detail, request_id);
@@ -222,7 +213,7 @@ impl Rejection {
             }
             _ => {}
         }
-        response
+        (response, answer.reason)
     }
 
     fn retry_after(&self) -> Option<u64> {
@@ -274,7 +265,7 @@ fn bad(fault: BadRequest) -> Answer {
         ),
     };
     let reason = if status == StatusCode::EXPECTATION_FAILED { Reason::Expectation } else { Reason::BadRequest };
-    Answer { status, code, detail: detail.to_owned(), challenge: None, reason }
+    Answer { status, code, detail: detail.to_owned(), challenge: None, reason: Some(reason) }
 }
 
 fn credential(error: CredentialError) -> Answer {
@@ -301,7 +292,7 @@ fn credential(error: CredentialError) -> Answer {
             Reason::Several,
         ),
     };
-    Answer { status, code, detail: detail.to_owned(), challenge: Some(challenge), reason }
+    Answer { status, code, detail: detail.to_owned(), challenge: Some(challenge), reason: Some(reason) }
 }
 
 /// Only who proved to hold the token gets here, so it may be told what became of it.
@@ -355,7 +346,7 @@ fn denied(denial: Denial, scope: &str) -> Answer {
         }
     };
     let status = if status == 401 { StatusCode::UNAUTHORIZED } else { StatusCode::FORBIDDEN };
-    Answer { status, code, detail, challenge, reason }
+    Answer { status, code, detail, challenge, reason: Some(reason) }
 }
 
 /// Whole seconds, never too early.
