@@ -21,7 +21,7 @@ use keygate::model::{
     Access, Action, Clock, Grants, Kind, Pepper, Quota, ResourceName, TokenHasher, TokenPrefix, TokenText, parse_token,
 };
 use keygate::route::{Pattern, RouteTable, canonical};
-use keygate::store::{MemoryStore, Store};
+use keygate::store::{MemoryStore, Store, StoreKey};
 
 fn hot_path(criterion: &mut Criterion) {
     let setup = Setup::new();
@@ -69,7 +69,7 @@ impl Setup {
     fn new() -> Self {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
-        let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
+        let store: Arc<dyn Store> = Arc::new(MemoryStore::new(StoreKey::new(&[1; 32])));
         let cache = CacheOptions { tokens: 10_000, unknown: 10_000, unknown_ttl: Duration::from_secs(30) };
         let options = VerifierOptions { prefix: TokenPrefix::default(), hasher: TokenHasher::new(&pepper()), cache };
         let (verifier, loader) = Verifier::new(options, Arc::clone(&store), Arc::default());

@@ -61,6 +61,8 @@ pub(super) enum Refusal {
     Conflict(String),
     NotReady(String),
     Store(StoreError),
+    /// The store has no room for the change.
+    StoreFull(String),
     NoRandomness(String),
     /// A mistake of ours.
     Broken(&'static str),
@@ -112,6 +114,7 @@ impl Refusal {
             Refusal::Conflict(_) => (409, "conflict", "Others changed the object meanwhile", Client),
             Refusal::NotReady(_) => (503, "not_ready", "The gateway is not ready", Ours),
             Refusal::Store(_) => (503, "store_unavailable", "The store does not answer", Ours),
+            Refusal::StoreFull(_) => (507, "store_full", "The store has no room", Ours),
             Refusal::NoRandomness(_) => (503, "no_randomness", "There is no randomness", Ours),
             Refusal::Broken(_) => (500, "internal", "A mistake of the gateway", Ours),
         };
@@ -159,6 +162,10 @@ impl Refusal {
             Refusal::Store(_) => {
                 "the store does not answer; a change that was asked for may have happened or not".into()
             }
+            Refusal::StoreFull(_) => {
+                "the disk of the store is full: nothing was changed, and changes are taken again once there is room"
+                    .into()
+            }
             Refusal::NoRandomness(_) => "the operating system gave no randomness; no token was made".into(),
             Refusal::Broken(_) => {
                 "the gateway failed at this request; its log has the cause under the request id".into()
@@ -170,7 +177,10 @@ impl Refusal {
     fn cause(&self) -> &dyn std::fmt::Display {
         match self {
             Refusal::Store(error) => error,
-            Refusal::Conflict(text) | Refusal::NoRandomness(text) | Refusal::NotReady(text) => text,
+            Refusal::Conflict(text)
+            | Refusal::NoRandomness(text)
+            | Refusal::NotReady(text)
+            | Refusal::StoreFull(text) => text,
             Refusal::Broken(text) => text,
             _ => &"",
         }
@@ -209,6 +219,7 @@ impl Refusal {
             | Refusal::Conflict(_)
             | Refusal::NotReady(_)
             | Refusal::Store(_)
+            | Refusal::StoreFull(_)
             | Refusal::NoRandomness(_)
             | Refusal::Broken(_) => return None,
         };
@@ -220,6 +231,8 @@ impl Refusal {
     fn retry_after(&self) -> Option<u64> {
         match self {
             Refusal::Store(_) | Refusal::NotReady(_) | Refusal::NoRandomness(_) => Some(5),
+            // Somebody has to make room.
+            Refusal::StoreFull(_) => Some(60),
             _ => None,
         }
     }
@@ -288,6 +301,7 @@ impl From<LifecycleError> for Refusal {
             LifecycleError::Revoked(_) => Refusal::AlreadyRevoked,
             LifecycleError::Conflict(what) => Refusal::Conflict(what),
             LifecycleError::NoRandomness(what) => Refusal::NoRandomness(what),
+            LifecycleError::Store(StoreError::Full(why)) => Refusal::StoreFull(why),
             LifecycleError::Store(error) => Refusal::Store(error),
         }
     }

@@ -6,7 +6,7 @@ use super::error::StartError;
 use crate::auth::{Accounts, CacheOptions, Lifecycle, NewAccount, NewToken, Verifier, VerifierOptions};
 use crate::config::{Settings, StoreSettings};
 use crate::model::{Access, Account, Clock, Grants, Kind, Pepper, ResourceName, Token, TokenHasher, TokenText};
-use crate::store::{MemoryStore, SledOptions, SledStore, Store};
+use crate::store::{MemoryStore, SledOptions, SledStore, Store, StoreKey};
 
 /// What [`bootstrap`] found or made.
 pub enum Bootstrap {
@@ -70,10 +70,11 @@ pub(super) async fn create_first(lifecycle: &Lifecycle) -> Result<FirstToken, St
 
 pub(super) fn open_store(settings: &StoreSettings, pepper: &Pepper) -> Result<Arc<dyn Store>, StartError> {
     Ok(match settings {
-        StoreSettings::Memory => Arc::new(MemoryStore::new()),
-        StoreSettings::Sled { path, cache } => {
-            let check = *pepper.derive(SledOptions::PEPPER_CHECK);
-            Arc::new(SledStore::open(SledOptions { cache_bytes: *cache, ..SledOptions::new(path, check) })?)
+        StoreSettings::Memory => Arc::new(MemoryStore::new(StoreKey::new(&pepper.derive(SledOptions::SECRET)))),
+        StoreSettings::Sled { path, anchor, cache } => {
+            let secret = *pepper.derive(SledOptions::SECRET);
+            let (path, anchor) = (path.clone(), anchor.clone());
+            Arc::new(SledStore::open(SledOptions { path, anchor, cache_bytes: *cache, secret })?)
         }
     })
 }

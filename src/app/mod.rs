@@ -32,7 +32,7 @@ use crate::limit::TokenLimits;
 use crate::model::{Clock, TokenHasher, TokenText};
 use crate::proxy::{Proxy, ProxyOptions};
 use crate::server;
-use crate::store::Store;
+use crate::store::{Impaired, Store};
 use crate::telemetry::{GatewayGauges, Metrics, MetricsLayout, Redaction, access_log};
 use usage::UsageFolder;
 use workers::Workers;
@@ -317,7 +317,10 @@ type Ready = Arc<dyn Fn() -> Result<(), String> + Send + Sync>;
 fn readiness(store: Arc<dyn Store>, stopping: Arc<AtomicBool>) -> Ready {
     Arc::new(move || match stopping.load(Ordering::SeqCst) {
         true => Err("the gateway is stopping".to_owned()),
-        false => store.health(),
+        false => match store.health() {
+            Ok(()) | Err(Impaired::Full(_)) => Ok(()),
+            Err(impaired) => Err(impaired.to_string()),
+        },
     })
 }
 

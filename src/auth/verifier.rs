@@ -68,6 +68,7 @@ struct Shared {
 #[derive(Clone)]
 pub struct Verifier {
     shared: Arc<Shared>,
+    store: Arc<dyn Store>,
     misses: mpsc::Sender<Miss>,
 }
 
@@ -92,7 +93,8 @@ impl Verifier {
         let VerifierOptions { prefix, hasher, cache } = options;
         let shared = Arc::new(Shared { prefix, hasher, cache: TokenCache::new(cache) });
         let (misses, waiting) = mpsc::channel(QUEUE);
-        (Self { shared: Arc::clone(&shared), misses }, Loader { shared, store, limits, misses: waiting })
+        let verifier = Self { shared: Arc::clone(&shared), store: Arc::clone(&store), misses };
+        (verifier, Loader { shared, store, limits, misses: waiting })
     }
 
     /// What `text` is, and where that was found.
@@ -104,6 +106,8 @@ impl Verifier {
         match self.shared.cache.look_up(&digest) {
             Cached::Known(principal) => (Source::Cache, Ok(matching(&digest, Some(principal)))),
             Cached::Unknown => (Source::Negative, Ok(Verdict::Unknown)),
+            // Well-formed texts that nobody was given cost no look-up, however many they are.
+            Cached::Miss if !self.store.may_hold(&digest) => (Source::Negative, Ok(Verdict::Unknown)),
             Cached::Miss => {
                 // Boxed: misses are rare, and their state would lie in every request's.
                 let loaded = Box::pin(self.load(digest)).await;

@@ -38,18 +38,20 @@ pub(super) fn init(args: &InitArgs, environment: &Environment, terminal: &mut Te
         // Its report names places in a file that is about to be removed again.
         None => failure.after("Nothing was written: give `keygate init` other options."),
     })?;
-    let StoreSettings::Sled { path: store, .. } = &loaded.settings.store else {
+    let StoreSettings::Sled { path: store, anchor, .. } = &loaded.settings.store else {
         return Err(Failure::failed("the configuration's store is in memory, which keeps no token for `keygate run`")
             .hint("set `kind = \"sled\"` and a `path` under `[store]`"));
     };
     let store_is_new = store.symlink_metadata().is_err();
+    // An anchor that is there already may be all that is left to tell of a lost store.
+    let new: Vec<_> = [store, anchor].into_iter().filter(|path| path.symlink_metadata().is_err()).cloned().collect();
     if args.config.is_none() && store_is_new {
-        made.paths.push(store.clone());
+        made.paths.extend(new.clone());
     }
     let (account, token) = first_token(&loaded)?;
     if args.config.is_some() && store_is_new {
         // Not before: with a configuration that others know, another process may have made it.
-        made.paths.push(store.clone());
+        made.paths.extend(new);
     }
     let text = match args.output {
         Format::Text => {
@@ -216,6 +218,7 @@ fn purpose(path: &Path) -> &'static str {
         Some(CONFIG) => "  (the configuration, with comments)",
         Some(PEPPER) => "  (the secret key of all token hashes: keep a copy in a safe place)",
         Some(STORE) => "  (the store)",
+        Some(name) if name.ends_with(".anchor") => "  (what the store acknowledged last; belongs to it)",
         _ => "/",
     }
 }

@@ -60,8 +60,9 @@ pub struct Server {
 /// `[store]`.
 #[derive(Debug, Clone)]
 pub enum StoreSettings {
-    /// `kind = "sled"`: `cache` is what sled may keep in memory, in bytes (default 64 MiB).
-    Sled { path: PathBuf, cache: u64 },
+    /// `kind = "sled"`: `anchor` is the file that says what was acknowledged last (default: `path` with
+    /// `.anchor` behind it), `cache` what sled may keep in memory, in bytes (default 64 MiB).
+    Sled { path: PathBuf, anchor: PathBuf, cache: u64 },
     /// `kind = "memory"`: all is gone at the end of the process.
     Memory,
 }

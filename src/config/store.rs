@@ -1,6 +1,6 @@
 //! `[store]`: where tokens are kept.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::secret::Surroundings;
 use super::settings::StoreSettings;
@@ -30,6 +30,7 @@ pub(super) fn read(root: &mut Reader<'_>, around: &Surroundings<'_>) -> Option<S
         None => {
             // Known keys of some kind: which one they fit cannot be said.
             table.node("path");
+            table.node("anchor");
             table.node("cache");
             None
         }
@@ -41,13 +42,39 @@ pub(super) fn read(root: &mut Reader<'_>, around: &Surroundings<'_>) -> Option<S
 fn sled(table: &mut Reader<'_>, around: &Surroundings<'_>) -> Option<StoreSettings> {
     let path = table
         .required("path", "name the store's directory: `path = \"/var/lib/keygate\"`", |node| directory(node, around));
+    let anchor = table.field("anchor", |node| anchor(node, around)).optional();
     let cache = table.field("cache", value::size).or(64 << 20);
-    Some(StoreSettings::Sled { path: path?.value, cache: cache? })
+    let (path, anchor) = (path?.value, anchor?);
+    let anchor = anchor.unwrap_or_else(|| beside(&path));
+    if anchor.starts_with(&path) {
+        table.findings().warn(
+            "`store.anchor` lies in the store's own directory: an older copy of that directory put back in its place \
+             will not be noticed",
+        );
+    }
+    Some(StoreSettings::Sled { path, anchor, cache: cache? })
+}
+
+/// `<path>.anchor`
+fn beside(path: &Path) -> PathBuf {
+    let mut name = path.components().as_path().as_os_str().to_owned();
+    name.push(".anchor");
+    PathBuf::from(name)
+}
+
+/// A file that need not be there yet.
+fn anchor(node: &Node, around: &Surroundings<'_>) -> Result<PathBuf, Mistake> {
+    let text = value::text(node)?;
+    let path = around.resolve(&text);
+    if text.is_empty() || path.file_name().is_none() || path.is_dir() {
+        return Err(Mistake::new("names no file", "name a file outside of `store.path`, on a disk that is kept"));
+    }
+    Ok(path)
 }
 
 fn memory(table: &mut Reader<'_>) -> Option<StoreSettings> {
     let mut settings = Some(StoreSettings::Memory);
-    for key in ["path", "cache"] {
+    for key in ["path", "anchor", "cache"] {
         if let Some(node) = table.node(key) {
             let mistake =
                 Mistake::new("means nothing with `kind = \"memory\"`", "remove it, or write `kind = \"sled\"`");

@@ -28,13 +28,29 @@ pub(super) enum Change {
     Account(Account),
 }
 
+/// The records as they will be after the commits of a group: each commit sees the ones before it.
+pub(super) struct Group<'a, R>(Draft<'a, R>);
+
+impl<'a, R: Records> Group<'a, R> {
+    pub(super) fn new(records: &'a R) -> Self {
+        Self(Draft::new(records))
+    }
+
+    /// As [`check`], on what the commits before have made; a refused one leaves no trace.
+    pub(super) fn commit(&mut self, writes: Vec<Write>, revision: Revision) -> Result<Vec<Change>, CommitError> {
+        let changes = check(&self.0, writes, revision)?;
+        changes.iter().for_each(|change| self.0.absorb(change));
+        Ok(changes)
+    }
+}
+
 /// The changes that `writes` make, in order, with `revision` set; or why they may not be made.
 pub(super) fn check(
     records: &impl Records,
     writes: Vec<Write>,
     revision: Revision,
 ) -> Result<Vec<Change>, CommitError> {
-    let mut draft = Draft { records, tokens: HashMap::new(), digests: HashMap::new(), accounts: HashMap::new() };
+    let mut draft = Draft::new(records);
     writes.into_iter().map(|write| draft.write(write, revision)).collect()
 }
 
@@ -46,7 +62,27 @@ struct Draft<'a, R> {
     accounts: HashMap<AccountId, Account>,
 }
 
-impl<R: Records> Draft<'_, R> {
+impl<'a, R: Records> Draft<'a, R> {
+    fn new(records: &'a R) -> Self {
+        Self { records, tokens: HashMap::new(), digests: HashMap::new(), accounts: HashMap::new() }
+    }
+
+    fn absorb(&mut self, change: &Change) {
+        match change {
+            Change::Account(account) => drop(self.accounts.insert(account.id, account.clone())),
+            Change::Token { before, after } => {
+                if let Some(before) = before {
+                    self.digests.insert(before.digest, None);
+                    self.tokens.insert(before.id, None);
+                }
+                if let Some(after) = after {
+                    self.digests.insert(after.digest, Some(after.id));
+                    self.tokens.insert(after.id, Some(Token::clone(after)));
+                }
+            }
+        }
+    }
+
     fn write(&mut self, write: Write, revision: Revision) -> Result<Change, CommitError> {
         match write {
             Write::PutToken { token, expect } => self.put_token(Token { revision, ..token }, expect),
@@ -77,17 +113,20 @@ impl<R: Records> Draft<'_, R> {
     }
 
     fn put_account(&mut self, account: Account, expect: Expect) -> Result<Change, CommitError> {
-        let before = match self.accounts.get(&account.id) {
-            Some(drafted) => Some(drafted.revision),
-            None => self.records.account(account.id)?.map(|account| account.revision),
-        };
+        let before = self.account(account.id)?.map(|account| account.revision);
         expect.check(before, account.id)?;
         self.accounts.insert(account.id, account.clone());
         Ok(Change::Account(account))
     }
+}
 
+impl<R: Records> Records for Draft<'_, R> {
     fn token(&self, id: TokenId) -> Result<Option<Token>, StoreError> {
         self.tokens.get(&id).map_or_else(|| self.records.token(id), |drafted| Ok(drafted.clone()))
+    }
+
+    fn account(&self, id: AccountId) -> Result<Option<Account>, StoreError> {
+        self.accounts.get(&id).map_or_else(|| self.records.account(id), |drafted| Ok(Some(drafted.clone())))
     }
 
     fn owner(&self, digest: &Digest) -> Result<Option<TokenId>, StoreError> {

@@ -5,13 +5,32 @@ use std::ops::Bound;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::changes::{Change, Records, check};
-use super::{CommitError, Store, StoreError, StoreFuture, Write};
+use super::{
+    CommitError, Impaired, Record, Snapshot, SnapshotHead, Store, StoreError, StoreFuture, StoreKey, Write, proof_of,
+};
 use crate::model::{Account, AccountId, Digest, Revision, Token, TokenId, Usage};
 
 /// Everything in maps behind one lock, which is held for one call at a time and never awaited on.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct MemoryStore {
     inner: Mutex<Inner>,
+    key: StoreKey,
+}
+
+/// All records at once: they are in memory anyway.
+struct Copy {
+    head: SnapshotHead,
+    records: Vec<Record>,
+}
+
+impl Snapshot for Copy {
+    fn head(&self) -> &SnapshotHead {
+        &self.head
+    }
+
+    fn next(&mut self) -> StoreFuture<'_, Result<Vec<Record>, StoreError>> {
+        Box::pin(std::future::ready(Ok(std::mem::take(&mut self.records))))
+    }
 }
 
 #[derive(Debug, Default)]
@@ -26,8 +45,9 @@ struct Inner {
 }
 
 impl MemoryStore {
-    pub fn new() -> Self {
-        Self::default()
+    /// `key` proves that a copy is whole.
+    pub fn new(key: StoreKey) -> Self {
+        Self { inner: Mutex::default(), key }
     }
 
     /// Whole changes are made under the lock and none of them can panic half-way, so what a panic
@@ -100,8 +120,23 @@ impl Store for MemoryStore {
         self.ask(move |inner| Ok(ids.iter().map(|id| inner.usage.get(id).copied().unwrap_or_default()).collect()))
     }
 
-    fn health(&self) -> Result<(), String> {
-        if self.lock().closed { Err(StoreError::Closed.to_string()) } else { Ok(()) }
+    fn may_hold(&self, digest: &Digest) -> bool {
+        let inner = self.lock();
+        // Once closed it knows nothing any more, and the question has to fail where it is asked.
+        inner.closed || inner.digests.contains_key(digest)
+    }
+
+    fn snapshot(&self) -> StoreFuture<'_, Result<Box<dyn Snapshot>, StoreError>> {
+        let key = self.key.clone();
+        self.ask(move |inner| {
+            let records = inner.records();
+            let head = proof_of(&key, inner.revision, records.iter());
+            Ok(Box::new(Copy { head, records }) as Box<dyn Snapshot>)
+        })
+    }
+
+    fn health(&self) -> Result<(), Impaired> {
+        if self.lock().closed { Err(Impaired::Closed) } else { Ok(()) }
     }
 
     fn close(&self) -> StoreFuture<'_, Result<(), StoreError>> {
@@ -140,6 +175,14 @@ impl Inner {
                 }
             }
         }
+    }
+
+    fn records(&self) -> Vec<Record> {
+        let accounts = self.accounts.values().cloned().map(Record::Account);
+        let mut tokens: Vec<&Token> = self.tokens.values().collect();
+        tokens.sort_by_key(|token| token.id);
+        let usage = |id| self.usage.get(&id).copied().unwrap_or_default();
+        accounts.chain(tokens.into_iter().map(|token| Record::Token(token.clone(), usage(token.id)))).collect()
     }
 
     fn insert(&mut self, token: Token) {

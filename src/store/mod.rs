@@ -8,12 +8,16 @@ mod changes;
 mod embedded;
 mod memory;
 mod record;
+mod snapshot;
+mod tally;
 
 use std::future::Future;
 use std::pin::Pin;
 
-pub use embedded::{OpenError, SledOptions, SledStore};
+pub use embedded::{Finished, OpenError, Rebuild, RebuildError, Replayed, SledOptions, SledStore};
 pub use memory::MemoryStore;
+pub use snapshot::{Record, Snapshot, SnapshotHead};
+pub use tally::{Proof, StoreKey};
 
 use crate::model::{Account, AccountId, Digest, Revision, Token, TokenId, Usage};
 
@@ -53,8 +57,15 @@ pub trait Store: Send + Sync + 'static {
     /// The use of these tokens, in their order; the default where none was recorded.
     fn usage(&self, ids: Vec<TokenId>) -> StoreFuture<'_, Result<Vec<Usage>, StoreError>>;
 
-    /// Whether commits are taken at present; if not, why, in words for an operator.
-    fn health(&self) -> Result<(), String>;
+    /// `false`: there is certainly no token with this digest. Takes no look at any disk and waits for
+    /// nothing, so that a thread that carries traffic may ask.
+    fn may_hold(&self, digest: &Digest) -> bool;
+
+    /// A copy of every record as of now. Changes go on while it is read; one copy is read at a time.
+    fn snapshot(&self) -> StoreFuture<'_, Result<Box<dyn Snapshot>, StoreError>>;
+
+    /// Whether commits are taken at present.
+    fn health(&self) -> Result<(), Impaired>;
 
     /// Writes out what is held in memory and refuses whatever is asked afterwards. Once it has
     /// answered, the same data may be opened again.
@@ -97,6 +108,40 @@ pub enum StoreError {
     Unavailable(String),
     #[error("record {record} of the store cannot be read: {problem}")]
     Damaged { record: String, problem: String },
+    /// Nothing was changed, and reads go on; writes are taken again as soon as there is room.
+    #[error("the store has no room for changes: {0}")]
+    Full(String),
+    #[error("a copy of the store is being made already")]
+    Copying,
+    #[error("the store is closed")]
+    Closed,
+}
+
+impl From<std::io::Error> for StoreError {
+    fn from(error: std::io::Error) -> Self {
+        Self::Unavailable(error.to_string())
+    }
+}
+
+/// What is in a store.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Summary {
+    pub revision: Revision,
+    pub tokens: u64,
+    pub accounts: u64,
+    /// What was found lost, and how it was made up for.
+    pub healed: Option<String>,
+}
+
+/// Why a store takes no commits at present, in words for an operator.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Impaired {
+    /// Heals by itself.
+    #[error("the store takes no changes until there is room: {0}")]
+    Full(String),
+    /// For good: what the disk holds is not known until the store is opened again.
+    #[error("{0}")]
+    Fenced(String),
     #[error("the store is closed")]
     Closed,
 }
@@ -109,4 +154,19 @@ pub enum CommitError {
     Conflict(String),
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+/// The proof of a set of records, in whatever order they come.
+pub fn proof_of<'a>(key: &StoreKey, revision: Revision, records: impl Iterator<Item = &'a Record>) -> SnapshotHead {
+    let mut tally = tally::Tally::default();
+    for record in records {
+        let (name, value) = record::entry(record);
+        tally.add(key, &name, &value);
+    }
+    snapshot_head(key, revision, &tally)
+}
+
+fn snapshot_head(key: &StoreKey, revision: Revision, tally: &tally::Tally) -> SnapshotHead {
+    let proof = tally.proof(key, b"snapshot", revision.0);
+    SnapshotHead { revision, tokens: tally.tokens, accounts: tally.accounts, proof }
 }

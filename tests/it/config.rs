@@ -179,7 +179,8 @@ fn defaults_are_filled_in() {
     assert_eq!(loaded.path, place.path("keygate.toml"));
     let settings = loaded.settings;
     assert_eq!(settings.admin.address.to_string(), "127.0.0.1:9901");
-    assert!(matches!(settings.store, StoreSettings::Sled { path, cache: 67_108_864 } if path == place.path("data")));
+    assert!(matches!(settings.store, StoreSettings::Sled { path, anchor, cache: 67_108_864 }
+        if path == place.path("data") && anchor == place.path("data.anchor")));
     assert_eq!(settings.tokens.prefix.as_str(), "kg");
     assert_eq!(settings.tokens.default_expiry, Some(Duration::from_secs(90 * 86_400)));
     assert_eq!((settings.tokens.max_expiry, settings.tokens.rate_limit), (None, None));

@@ -1,8 +1,9 @@
-//! Both stores keep the same promises (`contract`), and the embedded one some more (`embedded`, `kill`).
+//! Both stores keep the same promises (`contract`), and the embedded one some more (`embedded`, `kill`, `rebuild`).
 
 mod contract;
 mod embedded;
 mod kill;
+mod rebuild;
 
 use std::time::Duration;
 
@@ -12,12 +13,13 @@ use keygate::model::{
 };
 use keygate::store::{CommitError, Expect, SledOptions, SledStore, Store, Write};
 
-fn open(path: &std::path::Path) -> SledStore {
-    SledStore::open(options(path)).expect("the store opens")
+/// The store in `place`; its anchor lies in there too, beside it.
+fn open(place: &std::path::Path) -> SledStore {
+    SledStore::open(options(place)).expect("the store opens")
 }
 
-fn options(path: &std::path::Path) -> SledOptions {
-    SledOptions { cache_bytes: 8 << 20, ..SledOptions::new(path, [7; 32]) }
+fn options(place: &std::path::Path) -> SledOptions {
+    SledOptions { cache_bytes: 8 << 20, ..SledOptions::new(place.join("store"), [7; 32]) }
 }
 
 fn digest(seed: &str) -> Digest {

@@ -95,8 +95,8 @@ fn requests_and_decisions_are_counted_under_their_labels() {
             (r#"keygate_auth_decisions_total{decision="deny",reason="method",route="none"}"#, 1.0),
             (r#"keygate_auth_decisions_total{decision="deny",reason="bad_request",route="none"}"#, 1.0),
             // One load each: read, full, revoked, limited, and the made-up one.
-            (r#"keygate_cache_lookups_total{cache="tokens",result="miss"}"#, 5.0),
-            (r#"keygate_cache_lookups_total{cache="tokens",result="negative"}"#, 1.0),
+            (r#"keygate_cache_lookups_total{cache="tokens",result="miss"}"#, 4.0),
+            (r#"keygate_cache_lookups_total{cache="tokens",result="negative"}"#, 2.0),
             (r#"keygate_cache_lookups_total{cache="tokens",result="hit"}"#, 6.0),
             (r#"keygate_http_request_duration_seconds_count{route="devices"}"#, 12.0),
             (r#"keygate_http_request_duration_seconds_count{route="list"}"#, 1.0),

@@ -17,7 +17,7 @@ use crate::auth::{
 };
 use crate::limit::TokenLimits;
 use crate::model::{Account, AccountId, Clock, Grants, Kind, Pepper, Token, TokenHasher, TokenPrefix, TokenText};
-use crate::store::{MemoryStore, Store};
+use crate::store::{MemoryStore, Store, StoreKey};
 
 pub(super) struct World {
     pub(super) router: Router,
@@ -53,7 +53,7 @@ impl World {
     }
 
     pub(super) async fn with_rules(tokens: TokenRules) -> Self {
-        let store = Arc::new(MemoryStore::new());
+        let store = Arc::new(MemoryStore::new(StoreKey::new(&[1; 32])));
         let clock = Clock::adjustable();
         let options = VerifierOptions {
             prefix: TokenPrefix::default(),

@@ -135,6 +135,9 @@ fn the_first_token_is_made_once_for_each_store() {
     assert!(files.store.is_dir() && files.config.is_file(), "what was there stays");
 
     fs::remove_dir_all(&files.store).unwrap();
+    let gone = run(&again).0.unwrap_err();
+    assert!(gone.text().contains("store_gone: "), "{}", gone.text());
+    fs::remove_file(dir.path().join("data.anchor")).expect("a refusal does not remove what it did not make");
     let (outcome, fake) = run(&again);
     assert_eq!(outcome.unwrap(), Exit::Ok);
     assert!(!fake.out().contains(token), "a new store has a new token");

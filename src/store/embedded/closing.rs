@@ -2,6 +2,7 @@
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -9,7 +10,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::Engine;
-use super::directory::Directory;
+use super::directory::{Directory, Generation};
 use super::disk::{self, Disk};
 use crate::store::StoreError;
 
@@ -31,11 +32,14 @@ struct Parts {
     threads: Vec<JoinHandle<()>>,
     engine: Arc<Engine>,
     directory: Directory,
+    /// sled's: of tokens, and of usage.
+    databases: [PathBuf; 2],
 }
 
 impl Closing {
-    pub(super) fn new(engine: Arc<Engine>, directory: Directory) -> Self {
-        let parts = Parts { threads: Vec::new(), engine, directory };
+    pub(super) fn new(engine: Arc<Engine>, directory: Directory, generation: &Generation) -> Self {
+        let databases = [generation.tokens(), directory.usage()];
+        let parts = Parts { threads: Vec::new(), engine, directory, databases };
         Self { parts: Mutex::new(Some(parts)), ended: watch::Sender::new(None) }
     }
 
@@ -88,9 +92,8 @@ impl Closing {
 
 impl Parts {
     fn end(self) -> Ended {
-        let Self { threads, engine, directory } = self;
+        let Self { threads, engine, directory, databases } = self;
         let panicked = threads.into_iter().filter_map(|thread| thread.join().err()).count();
-        let databases = [directory.tokens(), directory.usage()];
         let flushed = flush(&engine, &databases);
         drop(engine);
         // sled's last thread may hold its lock a moment longer than its last handle lives.
@@ -108,7 +111,7 @@ impl Parts {
     }
 }
 
-fn flush(engine: &Engine, databases: &[std::path::PathBuf; 2]) -> io::Result<()> {
+fn flush(engine: &Engine, databases: &[PathBuf; 2]) -> io::Result<()> {
     engine.tokens.flush()?;
     engine.usage.flush()?;
     databases.iter().try_for_each(|database| Disk::open(database)?.sync())

@@ -1,10 +1,11 @@
-//! The store's directory: making it, owning it, and remembering that it was filled once.
+//! The store's directory: making it, owning it, and the names in it.
 //!
 //! ```text
 //! keygate.lock   locked by the process that has the store open, whose id it holds
-//! keygate.store  made once the first records were durable: from then on an empty store is a lost one
-//! tokens/        sled: tokens and accounts
+//! keygate.store  the marker: which generation is the present one
+//! data-N/        a generation: tokens/ (sled: tokens and accounts) and journal/
 //! usage/         sled: how much each token was used
+//! ballast        space in reserve for a full disk
 //! ```
 
 use std::fs::{DirBuilder, File, TryLockError};
@@ -15,10 +16,20 @@ use std::path::{Path, PathBuf};
 use super::disk::sync_directory;
 use super::error::OpenError;
 
+const GENERATION: &str = "data-";
+
 /// A directory that is this process's own until the value is dropped.
+#[derive(Debug)]
 pub(super) struct Directory {
     path: PathBuf,
     lock: File,
+}
+
+/// Where the records of one generation lie.
+#[derive(Debug, Clone)]
+pub(super) struct Generation {
+    pub(super) number: u64,
+    pub(super) path: PathBuf,
 }
 
 impl Directory {
@@ -26,40 +37,61 @@ impl Directory {
     pub(super) fn own(path: &Path) -> Result<Self, OpenError> {
         create(path).map_err(|error| refusal(path, error))?;
         let lock = lock(path)?;
-        let directory = Self { path: path.to_owned(), lock };
-        for part in [directory.tokens(), directory.usage()] {
-            create(&part).map_err(|error| refusal(&part, error))?;
-        }
-        Ok(directory)
+        Ok(Self { path: path.to_owned(), lock })
     }
 
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
 
-    pub(super) fn tokens(&self) -> PathBuf {
-        self.path.join("tokens")
-    }
-
     pub(super) fn usage(&self) -> PathBuf {
         self.path.join("usage")
     }
 
-    /// Whether records were durable here once.
-    pub(super) fn was_filled(&self) -> io::Result<bool> {
-        self.mark().try_exists()
+    /// Where format 1 had its records.
+    pub(super) fn format_1(&self) -> PathBuf {
+        self.path.join("tokens")
     }
 
-    /// Remembers that records are durable here.
-    pub(super) fn set_filled(&self) -> io::Result<()> {
-        let mut mark = File::create(self.mark())?;
-        mark.write_all(b"A keygate store. Do not remove this file: without it, lost records look like a new store.\n")?;
-        mark.sync_all()?;
-        sync_directory(&self.path)
+    pub(super) fn generation(&self, number: u64) -> Generation {
+        Generation { number, path: self.path.join(format!("{GENERATION}{number}")) }
     }
 
-    fn mark(&self) -> PathBuf {
-        self.path.join("keygate.store")
+    /// Every generation that lies here, in order.
+    pub(super) fn generations(&self) -> io::Result<Vec<Generation>> {
+        let mut found = Vec::new();
+        for entry in self.path.read_dir()? {
+            let name = entry?.file_name();
+            let number =
+                name.to_str().and_then(|name| name.strip_prefix(GENERATION)).and_then(|text| text.parse().ok());
+            found.extend(number.map(|number| self.generation(number)));
+        }
+        found.sort_by_key(|generation| generation.number);
+        Ok(found)
+    }
+}
+
+impl Generation {
+    pub(super) fn tokens(&self) -> PathBuf {
+        self.path.join("tokens")
+    }
+
+    pub(super) fn journal(&self) -> PathBuf {
+        self.path.join("journal")
+    }
+
+    /// Makes it anew: what lay there was never the present one.
+    pub(super) fn create(&self) -> io::Result<()> {
+        self.remove()?;
+        create(&self.tokens())?;
+        create(&self.journal())
+    }
+
+    pub(super) fn remove(&self) -> io::Result<()> {
+        match std::fs::remove_dir_all(&self.path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -72,7 +104,7 @@ impl Drop for Directory {
 }
 
 /// Makes `path` and what is missing above it, and their names durable.
-fn create(path: &Path) -> io::Result<()> {
+pub(super) fn create(path: &Path) -> io::Result<()> {
     if path.metadata().is_ok_and(|found| found.is_dir()) {
         return Ok(());
     }

@@ -3,6 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::store::StoreError;
+
 /// The store did not open. No record was changed; a database that is damaged was not repaired.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
@@ -20,11 +22,33 @@ pub enum OpenError {
     Permission { path: PathBuf },
     #[error("the store at {} cannot be opened: {error}", .path.display())]
     Io { path: PathBuf, error: io::Error },
-    #[error(
-        "the store at {} is damaged: {problem}. It was not begun anew: put a backup of the directory in its place",
-        .path.display()
-    )]
+    #[error("store_damaged: the store at {} is damaged: {problem}. Nothing was changed or begun anew", .path.display())]
     Damaged { path: PathBuf, problem: String },
+    #[error(
+        "store_behind: the store at {} holds changes up to number {found}, and {acknowledged} were acknowledged: the \
+         last ones are lost. Served as it is, it would accept tokens that were revoked", .path.display()
+    )]
+    Behind { path: PathBuf, found: u64, acknowledged: u64 },
+    #[error(
+        "store_rolled_back: the store at {} is an older copy of itself: it ends with change {found}, and change \
+         {acknowledged} was acknowledged. Served as it is, it would accept tokens that were revoked since", .path.display()
+    )]
+    RolledBack { path: PathBuf, found: u64, acknowledged: u64 },
+    #[error(
+        "store_gone: there is no store at {}, but {} says that {tokens} tokens were in it. To begin a new store in its \
+         place, remove that file", .path.display(), .anchor.display()
+    )]
+    Gone { path: PathBuf, anchor: PathBuf, tokens: u64 },
+    #[error(
+        "store_unanchored: {} is {what}, so nobody can say whether the store at {} is complete or an older copy",
+        .anchor.display(), .path.display()
+    )]
+    Unanchored { path: PathBuf, anchor: PathBuf, what: &'static str },
+    #[error(
+        "the anchor {} cannot be written: {error}. It has to lie outside of the store's directory, where this user may \
+         write: give `store.anchor` a path", .anchor.display()
+    )]
+    Anchor { anchor: PathBuf, error: io::Error },
     #[error(
         "the usage counts at {} are damaged: {problem}. Tokens are not affected: move that directory away, and counting \
          starts again", .path.display()
@@ -43,6 +67,37 @@ pub enum OpenError {
 }
 
 impl OpenError {
+    /// Whether what lies on the disk is to blame, and a restored store would open.
+    pub fn is_damage(&self) -> bool {
+        match self {
+            Self::Damaged { .. }
+            | Self::Behind { .. }
+            | Self::RolledBack { .. }
+            | Self::Gone { .. }
+            | Self::Unanchored { .. }
+            | Self::WrongPepper { .. } => true,
+            Self::NotADirectory { .. }
+            | Self::Held { .. }
+            | Self::Permission { .. }
+            | Self::Io { .. }
+            | Self::UsageDamaged { .. }
+            | Self::NewerSchema { .. }
+            | Self::Anchor { .. } => false,
+        }
+    }
+
+    pub(super) fn damaged(path: &Path, problem: impl Into<String>) -> Self {
+        Self::Damaged { path: path.to_owned(), problem: problem.into() }
+    }
+
+    /// What a read of the store at `path` came to.
+    pub(super) fn unread(path: &Path, error: StoreError) -> Self {
+        match error {
+            StoreError::Damaged { record, problem } => Self::damaged(path, format!("record {record}: {problem}")),
+            other => Self::damaged(path, other.to_string()),
+        }
+    }
+
     /// What went wrong at `path`, by the kind of the error.
     pub(super) fn io(path: &Path, error: io::Error) -> Self {
         let path = path.to_owned();

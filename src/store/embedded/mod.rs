@@ -4,29 +4,45 @@
 //! channels. All threads share one [`Engine`]; the store itself holds none, so that closing ends
 //! with the last of them and the directory is free at once.
 
+mod anchor;
+mod builder;
 mod closing;
+mod copy;
+mod database;
 mod directory;
 mod disk;
 mod error;
 mod health;
+mod index;
+mod journal;
 mod keys;
+mod marker;
 mod open;
+mod point;
 mod queue;
 mod readers;
+mod rebuild;
+mod recover;
+mod scan;
 mod tokens;
+mod upgrade;
 mod usage;
 mod writer;
 
+use std::ffi::OsString;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
 pub use error::OpenError;
+pub use rebuild::{Finished, Rebuild, RebuildError, Replayed};
 
 use self::closing::Closing;
+use self::copy::{Copies, Copy};
 use self::health::Health;
+use self::index::Index;
 use self::open::Opened;
 use self::queue::Queue;
 use self::readers::Readers;
@@ -34,7 +50,7 @@ use self::tokens::TokenTree;
 use self::usage::UsageTree;
 use self::writer::{Commit, Writer};
 use super::changes::Records;
-use super::{CommitError, Store, StoreError, StoreFuture, Write};
+use super::{CommitError, Impaired, Snapshot, Store, StoreError, StoreFuture, StoreKey, Summary, Write};
 use crate::model::{Account, AccountId, Digest, Revision, Token, TokenId, Usage};
 
 /// Commits that may wait at a time; each holds its few records in memory.
@@ -46,30 +62,49 @@ const READERS: usize = 2;
 const USAGE_BATCHES: usize = 64;
 
 /// What an embedded store is opened with.
+#[derive(Clone)]
 pub struct SledOptions {
     pub path: PathBuf,
+    /// The file that says what was acknowledged last. Outside of `path`, so that an older copy of the
+    /// directory does not bring along an anchor of its own.
+    pub anchor: PathBuf,
     /// What sled may keep in memory; an eighth of it is for usage.
     pub cache_bytes: u64,
     /// A value that only the right pepper gives: [`Pepper::derive`](crate::model::Pepper::derive) of
-    /// [`Self::PEPPER_CHECK`].
-    pub pepper_check: [u8; 32],
+    /// [`Self::SECRET`].
+    pub secret: [u8; 32],
 }
 
 impl SledOptions {
-    /// The context under which `pepper_check` is derived.
-    pub const PEPPER_CHECK: &'static str = "keygate 2026-11-23 store pepper check v1";
+    /// The context under which `secret` is derived.
+    pub const SECRET: &'static str = "keygate 2026-11-23 store pepper check v1";
 
     pub const DEFAULT_CACHE_BYTES: u64 = 64 << 20;
 
-    pub fn new(path: impl Into<PathBuf>, pepper_check: [u8; 32]) -> Self {
-        Self { path: path.into(), cache_bytes: Self::DEFAULT_CACHE_BYTES, pepper_check }
+    /// With the anchor beside the directory.
+    pub fn new(path: impl Into<PathBuf>, secret: [u8; 32]) -> Self {
+        let path = path.into();
+        Self { anchor: Self::anchor_beside(&path), path, cache_bytes: Self::DEFAULT_CACHE_BYTES, secret }
+    }
+
+    /// `<path>.anchor`.
+    pub fn anchor_beside(path: &Path) -> PathBuf {
+        let mut name: OsString = path.components().as_path().as_os_str().to_owned();
+        name.push(".anchor");
+        PathBuf::from(name)
+    }
+
+    /// What the store proves its contents with.
+    pub fn key(&self) -> StoreKey {
+        StoreKey::new(&self.secret)
     }
 }
 
 impl fmt::Debug for SledOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { path, cache_bytes, pepper_check: _ } = self;
-        f.debug_struct("SledOptions").field("path", path).field("cache_bytes", cache_bytes).finish_non_exhaustive()
+        let Self { path, anchor, cache_bytes, secret: _ } = self;
+        let mut shown = f.debug_struct("SledOptions");
+        shown.field("path", path).field("anchor", anchor).field("cache_bytes", cache_bytes).finish_non_exhaustive()
     }
 }
 
@@ -88,30 +123,42 @@ pub struct SledStore {
     /// A thread of its own: thousands of merges must not delay a look-up.
     usage: Readers<Engine>,
     health: Arc<Health>,
+    copies: Arc<Copies>,
+    key: StoreKey,
+    index: Arc<Index>,
     closing: Closing,
 }
 
 impl SledStore {
-    /// Opens the store in a directory, which is made where it is absent. Takes about 1.5 s for each
-    /// million tokens, and blocks for as long.
+    /// Opens the store in a directory, which is made where it is absent. Reads every record, which takes
+    /// about two seconds for each million, and blocks for as long.
     pub fn open(options: SledOptions) -> Result<Self, OpenError> {
         let path = options.path.clone();
         Self::start(open::open(options)?).map_err(|error| OpenError::io(&path, error))
     }
 
+    /// Proves the store as [`Self::open`] does, with the same consequences, and closes it.
+    pub fn verify(options: SledOptions) -> Result<Summary, OpenError> {
+        open::verify(options)
+    }
+
     fn start(opened: Opened) -> std::io::Result<Self> {
-        let Opened { directory, engine, disk, revision } = opened;
+        let Opened { directory, generation, engine, ledger, .. } = opened;
+        let copies = Arc::new(Copies::new(&ledger.point, &ledger.tally));
         // Made before its threads: if one of them cannot be started, the drop ends the others.
         let store = Self {
             commits: Arc::new(Queue::new("changes", COMMITS)),
             readers: Readers::new("reads", READS),
             usage: Readers::new("usage reports", USAGE_BATCHES),
             health: Arc::default(),
-            closing: Closing::new(engine, directory),
+            copies: Arc::clone(&copies),
+            key: ledger.key.clone(),
+            index: Arc::clone(engine.tokens.index()),
+            closing: Closing::new(engine, directory, &generation),
         };
         let (commits, health) = (Arc::clone(&store.commits), Arc::clone(&store.health));
         store.closing.spawn("store-writer", move |engine| {
-            let mut writer = Writer::new(engine, disk, revision);
+            let mut writer = Writer::new(engine, ledger, copies);
             writer::run(&commits, &health, |group| writer.group(group));
         })?;
         for number in 0..READERS {
@@ -169,8 +216,21 @@ impl Store for SledStore {
         self.readers.ask(move |engine| ids.into_iter().map(|id| engine.usage.get(id)).collect())
     }
 
-    fn health(&self) -> Result<(), String> {
-        if self.commits.is_closed() { Err(StoreError::Closed.to_string()) } else { self.health.check() }
+    fn may_hold(&self, digest: &Digest) -> bool {
+        self.index.may_hold(digest)
+    }
+
+    fn snapshot(&self) -> StoreFuture<'_, Result<Box<dyn Snapshot>, StoreError>> {
+        // Beginning waits for the writer's turn, so not on the caller's thread.
+        let (copies, readers, key) = (Arc::clone(&self.copies), self.readers.clone(), self.key.clone());
+        self.readers.ask(move |_| {
+            let copy = Copy::begin(&copies, readers, &key)?;
+            Ok(Box::new(copy) as Box<dyn Snapshot>)
+        })
+    }
+
+    fn health(&self) -> Result<(), Impaired> {
+        if self.commits.is_closed() { Err(Impaired::Closed) } else { self.health.check() }
     }
 
     fn close(&self) -> StoreFuture<'_, Result<(), StoreError>> {
@@ -215,10 +275,10 @@ mod tests {
     #[tokio::test]
     async fn a_failed_sync_fences_the_writer_and_reads_go_on() {
         let place = tempfile::tempdir().expect("a directory");
-        let mut opened = open::open(SledOptions::new(place.path(), [1; 32])).expect("it opens");
+        let mut opened = open::open(SledOptions::new(place.path().join("store"), [1; 32])).expect("it opens");
         let (_reader, pipe) = std::io::pipe().expect("a pipe");
         let log = std::fs::File::from(std::os::fd::OwnedFd::from(pipe));
-        opened.disk = disk::Disk::of(log, place.path().join("tokens/blobs"));
+        opened.ledger.disk = disk::Disk::of(log, opened.generation.tokens().join("blobs"));
         let store = SledStore::start(opened).expect("threads");
         assert_eq!(store.health(), Ok(()));
 
@@ -227,7 +287,7 @@ mod tests {
                         mended: syncing the store to the disk failed: ";
         assert!(first.starts_with(expected), "{first}");
         assert_eq!(put(&store).await, first, "nothing is tried again");
-        assert_eq!(Err(first.replace("the store did not answer: ", "")), store.health());
+        assert_eq!(Err(Impaired::Fenced(first.replace("the store did not answer: ", ""))), store.health());
         store.accounts().await.expect("reads go on");
         store.close().await.expect("closed");
     }

@@ -1,34 +1,42 @@
-//! Opening: takes the directory, opens both databases, and refuses whatever does not look as it was
-//! left. A store is never begun anew where there was one.
+//! Opening: takes the directory, proves what is in it, and refuses whatever is not all that was
+//! acknowledged. A store is never begun anew where there was one.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
 use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
 
+use super::anchor::{self, Anchor};
+use super::builder::Builder;
 use super::directory::Directory;
-use super::disk::{self, Disk};
+use super::disk::Disk;
 use super::error::OpenError;
-use super::tokens::TokenTree;
+use super::journal::{self, Journal};
+use super::marker::{self, Marker, pepper_mark};
+use super::point::{Point, StoreId};
+use super::recover::{Place, Proven};
 use super::usage::UsageTree;
-use super::{Engine, SledOptions, keys};
-use crate::model::Revision;
-use crate::store::StoreError;
-
-/// The layout that is written today, kept under [`keys::SCHEMA`].
-const SCHEMA: u64 = 1;
-
-/// sled gives up its lock a moment after its last handle is gone.
-const LOCK_PAUSE: Duration = Duration::from_millis(10);
-const LOCK_TRIES: usize = 300;
+use super::{Engine, SledOptions, database, upgrade};
+use crate::store::tally::Tally;
+use crate::store::{StoreKey, Summary};
 
 /// A store that is open and whose records may be served.
 pub(super) struct Opened {
     pub(super) directory: Directory,
+    pub(super) generation: super::directory::Generation,
     pub(super) engine: Arc<Engine>,
+    pub(super) ledger: Ledger,
+    pub(super) summary: Summary,
+}
+
+/// What the writer keeps up with each change, in this order: journal, tree, anchor.
+pub(super) struct Ledger {
+    pub(super) key: StoreKey,
+    pub(super) store: StoreId,
+    pub(super) journal: Journal,
     pub(super) disk: Disk,
-    pub(super) revision: Revision,
+    pub(super) anchor: Anchor,
+    pub(super) tally: Tally,
+    pub(super) point: Point,
 }
 
 /// Opens in a thread of its own: sled may panic on damaged files, and must not take the caller along.
@@ -40,128 +48,160 @@ pub(super) fn open(options: SledOptions) -> Result<Opened, OpenError> {
         .map_err(|error| OpenError::io(&path, error))?;
     match opening.join() {
         Ok(Ok(opened)) => opened,
-        Ok(Err(_)) | Err(_) => Err(OpenError::Damaged { path, problem: "the database panicked".to_owned() }),
+        Ok(Err(_)) | Err(_) => Err(OpenError::damaged(&path, "the database panicked")),
     }
 }
 
 fn open_here(options: &SledOptions) -> Result<Opened, OpenError> {
+    let key = options.key();
     let directory = Directory::own(&options.path)?;
     let path = directory.path();
-    let filled = directory.was_filled().map_err(|error| OpenError::io(path, error))?;
-    let (tokens, usage) = (directory.tokens(), directory.usage());
-    if filled && !disk::log(&tokens).exists() {
-        return Err(damaged(path, "the file tokens/db is gone"));
-    }
-
-    let share = options.cache_bytes / 8;
-    let tokens_db = database(&tokens, options.cache_bytes - share, |problem| damaged(path, problem))?;
-    let usage_db = database(&usage, share, |problem| OpenError::UsageDamaged { path: usage.clone(), problem })?;
-    let engine = Arc::new(Engine { tokens: TokenTree::new(tokens_db), usage: UsageTree::new(usage_db) });
-    let disk = Disk::open(&tokens).map_err(|error| OpenError::io(&tokens, error))?;
-
-    let revision = match meta(&engine, path, keys::SCHEMA)? {
-        Some(schema) => check(&engine, options, path, &schema)?,
-        None if filled => return Err(damaged(path, "it was filled once, and its records are gone")),
-        None if !engine.tokens.is_empty() => {
-            return Err(damaged(path, "it has records, but the one that says in which format is gone"));
-        }
-        None => begin(&engine, options, path)?,
+    upgrade_if_old(options, &directory, &key)?;
+    let (marker, acknowledged) = match identify(options, &directory, &key)? {
+        Some(known) => known,
+        None => begin(options, &directory, &key)?,
     };
-    if !filled {
-        settle(&engine, &disk, &directory).map_err(|error| OpenError::io(path, error))?;
+    let generation = directory.generation(marker.generation);
+    let cache = options.cache_bytes - options.cache_bytes / 8;
+    let place = Place { path, generation: &generation, marker: &marker, key: &key, cache };
+    let Proven { tokens, tally, point, journal, healed } = place.prove(&acknowledged)?;
+    let io = |error| OpenError::io(path, error);
+    let store = marker.store;
+    let journal = match journal {
+        Some(contents) => Journal::resume(&generation.journal(), key.clone(), store, &contents).map_err(io)?,
+        None => journal::replace(&generation.journal(), key.clone(), store, &point).map_err(io)?,
+    };
+    let disk = Disk::open(&generation.tokens()).map_err(io)?;
+    let anchor = Anchor::create(&options.anchor, key.clone(), store, &point)
+        .map_err(|error| OpenError::Anchor { anchor: options.anchor.clone(), error })?;
+    let usage = usage(&directory, options.cache_bytes / 8)?;
+    remove_unfinished(&directory, marker.generation);
+    if let Some(healed) = &healed {
+        tracing::warn!(event = "store_healed", store = %path.display(), "{healed}: the store is complete again");
     }
-    Ok(Opened { directory, engine, disk, revision })
+    let summary = Summary { healed, ..point.summary() };
+    let ledger = Ledger { key, store, journal, disk, anchor, tally, point };
+    let engine = Arc::new(Engine { tokens, usage });
+    Ok(Opened { directory, generation, engine, ledger, summary })
 }
 
-/// Waits for the lock of a handle that is being dropped, but not for a process that keeps it.
-fn database(path: &Path, cache: u64, damage: impl Fn(String) -> OpenError) -> Result<sled::Db, OpenError> {
-    let config = sled::Config::new().path(path).cache_capacity(cache);
-    let mut tries = 0;
-    loop {
-        match catch_unwind(AssertUnwindSafe(|| config.open())) {
-            Ok(Ok(db)) => return Ok(db),
-            Ok(Err(sled::Error::Io(error))) if is_lock(&error) => {
-                if tries == LOCK_TRIES {
-                    return Err(OpenError::Held { path: path.to_owned(), pid: None });
-                }
-                tries += 1;
-                thread::sleep(LOCK_PAUSE);
-            }
-            Ok(Err(sled::Error::Io(error))) => return Err(OpenError::io(path, error)),
-            Ok(Err(error)) => return Err(damage(error.to_string())),
-            Err(_) => return Err(damage("the database panicked while reading it".to_owned())),
+/// The store that is here, and what was acknowledged of it; `None` where there was never one.
+fn identify(
+    options: &SledOptions,
+    directory: &Directory,
+    key: &StoreKey,
+) -> Result<Option<(Marker, Point)>, OpenError> {
+    let path = directory.path();
+    let found = marker::read(path, key).map_err(|error| OpenError::io(path, error))?;
+    let marker = match found {
+        marker::Found::Marker(marker) => marker,
+        marker::Found::Later(found) => {
+            return Err(OpenError::NewerSchema { path: path.to_owned(), found, known: marker::FORMAT });
         }
-    }
-}
-
-/// sled gives its lock no kind of its own, only this text.
-fn is_lock(error: &std::io::Error) -> bool {
-    error.to_string().contains("could not acquire lock")
-}
-
-/// The facts that a new store starts with.
-fn begin(engine: &Engine, options: &SledOptions, path: &Path) -> Result<Revision, OpenError> {
-    let pepper = pepper_mark(options);
-    let facts: [(&[u8], &[u8]); 3] = [
-        (keys::SCHEMA, &SCHEMA.to_be_bytes()),
-        (keys::PEPPER, pepper.as_bytes()),
-        (keys::REVISION, &0u64.to_be_bytes()),
-    ];
-    engine.tokens.set_meta(&facts).map_err(|error| sled_error(path, error))?;
-    Ok(Revision(0))
-}
-
-/// Refuses a store of a later version or another pepper; its last revision otherwise.
-fn check(engine: &Engine, options: &SledOptions, path: &Path, schema: &[u8]) -> Result<Revision, OpenError> {
-    let found = number(path, schema)?;
-    if found != SCHEMA {
-        return Err(OpenError::NewerSchema { path: path.to_owned(), found, known: SCHEMA });
-    }
-    let pepper = required(engine, path, keys::PEPPER)?;
-    let pepper: [u8; 32] = pepper.try_into().map_err(|_| damaged(path, "its mark of the pepper is cut short"))?;
-    if pepper_mark(options) != blake3::Hash::from_bytes(pepper) {
+        marker::Found::Unreadable(problem) => {
+            return Err(OpenError::damaged(path, format!("its file keygate.store cannot be read: {problem}")));
+        }
+        marker::Found::Nothing | marker::Found::Format1 => return never_filled(options, directory, key).map(|()| None),
+    };
+    if marker.pepper != pepper_mark(key) {
         return Err(OpenError::WrongPepper { path: path.to_owned() });
     }
-    number(path, &required(engine, path, keys::REVISION)?).map(Revision)
-}
-
-/// Makes a new store durable down to the names of its files.
-fn settle(engine: &Engine, disk: &Disk, directory: &Directory) -> std::io::Result<()> {
-    engine.tokens.flush()?;
-    disk.sync()?;
-    disk::sync_files(&directory.tokens())?;
-    disk::sync_files(&directory.usage())?;
-    directory.set_filled()
-}
-
-/// A hash of the caller's value, so that what lies in the store is of no use as a key elsewhere.
-fn pepper_mark(options: &SledOptions) -> blake3::Hash {
-    blake3::keyed_hash(&options.pepper_check, b"keygate store pepper mark v1")
-}
-
-fn required(engine: &Engine, path: &Path, key: &'static [u8]) -> Result<Vec<u8>, OpenError> {
-    let name = String::from_utf8_lossy(key);
-    meta(engine, path, key)?.ok_or_else(|| damaged(path, format!("its record {name} is gone")))
-}
-
-fn meta(engine: &Engine, path: &Path, key: &'static [u8]) -> Result<Option<Vec<u8>>, OpenError> {
-    engine.tokens.meta(key).map_err(|error| match error {
-        StoreError::Damaged { record, problem } => damaged(path, format!("record {record}: {problem}")),
-        other => OpenError::Io { path: path.to_owned(), error: std::io::Error::other(other) },
-    })
-}
-
-fn number(path: &Path, value: &[u8]) -> Result<u64, OpenError> {
-    value.try_into().map(u64::from_be_bytes).map_err(|_| damaged(path, "a number about the store is cut short"))
-}
-
-fn sled_error(path: &Path, error: sled::Error) -> OpenError {
-    match error {
-        sled::Error::Io(error) => OpenError::io(path, error),
-        other => damaged(path, other.to_string()),
+    match read_anchor(options, key)? {
+        anchor::Found::Anchored { store, point } if store == marker.store => Ok(Some((marker, point))),
+        _ => Err(unanchored(options, key)),
     }
 }
 
-fn damaged(path: &Path, problem: impl Into<String>) -> OpenError {
-    OpenError::Damaged { path: path.to_owned(), problem: problem.into() }
+/// Where there is no marker, nothing may tell of a store either. An anchor at revision 0 is what an
+/// interrupted beginning leaves: nothing was acknowledged.
+fn never_filled(options: &SledOptions, directory: &Directory, key: &StoreKey) -> Result<(), OpenError> {
+    let path = directory.path();
+    match read_anchor(options, key)? {
+        anchor::Found::Anchored { point, .. } if point.revision == 0 => Ok(()),
+        anchor::Found::Anchored { point, .. } => {
+            Err(OpenError::Gone { path: path.to_owned(), anchor: options.anchor.clone(), tokens: point.tokens })
+        }
+        anchor::Found::Unreadable => Err(unanchored(options, key)),
+        anchor::Found::Nothing => {
+            let generations = directory.generations().map_err(|error| OpenError::io(path, error))?;
+            let empty = generations.is_empty() && !directory.format_1().exists();
+            if empty { Ok(()) } else { Err(OpenError::damaged(path, "its file keygate.store is gone")) }
+        }
+    }
+}
+
+/// A new store: anchored first, so that from its first change on nothing of it can be lost unnoticed.
+fn begin(options: &SledOptions, directory: &Directory, key: &StoreKey) -> Result<(Marker, Point), OpenError> {
+    let path = directory.path();
+    let io = |error| OpenError::io(path, error);
+    let store = StoreId::fresh();
+    let point = Point::of(key, store, 0, &Tally::default());
+    Anchor::create(&options.anchor, key.clone(), store, &point)
+        .map_err(|error| OpenError::Anchor { anchor: options.anchor.clone(), error })?;
+    for left in directory.generations().map_err(io)? {
+        left.remove().map_err(io)?;
+    }
+    let generation = directory.generation(1);
+    Builder::create(path, generation, key.clone(), options.cache_bytes)?.finish(store, 0).map_err(io)?;
+    let marker = Marker { store, generation: 1, pepper: pepper_mark(key) };
+    marker::write(path, key, &marker).map_err(io)?;
+    Ok((marker, point))
+}
+
+/// A store of format 1 becomes one of today's.
+pub(super) fn upgrade_if_old(options: &SledOptions, directory: &Directory, key: &StoreKey) -> Result<(), OpenError> {
+    let path = directory.path();
+    match marker::read(path, key).map_err(|error| OpenError::io(path, error))? {
+        marker::Found::Format1 => upgrade::upgrade(options, directory, key),
+        _ => Ok(()),
+    }
+}
+
+fn usage(directory: &Directory, cache: u64) -> Result<UsageTree, OpenError> {
+    let path = directory.usage();
+    super::directory::create(&path).map_err(|error| OpenError::io(&path, error))?;
+    let damage = |problem| OpenError::UsageDamaged { path: path.clone(), problem };
+    let usage = UsageTree::new(database::open(&path, cache, damage)?);
+    super::disk::sync_files(&path).map_err(|error| OpenError::io(&path, error))?;
+    Ok(usage)
+}
+
+/// What a rebuild or an upgrade left that did not come to its end.
+fn remove_unfinished(directory: &Directory, present: u64) {
+    if directory.format_1().exists()
+        && let Err(error) = std::fs::remove_dir_all(directory.format_1())
+    {
+        tracing::warn!(%error, "{} is left from an older format, and could not be removed", directory.format_1().display());
+    }
+    for generation in directory.generations().unwrap_or_default() {
+        if generation.number > present
+            && let Err(error) = generation.remove()
+        {
+            tracing::warn!(%error, "{} is left from an unfinished restore, and could not be removed", generation.path.display());
+        }
+    }
+}
+
+fn read_anchor(options: &SledOptions, key: &StoreKey) -> Result<anchor::Found, OpenError> {
+    anchor::read(&options.anchor, key).map_err(|error| OpenError::Anchor { anchor: options.anchor.clone(), error })
+}
+
+/// Why the anchor is none of the store's.
+pub(super) fn unanchored(options: &SledOptions, key: &StoreKey) -> OpenError {
+    let what = match anchor::read(&options.anchor, key) {
+        Ok(anchor::Found::Nothing) => "gone",
+        Ok(anchor::Found::Anchored { .. }) => "the anchor of another store",
+        Ok(anchor::Found::Unreadable) | Err(_) => "damaged, or of another pepper",
+    };
+    OpenError::Unanchored { path: options.path.clone(), anchor: options.anchor.clone(), what }
+}
+
+/// Opens as a start does, and says what is there.
+pub(super) fn verify(options: SledOptions) -> Result<Summary, OpenError> {
+    let opened = open(options)?;
+    let Opened { directory, generation, engine, summary, .. } = opened;
+    drop(engine);
+    database::wait_until_closed(&generation.tokens());
+    database::wait_until_closed(&directory.usage());
+    Ok(summary)
 }

@@ -13,6 +13,12 @@ pub(super) struct Readers<E> {
     queue: Arc<Queue<Job<E>>>,
 }
 
+impl<E> Clone for Readers<E> {
+    fn clone(&self) -> Self {
+        Self { queue: Arc::clone(&self.queue) }
+    }
+}
+
 type Job<E> = Box<dyn FnOnce(&E) + Send>;
 
 impl<E: 'static> Readers<E> {

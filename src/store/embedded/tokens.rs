@@ -1,44 +1,55 @@
-//! The tree that matters: tokens, accounts, and the indexes that find them.
+//! The tree that matters: tokens and accounts, and the index that finds them.
 //!
-//! Reads are plain; the one that writes is the writer thread. A batch may land between two reads of
-//! one look-up, so what an index and its record say is compared, and read again where they differ:
-//! only what stays wrong is damage.
+//! Reads are plain; the one that writes is the writer thread. A change may land between the look into
+//! the index and the read of the record, so what the two say is compared, and looked at again where
+//! they differ: only what stays wrong is damage.
 
 use std::fmt::Display;
 use std::io;
-use std::ops::Bound;
-
-use sled::IVec;
+use std::sync::Arc;
 
 use super::super::changes::{Change, Records};
-use super::super::record::{Stored, seal, unseal};
+use super::super::record::{self, Stored, seal, unseal};
+use super::index::Index;
+use super::journal::Op;
 use super::keys;
-use crate::model::{Account, AccountId, Digest, Revision, Token, TokenId};
+use crate::model::{Account, AccountId, Digest, Token, TokenId};
 use crate::store::StoreError;
 
-/// How often an index and its record may disagree before it is damage. Each commit takes longer than
-/// the two reads do, so a second disagreement in a row is rare already.
+/// How often the index and a record may disagree before it is damage. Each commit takes longer than
+/// the two looks do, so a second disagreement in a row is rare already.
 const LOOKS: usize = 4;
 
 pub(super) struct TokenTree {
     db: sled::Db,
+    index: Arc<Index>,
 }
 
 impl TokenTree {
-    pub(super) fn new(db: sled::Db) -> Self {
-        Self { db }
+    pub(super) fn new(db: sled::Db, index: Index) -> Self {
+        Self { db, index: Arc::new(index) }
+    }
+
+    pub(super) fn index(&self) -> &Arc<Index> {
+        &self.index
+    }
+
+    pub(super) fn db(&self) -> &sled::Db {
+        &self.db
     }
 
     pub(super) fn by_digest(&self, digest: &Digest) -> Result<Option<Token>, StoreError> {
         for _ in 0..LOOKS {
-            let Some(id) = self.owner(digest)? else { return Ok(None) };
-            // The digest in the record counts, compared in constant time: an index that points to
-            // the wrong token must not lend that token's rights.
-            if let Some(token) = self.token(id)?.filter(|token| token.digest == *digest) {
-                return Ok(Some(token));
+            let Some(id) = self.index.owner(digest) else { return Ok(None) };
+            match self.token(id)? {
+                // The digest in the record counts, compared in constant time.
+                Some(token) if token.digest == *digest => return Ok(Some(token)),
+                // The index knows the first bytes alone: this is another token's digest.
+                Some(_) if self.index.owner(digest) == Some(id) => return Ok(None),
+                _ => {}
             }
         }
-        Err(damaged(format_args!("of {digest:?}"), "the index names a token that has another digest or is not there"))
+        Err(damaged(format_args!("of {digest:?}"), "the index names a token that is not there"))
     }
 
     /// At most `limit` tokens of `account` after `after`.
@@ -48,28 +59,26 @@ impl TokenTree {
         after: Option<TokenId>,
         limit: usize,
     ) -> Result<Vec<Token>, StoreError> {
-        let first = keys::token_of(account, after.unwrap_or(TokenId::from_bytes([0; 16])));
-        let last = keys::token_of(account, TokenId::from_bytes([0xff; 16]));
-        let first = if after.is_some() { Bound::Excluded(first) } else { Bound::Included(first) };
         let mut page = Vec::new();
-        for entry in self.db.range((first, Bound::Included(last))).keys() {
-            if page.len() == limit {
-                break;
+        let mut last = after;
+        while page.len() < limit {
+            let ids = self.index.page(account, last, limit - page.len());
+            let Some(&next) = ids.last() else { break };
+            last = Some(next);
+            for id in ids {
+                page.extend(self.listed(account, id)?);
             }
-            let key = entry.map_err(|error| failed("index of the account's tokens", error))?;
-            page.extend(self.listed(account, &key)?);
         }
         Ok(page)
     }
 
-    /// The token of one index entry; `None` if it was removed since the entry was read.
-    fn listed(&self, account: AccountId, key: &IVec) -> Result<Option<Token>, StoreError> {
-        let id = keys::token_in(key).ok_or_else(|| damaged("index of the account's tokens", "a key is cut short"))?;
+    /// The token that the index listed; `None` if it was removed or moved since.
+    fn listed(&self, account: AccountId, id: TokenId) -> Result<Option<Token>, StoreError> {
         for _ in 0..LOOKS {
             if let Some(token) = self.token(id)?.filter(|token| token.account == account) {
                 return Ok(Some(token));
             }
-            if !self.db.contains_key(key).map_err(|error| failed(id, error))? {
+            if !self.index.is_of(account, id) {
                 return Ok(None);
             }
         }
@@ -77,47 +86,54 @@ impl TokenTree {
     }
 
     pub(super) fn accounts(&self) -> Result<Vec<Account>, StoreError> {
-        let entries = self.db.scan_prefix(keys::ACCOUNTS);
+        let entries = self.db.range(keys::bounds(record::ACCOUNT));
         entries
             .map(|entry| {
                 let (key, value) = entry.map_err(|error| failed("list of accounts", error))?;
                 let account: Account = decode("of an account", &value)?;
-                if keys::account(account.id) == key[..] { Ok(account) } else { Err(misplaced(account.id)) }
+                if record::account_key(account.id) == key[..] { Ok(account) } else { Err(misplaced(account.id)) }
             })
             .collect()
     }
 
     pub(super) fn has_token(&self, id: TokenId) -> Result<bool, StoreError> {
-        self.db.contains_key(keys::token(id)).map_err(|error| failed(id, error))
+        self.db.contains_key(record::token_key(id)).map_err(|error| failed(id, error))
     }
 
-    /// Applies one commit as a whole. On an error it is not known what was applied.
-    pub(super) fn apply(&self, changes: &[Change], revision: Revision) -> io::Result<()> {
+    /// A record as it is written.
+    pub(super) fn raw(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        let value = self.db.get(key).map_err(|error| failed(name(key), error))?;
+        Ok(value.map(|value| value.to_vec()))
+    }
+
+    /// Applies a group of commits as a whole. On an error it is not known what was applied.
+    pub(super) fn apply(&self, changes: &[Change], ops: &[Op], revision: u64) -> io::Result<()> {
+        changes.iter().for_each(|change| self.index.leave(change));
+        self.write(ops, revision)?;
+        changes.iter().for_each(|change| self.index.enter(change));
+        Ok(())
+    }
+
+    /// Writes records past the index.
+    pub(super) fn write(&self, ops: &[Op], revision: u64) -> io::Result<()> {
         let mut batch = sled::Batch::default();
-        for change in changes {
-            put(&mut batch, change);
+        for (key, value) in ops {
+            match value {
+                Some(value) => batch.insert(&key[..], &value[..]),
+                None => batch.remove(&key[..]),
+            }
         }
-        batch.insert(keys::REVISION, seal(&revision.0.to_be_bytes()));
+        batch.insert(keys::REVISION, seal(&revision.to_be_bytes()));
         Ok(self.db.apply_batch(batch)?)
     }
 
-    /// Writes these facts about the store itself, all or none.
-    pub(super) fn set_meta(&self, entries: &[(&[u8], &[u8])]) -> sled::Result<()> {
-        let mut batch = sled::Batch::default();
-        for (key, value) in entries {
-            batch.insert(*key, seal(value));
-        }
-        self.db.apply_batch(batch)
-    }
-
-    pub(super) fn meta(&self, key: &'static [u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        let name = String::from_utf8_lossy(key);
-        let Some(value) = self.db.get(key).map_err(|error| failed(&name, error))? else { return Ok(None) };
-        unseal(&value).map(|value| Some(value.to_vec())).map_err(|problem| damaged(&name, problem))
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.db.is_empty()
+    /// Of the last commit; `None` where none was made.
+    pub(super) fn revision(&self) -> Result<Option<u64>, StoreError> {
+        let name = "of the last revision";
+        let Some(value) = self.db.get(keys::REVISION).map_err(|error| failed(name, error))? else { return Ok(None) };
+        let number = unseal(&value).map_err(|problem| damaged(name, problem))?;
+        let number = number.try_into().map_err(|_| damaged(name, "it is cut short"))?;
+        Ok(Some(u64::from_be_bytes(number)))
     }
 
     /// Hands everything to the operating system; [`super::disk::Disk::sync`] makes it durable.
@@ -134,45 +150,41 @@ impl TokenTree {
 
 impl Records for TokenTree {
     fn token(&self, id: TokenId) -> Result<Option<Token>, StoreError> {
-        match self.read::<Token>(&keys::token(id), id)? {
+        match self.read::<Token>(&record::token_key(id), id)? {
             Some(token) if token.id != id => Err(misplaced(id)),
             found => Ok(found),
         }
     }
 
     fn account(&self, id: AccountId) -> Result<Option<Account>, StoreError> {
-        match self.read::<Account>(&keys::account(id), id)? {
+        match self.read::<Account>(&record::account_key(id), id)? {
             Some(account) if account.id != id => Err(misplaced(id)),
             found => Ok(found),
         }
     }
 
     fn owner(&self, digest: &Digest) -> Result<Option<TokenId>, StoreError> {
-        let name = format_args!("of {digest:?}");
-        let Some(value) = self.db.get(keys::digest(digest)).map_err(|error| failed(name, error))? else {
-            return Ok(None);
-        };
-        let id = value.as_ref().try_into().map_err(|_| damaged(name, "the index holds no id"))?;
-        Ok(Some(TokenId::from_bytes(id)))
+        Ok(self.index.owner(digest))
     }
 }
 
-/// A later step of the same batch on the same key replaces an earlier one.
-fn put(batch: &mut sled::Batch, change: &Change) {
+/// What a change does to the records.
+pub(super) fn op(change: &Change) -> Op {
     match change {
-        Change::Account(account) => batch.insert(&keys::account(account.id), account.encode()),
-        Change::Token { before, after } => {
-            if let Some(before) = before {
-                batch.remove(&keys::digest(&before.digest)[..]);
-                batch.remove(&keys::token_of(before.account, before.id)[..]);
-                batch.remove(&keys::token(before.id));
-            }
-            if let Some(after) = after {
-                batch.insert(&keys::digest(&after.digest)[..], &after.id.to_bytes());
-                batch.insert(&keys::token_of(after.account, after.id)[..], &[]);
-                batch.insert(&keys::token(after.id), after.encode());
-            }
-        }
+        Change::Account(account) => (record::account_key(account.id).to_vec(), Some(account.encode())),
+        Change::Token { after: Some(after), .. } => (record::token_key(after.id).to_vec(), Some(after.encode())),
+        Change::Token { before: Some(before), after: None } => (record::token_key(before.id).to_vec(), None),
+        Change::Token { before: None, after: None } => unreachable!("a change of nothing is not made"),
+    }
+}
+
+/// A key in words.
+pub(super) fn name(key: &[u8]) -> String {
+    let id = key.get(1..).and_then(|id| id.try_into().ok());
+    match (key.first(), id) {
+        (Some(&record::TOKEN), Some(id)) => TokenId::from_bytes(id).to_string(),
+        (Some(&record::ACCOUNT), Some(id)) => AccountId::from_bytes(id).to_string(),
+        _ => String::from_utf8_lossy(key).into_owned(),
     }
 }
 

@@ -47,7 +47,7 @@ impl UsageTree {
             }
             other => other?,
         };
-        self.db.insert(id.to_bytes(), known.and(usage).encode()).map(drop).map_err(|error| failed(id, error))
+        self.set(id, known.and(usage))
     }
 
     pub(super) fn get(&self, id: TokenId) -> Result<Usage, StoreError> {
@@ -57,6 +57,11 @@ impl UsageTree {
             }
             None => Ok(Usage::default()),
         }
+    }
+
+    /// In place of what is known.
+    pub(super) fn set(&self, id: TokenId, usage: Usage) -> Result<(), StoreError> {
+        self.db.insert(id.to_bytes(), usage.encode()).map(drop).map_err(|error| failed(id, error))
     }
 
     /// Forgets tokens that were deleted.

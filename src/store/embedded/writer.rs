@@ -1,16 +1,26 @@
 //! The one thread that changes anything: takes the commits that are waiting, applies each as a whole,
 //! makes all of them durable at once, and answers only then.
+//!
+//! The order is what recovery stands on: the journal has a change before the tree, and the tree has it,
+//! durably, before the anchor says that it is acknowledged.
 
+use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
 use super::Engine;
-use super::disk::Disk;
+use super::copy::Copies;
 use super::health::Health;
+use super::journal::{Frame, Op};
+use super::open::Ledger;
+use super::point::Point;
 use super::queue::Queue;
+use super::tokens::op;
 use crate::model::{Revision, TokenId};
-use crate::store::changes::{Change, check};
+use crate::store::changes::{Change, Group};
+use crate::store::tally::Tally;
 use crate::store::{CommitError, StoreError, Write};
 
 /// How many commits share one flush at most: bounds how long the first of them waits.
@@ -24,26 +34,43 @@ pub(super) struct Commit {
 
 pub(super) type Outcome = Result<Revision, CommitError>;
 
+/// One outcome a commit, in order; or why the whole group failed.
+pub(super) type Outcomes = Result<Vec<Outcome>, Failure>;
+
+/// Why nothing of a group is acknowledged.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// Nothing was changed, and the next group may succeed.
+    Full(String),
+    /// It is not known what is on the disk.
+    Fatal(String),
+}
+
 /// Answers every commit of `queue` until it is closed, with what `step` makes of a group of them.
 ///
 /// If `step` fails or panics, nobody knows what of the group is on the disk: nothing of it is
 /// acknowledged, and nothing more is tried.
-pub(super) fn run(queue: &Queue<Commit>, health: &Health, mut step: impl FnMut(Vec<Vec<Write>>) -> Group) {
+pub(super) fn run(queue: &Queue<Commit>, health: &Health, mut step: impl FnMut(Vec<Vec<Write>>) -> Outcomes) {
     while let Some(group) = queue.take(GROUP) {
         let (writes, answers): (Vec<_>, Vec<_>) =
             group.into_iter().map(|commit| (commit.writes, commit.answer)).unzip();
-        let failure = match health.check() {
+        let failure = match health.check_fence() {
             Ok(()) => match catch_unwind(AssertUnwindSafe(|| step(writes))) {
                 Ok(Ok(outcomes)) => {
+                    health.set_full(None);
                     answer(answers.into_iter().zip(outcomes));
                     continue;
                 }
-                Ok(Err(reason)) => health.fence(&reason),
-                Err(_) => health.fence("the writer panicked"),
+                Ok(Err(Failure::Full(reason))) => {
+                    health.set_full(Some(reason.clone()));
+                    StoreError::Full(reason)
+                }
+                Ok(Err(Failure::Fatal(reason))) => StoreError::Unavailable(health.fence(&reason)),
+                Err(_) => StoreError::Unavailable(health.fence("the writer panicked")),
             },
-            Err(fenced) => fenced,
+            Err(fenced) => StoreError::Unavailable(fenced),
         };
-        answer(answers.into_iter().map(|answer| (answer, Err(StoreError::Unavailable(failure.clone()).into()))));
+        answer(answers.into_iter().map(|answer| (answer, Err(failure.clone().into()))));
     }
 }
 
@@ -52,52 +79,116 @@ fn answer(outcomes: impl Iterator<Item = (oneshot::Sender<Outcome>, Outcome)>) {
     outcomes.for_each(|(answer, outcome)| drop(answer.send(outcome)));
 }
 
-/// One outcome a commit, in order; or why the whole group failed.
-type Group = Result<Vec<Outcome>, String>;
-
 /// What [`run`] does with a group, on the real store.
 pub(super) struct Writer<'a> {
     engine: &'a Engine,
-    disk: Disk,
-    /// The last one given out.
-    revision: Revision,
+    ledger: Ledger,
+    copies: Arc<Copies>,
+}
+
+/// A group whose commits were checked, before anything is written.
+struct Staged {
+    outcomes: Vec<Outcome>,
+    changes: Vec<Change>,
+    ops: Vec<Op>,
+    /// What the operations replace, in their order.
+    replaced: Vec<Option<Vec<u8>>>,
+    tally: Tally,
+    revision: u64,
 }
 
 impl<'a> Writer<'a> {
-    pub(super) fn new(engine: &'a Engine, disk: Disk, revision: Revision) -> Self {
-        Self { engine, disk, revision }
+    pub(super) fn new(engine: &'a Engine, ledger: Ledger, copies: Arc<Copies>) -> Self {
+        Self { engine, ledger, copies }
     }
 
-    pub(super) fn group(&mut self, commits: Vec<Vec<Write>>) -> Group {
-        let before = self.revision;
-        let mut deleted = Vec::new();
-        let outcomes =
-            commits.into_iter().map(|writes| self.apply(writes, &mut deleted)).collect::<Result<Vec<_>, _>>()?;
-        if self.revision != before {
-            self.engine.tokens.flush().map_err(|error| format!("flushing the store failed: {error}"))?;
-            self.disk.sync().map_err(|error| format!("syncing the store to the disk failed: {error}"))?;
+    pub(super) fn group(&mut self, commits: Vec<Vec<Write>>) -> Outcomes {
+        let staged = self.stage(commits)?;
+        if !staged.ops.is_empty() {
+            self.write(&staged)?;
         }
-        if !deleted.is_empty() {
-            self.engine.usage.remove(&deleted);
-        }
-        Ok(outcomes)
+        Ok(staged.outcomes)
     }
 
-    /// Applies one commit, or says why it may not be. The outer error: it is not known what happened.
-    fn apply(&mut self, writes: Vec<Write>, deleted: &mut Vec<TokenId>) -> Result<Outcome, String> {
-        let revision = Revision(self.revision.0 + 1);
-        let changes = match check(&self.engine.tokens, writes, revision) {
-            Ok(changes) => changes,
-            // The database itself has failed, perhaps at an earlier write that it did in its own time.
-            Err(CommitError::Store(StoreError::Unavailable(reason))) => {
-                return Err(format!("reading the store failed: {reason}"));
-            }
-            Err(error) => return Ok(Err(error)),
+    /// Checks each commit on what the ones before it make. The error: the database cannot be read.
+    fn stage(&self, commits: Vec<Vec<Write>>) -> Result<Staged, Failure> {
+        let mut group = Group::new(&self.engine.tokens);
+        let mut staged = Staged {
+            outcomes: Vec::with_capacity(commits.len()),
+            changes: Vec::new(),
+            ops: Vec::new(),
+            replaced: Vec::new(),
+            tally: self.ledger.tally,
+            revision: self.ledger.point.revision,
         };
-        self.engine.tokens.apply(&changes, revision).map_err(|error| format!("writing the store failed: {error}"))?;
-        self.revision = revision;
-        deleted.extend(changes.iter().filter_map(deletion));
-        Ok(Ok(revision))
+        for writes in commits {
+            // Without a write, what was written before is durable already.
+            let next = Revision(staged.revision + u64::from(!writes.is_empty()));
+            let outcome = match group.commit(writes, next) {
+                Ok(changes) => {
+                    staged.revision = next.0;
+                    staged.changes.extend(changes);
+                    Ok(next)
+                }
+                // The database itself has failed, perhaps at an earlier write that it did in its own time.
+                Err(CommitError::Store(StoreError::Unavailable(reason))) => {
+                    return Err(Failure::Fatal(format!("reading the store failed: {reason}")));
+                }
+                Err(error) => Err(error),
+            };
+            staged.outcomes.push(outcome);
+        }
+        self.add_up(&mut staged)?;
+        Ok(staged)
+    }
+
+    /// What the changes write and replace, and what the records come to with them.
+    fn add_up(&self, staged: &mut Staged) -> Result<(), Failure> {
+        let mut written: HashMap<Vec<u8>, Option<Vec<u8>>> = HashMap::new();
+        for change in &staged.changes {
+            let (key, value) = op(change);
+            let old = match written.get(&key) {
+                Some(old) => old.clone(),
+                None => self.engine.tokens.raw(&key).map_err(|error| Failure::Fatal(error.to_string()))?,
+            };
+            if let Some(old) = &old {
+                staged.tally.remove(&self.ledger.key, &key, old);
+            }
+            if let Some(new) = &value {
+                staged.tally.add(&self.ledger.key, &key, new);
+            }
+            written.insert(key.clone(), value.clone());
+            staged.replaced.push(old);
+            staged.ops.push((key, value));
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, staged: &Staged) -> Result<(), Failure> {
+        let Self { engine, ledger, copies } = self;
+        let fatal = |doing: &str, error: std::io::Error| Failure::Fatal(format!("{doing} failed: {error}"));
+        let _turn = copies.turn();
+        let after = Point::of(&ledger.key, ledger.store, staged.revision, &staged.tally);
+        ledger.journal.append(&Frame { before: &ledger.point, after: &after, ops: &staged.ops }).map_err(|failed| {
+            if failed.harmless {
+                Failure::Full(format!("the journal could not be written: {}", failed.error))
+            } else {
+                fatal("writing the journal", failed.error)
+            }
+        })?;
+        copies.keep(&staged.ops, &staged.replaced);
+        let applied = engine.tokens.apply(&staged.changes, &staged.ops, staged.revision);
+        applied.map_err(|error| fatal("writing the store", error))?;
+        engine.tokens.flush().map_err(|error| fatal("flushing the store", error))?;
+        ledger.disk.sync().map_err(|error| fatal("syncing the store to the disk", error))?;
+        ledger.anchor.write(&after).map_err(|error| fatal("writing the anchor", error))?;
+        (ledger.tally, ledger.point) = (staged.tally, after);
+        copies.advance(&ledger.point, &ledger.tally);
+        let deleted: Vec<TokenId> = staged.changes.iter().filter_map(deletion).collect();
+        if !deleted.is_empty() {
+            engine.usage.remove(&deleted);
+        }
+        Ok(())
     }
 }
 
@@ -142,9 +233,28 @@ mod tests {
         let mut tries = 0;
         run(&queue, &health, |_| {
             tries += 1;
-            Err("no space".to_owned())
+            Err(Failure::Fatal("no disk".to_owned()))
         });
         assert_eq!(tries, 1, "the second group is refused unseen");
-        answers.into_iter().for_each(|answered| assert!(error(answered).ends_with("no space")));
+        answers.into_iter().for_each(|answered| assert!(error(answered).ends_with("no disk")));
+    }
+
+    #[test]
+    fn want_of_room_passes() {
+        let (queue, health) = (Queue::new("changes", GROUP + 1), Health::default());
+        let mut answers: Vec<_> = (0..=GROUP).map(|_| queued(&queue)).collect();
+        queue.close();
+        let mut tries = 0;
+        run(&queue, &health, |group| {
+            tries += 1;
+            if tries == 1 {
+                return Err(Failure::Full("no room".to_owned()));
+            }
+            Ok(group.into_iter().map(|_| Ok(Revision(7))).collect())
+        });
+        let last = answers.pop().expect("one more than a group");
+        assert_eq!(last.blocking_recv().expect("answered").expect("there is room"), Revision(7));
+        answers.into_iter().for_each(|answered| assert!(error(answered).ends_with("no room")));
+        assert_eq!(health.check(), Ok(()));
     }
 }

@@ -16,10 +16,43 @@ mod tests;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::snapshot::Record;
+use crate::model::{AccountId, TokenId};
+
+pub(super) use self::token::{Indexed, indexed};
+
 /// The version byte of every record that is written today.
 pub(super) const VERSION: u8 = 1;
 
 const CHECKSUM: usize = 8;
+
+/// What the keys of tokens and of accounts begin with.
+pub(super) const TOKEN: u8 = b't';
+pub(super) const ACCOUNT: u8 = b'A';
+
+pub(super) type Key = [u8; 17];
+
+pub(super) fn token_key(id: TokenId) -> Key {
+    key(TOKEN, id.to_bytes())
+}
+
+pub(super) fn account_key(id: AccountId) -> Key {
+    key(ACCOUNT, id.to_bytes())
+}
+
+/// Under which key a record lies, and how it is written.
+pub(super) fn entry(record: &Record) -> (Key, Vec<u8>) {
+    match record {
+        Record::Account(account) => (account_key(account.id), account.encode()),
+        Record::Token(token, _) => (token_key(token.id), token.encode()),
+    }
+}
+
+fn key(kind: u8, id: [u8; 16]) -> Key {
+    let mut key = [kind; 17];
+    key[1..].copy_from_slice(&id);
+    key
+}
 
 /// A domain type that has a written form.
 pub(super) trait Stored: Sized {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::bytes::Bytes;
-use super::{Problem, Stored, read, write};
+use super::{CHECKSUM, Problem, Stored, read, write};
 use crate::model::{
     Access, AccountId, Digest, Grants, Kind, Quota, ResourceName, Revision, State, Timestamp, Token, TokenId,
 };
@@ -44,6 +44,25 @@ enum StateRecord {
 struct QuotaRecord {
     requests: u32,
     window_ns: u64,
+}
+
+/// What tokens are found by.
+pub(in super::super) struct Indexed {
+    pub(in super::super) account: AccountId,
+    pub(in super::super) digest: Digest,
+}
+
+/// Reads no more of a token's record than [`Indexed`], and does not look at its checksum: for whoever
+/// goes through millions of them, and proves all of them together.
+pub(in super::super) fn indexed(bytes: &[u8]) -> Result<Indexed, Problem> {
+    #[derive(Deserialize)]
+    struct Part {
+        account: Bytes<16>,
+        digest: Bytes<32>,
+    }
+    let payload = bytes.get(1..bytes.len().saturating_sub(CHECKSUM)).ok_or(Problem::Short)?;
+    let part: Part = rmp_serde::from_slice(payload).map_err(|error| Problem::Contents(error.to_string()))?;
+    Ok(Indexed { account: AccountId::from_bytes(part.account.0), digest: Digest::from_bytes(part.digest.0) })
 }
 
 impl Stored for Token {

@@ -43,7 +43,7 @@ fn from_nothing_to_a_protected_api() {
 fn init_keeps_secrets_to_their_owner() {
     let install = Install::new("http://127.0.0.1:1");
     let mode = |name: &str| install.path(name).metadata().expect("it is there").permissions().mode() & 0o777;
-    assert_eq!((mode("pepper"), mode("data"), mode("data/tokens"), mode("data/usage")), (0o600, 0o700, 0o700, 0o700));
+    assert_eq!((mode("pepper"), mode("data.anchor"), mode("data"), mode("data/data-1")), (0o600, 0o600, 0o700, 0o700));
     assert_eq!(mode("keygate.toml") & 0o022, 0, "nobody else may write the configuration");
     for (path, bytes) in contents(install.directory.path()) {
         let text = String::from_utf8_lossy(&bytes);
@@ -94,6 +94,12 @@ fn init_of_a_configuration_that_exists_makes_only_the_store() {
     let upstream = Upstream::start();
     let install = Install::new(&upstream.url());
     fs::remove_dir_all(install.path("data")).expect("the store");
+    let gone = "error: store_gone: there is no store at data, but data.anchor says that 1 tokens were in it. To begin a new \
+                store in its place, remove that file\n";
+    for command in [&["run"][..], &["init", "-c", "keygate.toml"]] {
+        done(&mut install.command(command)).refused(1, &[gone]);
+    }
+    fs::remove_file(install.path("data.anchor")).expect("the anchor");
     let files = contents(install.directory.path());
     done(&mut install.command(&["init"]))
         .refused(1, &["hint: `keygate init -c keygate.toml` makes the store and the first token for them\n"]);

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use keygate::model::{Account, AccountId, Digest, Revision, Token, TokenId, Usage};
-use keygate::store::{CommitError, MemoryStore, Store, StoreError, StoreFuture, Write};
+use keygate::store::{CommitError, Impaired, MemoryStore, Snapshot, Store, StoreError, StoreFuture, StoreKey, Write};
 use tokio::sync::watch;
 
 /// What becomes of a look-up.
@@ -26,7 +26,11 @@ pub(super) struct Moody {
 
 impl Moody {
     pub(super) fn new() -> Self {
-        Self { inner: MemoryStore::new(), mood: watch::Sender::new(Mood::Answers), asked: AtomicUsize::new(0) }
+        Self {
+            inner: MemoryStore::new(StoreKey::new(&[1; 32])),
+            mood: watch::Sender::new(Mood::Answers),
+            asked: AtomicUsize::new(0),
+        }
     }
 
     pub(super) fn be(&self, mood: Mood) {
@@ -85,7 +89,16 @@ impl Store for Moody {
         self.inner.usage(ids)
     }
 
-    fn health(&self) -> Result<(), String> {
+    /// It may not answer at all, so each look-up has to ask it.
+    fn may_hold(&self, _: &Digest) -> bool {
+        true
+    }
+
+    fn snapshot(&self) -> StoreFuture<'_, Result<Box<dyn Snapshot>, StoreError>> {
+        self.inner.snapshot()
+    }
+
+    fn health(&self) -> Result<(), Impaired> {
         self.inner.health()
     }
 

@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use keygate::model::{Account, AccountId, Revision, Token, TokenId, Usage};
-use keygate::store::{CommitError, Expect, MemoryStore, Store, StoreError, Write};
+use keygate::store::{
+    CommitError, Expect, Impaired, MemoryStore, Record, Snapshot, Store, StoreError, StoreKey, Write, proof_of,
+};
 use tokio::task::JoinSet;
 
 use super::*;
@@ -14,7 +16,7 @@ macro_rules! on_every_store {
         mod memory {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $promise() {
-                super::$promise(std::sync::Arc::new(super::MemoryStore::new())).await;
+                super::$promise(std::sync::Arc::new(super::MemoryStore::new(super::key()))).await;
             })*
         }
 
@@ -45,6 +47,9 @@ on_every_store! {
     nothing_is_taken_once_closed
     everybody_at_once_is_acknowledged
     of_concurrent_editors_one_wins
+    what_was_never_made_is_known_to_be_absent
+    a_copy_is_as_of_its_beginning
+    a_copy_under_load_is_of_one_revision
 }
 
 async fn created_tokens_are_found_by_digest_and_by_id(store: Arc<dyn Store>) {
@@ -234,7 +239,7 @@ async fn nothing_is_taken_once_closed(store: Arc<dyn Store>) {
     assert!(matches!(refused, Err(CommitError::Store(StoreError::Closed))), "{refused:?}");
     assert!(matches!(store.token(made.id).await, Err(StoreError::Closed)));
     assert!(matches!(store.record_usage(vec![(made.id, usage(1, 1))]).await, Err(StoreError::Closed)));
-    assert_eq!(store.health(), Err("the store is closed".to_owned()));
+    assert_eq!(store.health(), Err(Impaired::Closed));
     store.close().await.expect("a second time changes nothing");
 }
 
@@ -273,4 +278,101 @@ async fn of_concurrent_editors_one_wins(store: Arc<dyn Store>) {
     assert!(lost.iter().all(|outcome| matches!(outcome, Err(CommitError::Conflict(_)))), "{lost:?}");
     let winner = won.into_iter().next().and_then(Result::ok);
     assert_eq!(store.token(made.id).await.expect("readable"), winner);
+}
+
+async fn what_was_never_made_is_known_to_be_absent(store: Arc<dyn Store>) {
+    let made = create(&*store, token(AccountId::fresh())).await;
+    assert!(store.may_hold(&made.digest));
+    let rotated = edit(&*store, Token { digest: digest("rotated"), ..made }).await;
+    assert!(store.may_hold(&rotated.digest));
+    let strangers = (0..10_000).filter(|number| store.may_hold(&digest(&format!("stranger {number}")))).count();
+    assert!(strangers < 500, "{strangers} of 10,000 strangers would cost a read");
+}
+
+async fn a_copy_is_as_of_its_beginning(store: Arc<dyn Store>) {
+    let mut home = account("home");
+    let write = Write::PutAccount { account: home.clone(), expect: Expect::Absent };
+    home.revision = store.commit(vec![write]).await.expect("it is new");
+    let mut made = Vec::new();
+    for _ in 0..1_500 {
+        made.push(create(&*store, token(home.id)).await);
+    }
+    store.record_usage(vec![(made[3].id, usage(3, 4))]).await.expect("recorded");
+
+    let mut copy = store.snapshot().await.expect("a copy");
+    let head = *copy.head();
+    let mut records = copy.next().await.expect("readable");
+    // The first and the last record of each kind, and more than a chunk between them.
+    for at in [0, 1, 700, 1_498] {
+        edit(&*store, revoked(&made[at])).await;
+    }
+    delete(&*store, &made[1_499]).await;
+    delete(&*store, &made[2]).await;
+    let moved = Account { name: "elsewhere".to_owned(), ..home.clone() };
+    let write = Write::PutAccount { account: moved, expect: Expect::Revision(home.revision) };
+    store.commit(vec![write]).await.expect("nobody else edits it");
+    for _ in 0..600 {
+        create(&*store, token(home.id)).await;
+    }
+    records.extend(rest(&mut *copy).await);
+    drop(copy);
+
+    let used = |token: &Token| if token.id == made[3].id { usage(3, 4) } else { Usage::default() };
+    let tokens = made.iter().map(|token| Record::Token(token.clone(), used(token)));
+    let expected: Vec<_> = std::iter::once(Record::Account(home)).chain(tokens).collect();
+    assert_eq!(records.len(), expected.len());
+    assert!(records == expected, "every record as it was, accounts first and tokens in order");
+    assert_eq!((head.tokens, head.accounts), (1_500, 1));
+    assert_eq!(proof_of(&key(), head.revision, records.iter()), head);
+    store.snapshot().await.expect("another one, now that the first is done");
+}
+
+async fn a_copy_under_load_is_of_one_revision(store: Arc<dyn Store>) {
+    let home = AccountId::fresh();
+    for _ in 0..600 {
+        create(&*store, token(home)).await;
+    }
+    let mut tasks = JoinSet::new();
+    for number in 0..8 {
+        let store = Arc::clone(&store);
+        tasks.spawn(async move {
+            let mut mine = create(&*store, token(home)).await;
+            for round in 0..60 {
+                mine = edit(&*store, Token { name: format!("{number} {round}"), ..mine }).await;
+                let other = create(&*store, token(home)).await;
+                if round % 2 == 0 {
+                    delete(&*store, &other).await;
+                }
+            }
+        });
+    }
+    let mut copies = 0;
+    while !tasks.is_empty() || copies < 3 {
+        let mut copy = store.snapshot().await.expect("a copy");
+        let head = *copy.head();
+        let records = rest(&mut *copy).await;
+        assert_eq!(proof_of(&key(), head.revision, records.iter()), head);
+        drop(copy);
+        copies += 1;
+        while let Some(done) = tasks.try_join_next() {
+            done.expect("every change was taken");
+        }
+    }
+}
+
+/// What of a copy was not read yet.
+async fn rest(copy: &mut dyn Snapshot) -> Vec<Record> {
+    let mut records = Vec::new();
+    loop {
+        let more = copy.next().await.expect("readable");
+        if more.is_empty() {
+            return records;
+        }
+        records.extend(more);
+    }
+}
+
+/// What both stores prove with.
+fn key() -> StoreKey {
+    StoreKey::new(&[7; 32])
 }

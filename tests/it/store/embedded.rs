@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use keygate::model::{Account, AccountId, Token, TokenId};
+use keygate::model::{Account, AccountId, Token};
 use keygate::store::{Expect, OpenError, SledOptions, SledStore, Store, StoreError, Write};
 use tempfile::TempDir;
 
@@ -25,7 +25,7 @@ async fn closed_store() -> (TempDir, Token) {
 
 /// Changes records behind the store's back.
 fn meddle(place: &Path, change: impl FnOnce(&sled::Db)) {
-    let db = sled::open(place.join("tokens")).expect("sled opens");
+    let db = sled::open(place.join("store/data-1/tokens")).expect("sled opens");
     change(&db);
     db.flush().expect("flushed");
     drop(db);
@@ -106,7 +106,7 @@ async fn the_directory_belongs_to_one_process() {
     let text = format!(
         "the store at {} is in use by process {}: a store belongs to one process, so stop that one or give this one a \
          `store.path` of its own",
-        place.path().display(),
+        place.path().join("store").display(),
         std::process::id()
     );
     assert_eq!(refusal(options(place.path())).to_string(), text);
@@ -117,9 +117,9 @@ async fn the_directory_belongs_to_one_process() {
 async fn a_directory_is_made_for_its_owner_alone() {
     use std::os::unix::fs::PermissionsExt;
     let place = tempfile::tempdir().expect("a directory");
-    let path = place.path().join("deep/down");
-    let store = open(&path);
-    for part in ["", "tokens", "usage"] {
+    let path = place.path().join("deep/store");
+    let store = open(&place.path().join("deep"));
+    for part in ["", "data-1", "data-1/tokens", "data-1/journal", "usage"] {
         let mode = fs::metadata(path.join(part)).expect("it was made").permissions().mode();
         assert_eq!(mode & 0o777, 0o700, "{part}");
     }
@@ -132,93 +132,138 @@ async fn a_directory_is_made_for_its_owner_alone() {
 
 #[test]
 fn a_path_that_is_a_file_is_refused() {
-    let place = tempfile::NamedTempFile::new().expect("a file");
-    let path = place.path();
+    let place = tempfile::tempdir().expect("a directory");
+    let path = place.path().join("store");
+    fs::write(&path, b"").expect("written");
     let text =
         format!("the store's path {} is a file: give `store.path` a directory, or a name that is free", path.display());
-    assert_eq!(refusal(options(path)).to_string(), text);
+    assert_eq!(refusal(options(place.path())).to_string(), text);
     let below = path.join("store");
-    assert!(matches!(refusal(options(&below)), OpenError::NotADirectory { path } if path == below));
+    assert!(matches!(refusal(options(&path)), OpenError::NotADirectory { path } if path == below));
     assert_eq!(fs::read(path).expect("still a file"), b"");
 }
 
 #[tokio::test]
 async fn another_pepper_is_refused() {
     let (place, made) = closed_store().await;
-    let wrong = SledOptions { pepper_check: [8; 32], ..options(place.path()) };
+    let wrong = SledOptions { secret: [8; 32], ..options(place.path()) };
     assert!(!format!("{wrong:?}").contains("8, 8"), "the value is not printed: {wrong:?}");
     let text = format!(
         "the store at {} was made with another pepper, so no token in it would be found: give `tokens.pepper` the \
          pepper of this store",
-        place.path().display()
+        place.path().join("store").display()
     );
     assert_eq!(refusal(wrong).to_string(), text);
     assert_eq!(open(place.path()).token(made.id).await.expect("readable"), Some(made));
 }
 
-/// A record about the store, as version 1 writes it.
-fn sealed(payload: &[u8]) -> Vec<u8> {
-    let covered = key(1, payload);
-    [&covered[..], &blake3::hash(&covered).as_bytes()[..8]].concat()
-}
-
 #[tokio::test]
 async fn a_later_format_is_refused() {
     let (place, _) = closed_store().await;
-    meddle(place.path(), |db| drop(db.insert("m/schema", sealed(&2u64.to_be_bytes())).expect("written")));
+    let marker = place.path().join("store/keygate.store");
+    let text = fs::read_to_string(&marker).expect("readable");
+    fs::write(marker, text.replace("\"format\":2", "\"format\":3")).expect("written");
     let text = format!(
-        "the store at {} has format 2, and this version of keygate knows formats up to 1: use the version that wrote \
+        "the store at {} has format 3, and this version of keygate knows formats up to 2: use the version that wrote \
          it, or a later one",
-        place.path().display()
+        place.path().join("store").display()
     );
     assert_eq!(refusal(options(place.path())).to_string(), text);
 }
 
-/// Refused with this problem, twice: the refusal itself mends nothing.
+/// Refused with this text, twice: the refusal itself mends nothing.
 #[track_caller]
-fn assert_damaged(place: &Path, expected: &str) {
+fn assert_refused(place: &Path, expected: &str) {
     for _ in 0..2 {
-        match refusal(options(place)) {
-            OpenError::Damaged { path, problem } => assert_eq!((&*path, &*problem), (place, expected)),
-            other => panic!("{other}"),
-        }
+        let text = refusal(options(place)).to_string().replace(&place.display().to_string(), "DIR");
+        assert!(text.starts_with(expected), "{text}");
     }
 }
 
 #[tokio::test]
 async fn lost_records_are_never_a_new_store() {
     let (place, _) = closed_store().await;
-    meddle(place.path(), |db| drop(db.remove("m/schema").expect("removed")));
-    assert_damaged(place.path(), "it was filled once, and its records are gone");
-    fs::remove_file(place.path().join("keygate.store")).expect("removed");
-    assert_damaged(place.path(), "it has records, but the one that says in which format is gone");
+    fs::remove_file(place.path().join("store/keygate.store")).expect("removed");
+    assert_refused(place.path(), "store_gone: there is no store at DIR/store, but DIR/store.anchor says that 1 tokens");
+    fs::remove_dir_all(place.path().join("store")).expect("removed");
+    assert_refused(place.path(), "store_gone: ");
 
     let (place, _) = closed_store().await;
+    fs::remove_dir_all(place.path().join("store/data-1/tokens")).expect("removed");
+    assert_refused(
+        place.path(),
+        "store_damaged: the store at DIR/store is damaged: the file data-1/tokens/db is gone.",
+    );
+
+    let (place, _) = closed_store().await;
+    fs::remove_file(place.path().join("store.anchor")).expect("removed");
+    assert_refused(place.path(), "store_unanchored: DIR/store.anchor is gone, so nobody can say");
+}
+
+/// All that was ever written is in the journal of this small store.
+#[tokio::test]
+async fn what_the_tree_lost_comes_back_from_the_journal() {
+    let (place, made) = closed_store().await;
     meddle(place.path(), |db| db.clear().expect("cleared"));
-    assert_damaged(place.path(), "it was filled once, and its records are gone");
+    let store = open(place.path());
+    assert_eq!(store.token(made.id).await.expect("readable"), Some(made.clone()));
+    let ended = edit(&store, revoked(&made)).await;
+    store.close().await.expect("closed in order");
 
-    let (place, _) = closed_store().await;
-    fs::remove_dir_all(place.path().join("tokens")).expect("removed");
-    assert_damaged(place.path(), "the file tokens/db is gone");
+    meddle(place.path(), |db| {
+        db.remove(key(b't', &made.id.to_bytes())).expect("removed");
+    });
+    let store = open(place.path());
+    assert_eq!(by_digest(&store, ended.digest).await, Some(ended));
+}
 
-    for fact in ["m/pepper", "m/revision"] {
-        let (place, _) = closed_store().await;
-        meddle(place.path(), |db| drop(db.remove(fact).expect("removed")));
-        assert_damaged(place.path(), &format!("its record {fact} is gone"));
-    }
+#[tokio::test]
+async fn a_change_that_neither_tree_nor_journal_has_is_missed() {
+    let (place, made) = closed_store().await;
+    meddle(place.path(), |db| drop(db.remove(key(b't', &made.id.to_bytes())).expect("removed")));
+    fs::remove_dir_all(place.path().join("store/data-1/journal")).expect("removed");
+    assert_refused(
+        place.path(),
+        "store_damaged: the store at DIR/store is damaged: its 0 tokens and 0 accounts are not the 1 and 0 that were",
+    );
+}
+
+fn copy(from: &Path, to: &Path) {
+    let copied = std::process::Command::new("cp").arg("-a").args([from, to]).status().expect("cp runs");
+    assert!(copied.success());
+}
+
+#[tokio::test]
+async fn an_older_copy_put_back_is_noticed() {
+    let (place, made) = closed_store().await;
+    let (now, old) = (place.path().join("store"), place.path().join("old"));
+    copy(&now, &old);
+    let store = open(place.path());
+    edit(&store, revoked(&made)).await;
+    store.close().await.expect("closed in order");
+    fs::remove_dir_all(&now).expect("removed");
+    fs::rename(&old, &now).expect("put back");
+    assert_refused(
+        place.path(),
+        "store_rolled_back: the store at DIR/store is an older copy of itself: it ends with change 1, and change 2 was",
+    );
+}
+
+#[tokio::test]
+async fn the_anchor_of_another_store_is_no_anchor() {
     let (place, _) = closed_store().await;
-    meddle(place.path(), |db| drop(db.insert("m/revision", b"garbage in it").expect("written")));
-    assert_damaged(place.path(), "record m/revision: its checksum is wrong");
+    let (other, _) = closed_store().await;
+    fs::copy(other.path().join("store.anchor"), place.path().join("store.anchor")).expect("copied");
+    assert_refused(place.path(), "store_unanchored: DIR/store.anchor is the anchor of another store, so");
 }
 
 #[tokio::test]
 async fn a_log_full_of_garbage_is_refused() {
     let (place, _) = closed_store().await;
-    let log = place.path().join("tokens/db");
+    let log = place.path().join("store/data-1/tokens/db");
     let length = fs::metadata(&log).expect("it is there").len();
     fs::write(&log, vec![0xa5; usize::try_from(length).expect("small")]).expect("written");
-    let error = refusal(options(place.path()));
-    assert!(matches!(error, OpenError::Damaged { .. }), "{error}");
+    assert_refused(place.path(), "store_damaged: ");
 }
 
 fn assert_damage<T: std::fmt::Debug>(found: Result<T, StoreError>, named: impl ToString, expected: &str) {
@@ -230,51 +275,38 @@ fn assert_damage<T: std::fmt::Debug>(found: Result<T, StoreError>, named: impl T
     }
 }
 
+/// Also where the journal has nothing to put in its place.
 #[tokio::test]
-async fn a_damaged_record_is_an_error_wherever_it_is_met() {
+async fn a_record_that_somebody_changed_is_not_served() {
     let (place, made) = closed_store().await;
-    let good = open(place.path());
-    let other = create(&good, token(made.account)).await;
-    good.close().await.expect("closed in order");
-    meddle(place.path(), |db| {
-        let key = key(b't', &made.id.to_bytes());
-        let mut record = db.get(&key).expect("readable").expect("it is there").to_vec();
-        record[40] ^= 1;
-        db.insert(key, record).expect("written");
-    });
+    let key = key(b't', &made.id.to_bytes());
+    let meddle_with = |change: &dyn Fn(&mut Vec<u8>)| {
+        meddle(place.path(), |db| {
+            let mut record = db.get(&key).expect("readable").expect("it is there").to_vec();
+            change(&mut record);
+            db.insert(&key, record).expect("written");
+        });
+    };
+    meddle_with(&|record| record[40] ^= 1);
+    open(place.path()).close().await.expect("the journal has it");
 
-    let store = open(place.path());
-    let text = "its checksum is wrong";
-    assert_damage(store.token(made.id).await, made.id, text);
-    assert_damage(store.tokens_by_digest(vec![made.digest]).await, made.id, text);
-    assert_damage(store.list_tokens(made.account, None, 10).await, made.id, text);
-    let write = Write::DeleteToken { id: made.id, expect: made.revision };
-    let refused = store.commit(vec![write]).await.expect_err("nobody knows what would be deleted");
-    assert_eq!(refused.to_string(), format!("record {} of the store cannot be read: {text}", made.id));
-    assert_eq!(by_digest(&store, other.digest).await, Some(other), "others are served");
-    assert_eq!(store.health(), Ok(()));
-}
-
-#[tokio::test]
-async fn an_index_that_points_astray_lends_no_rights() {
-    let (place, made) = closed_store().await;
-    let stranger = digest("somebody else's text");
-    let moved = TokenId::fresh();
-    meddle(place.path(), |db| {
-        db.insert(key(b'h', stranger.as_bytes()), &made.id.to_bytes()).expect("written");
-        let record = db.get(key(b't', &made.id.to_bytes())).expect("readable").expect("it is there");
-        db.insert(key(b't', &moved.to_bytes()), record).expect("written");
+    fs::remove_dir_all(place.path().join("store/data-1/journal")).expect("removed");
+    open(place.path()).close().await.expect("the tree is whole");
+    // As somebody would who knows how records are written, but not the pepper.
+    meddle_with(&|record| {
+        let end = record.len() - 8;
+        let at = record.windows(5).position(|bytes| bytes == b"state").expect("it has a state");
+        record[at - 10] ^= 1;
+        let check = *blake3::hash(&record[..end]).as_bytes();
+        record[end..].copy_from_slice(&check[..8]);
     });
-    let store = open(place.path());
-    let astray = "the index names a token that has another digest or is not there";
-    assert_damage(store.tokens_by_digest(vec![stranger]).await, format!("of {stranger:?}"), astray);
-    assert_damage(store.token(moved).await, moved, "it lies where another one belongs");
+    assert_refused(place.path(), "store_damaged: the store at DIR/store is damaged: ");
 }
 
 #[tokio::test]
 async fn damaged_counts_do_not_stop_the_counting() {
     let (place, made) = closed_store().await;
-    let db = sled::open(place.path().join("usage")).expect("sled opens");
+    let db = sled::open(place.path().join("store/usage")).expect("sled opens");
     db.insert(made.id.to_bytes(), b"garbage in it").expect("written");
     db.flush().expect("flushed");
     drop(db);
@@ -288,7 +320,7 @@ async fn damaged_counts_do_not_stop_the_counting() {
 #[tokio::test]
 async fn a_broken_usage_database_is_told_from_the_tokens() {
     let (place, made) = closed_store().await;
-    let broken = place.path().join("usage");
+    let broken = place.path().join("store/usage");
     fs::write(broken.join("conf"), [0xa5; 24]).expect("written");
     let text = refusal(options(place.path())).to_string();
     assert!(text.starts_with(&format!("the usage counts at {} are damaged: ", broken.display())), "{text}");
@@ -307,8 +339,8 @@ async fn nothing_is_written_apart_from_the_log() {
         create(&store, large).await;
     }
     store.close().await.expect("closed in order");
-    for database in ["tokens", "usage"] {
-        let blobs: Vec<PathBuf> = fs::read_dir(place.path().join(database).join("blobs"))
+    for database in ["data-1/tokens", "usage"] {
+        let blobs: Vec<PathBuf> = fs::read_dir(place.path().join("store").join(database).join("blobs"))
             .expect("sled makes it")
             .map(|entry| entry.expect("readable").path())
             .collect();

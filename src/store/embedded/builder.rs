@@ -1,0 +1,154 @@
+//! A new generation, filled record by record, that is nobody's until the marker names it.
+
+use std::collections::HashMap;
+use std::io;
+use std::path::Path;
+
+use super::database;
+use super::directory::Generation;
+use super::disk::{self, Disk};
+use super::error::OpenError;
+use super::index::{Index, Taken};
+use super::journal::{Journal, Op};
+use super::point::{Point, StoreId};
+use super::tokens::TokenTree;
+use crate::model::TokenId;
+use crate::store::record::{self, Key, indexed};
+use crate::store::tally::Tally;
+use crate::store::{StoreError, StoreKey};
+
+/// Records in one batch of sled. Each is flushed, or sled's memory would grow with what is loaded.
+const BATCH: usize = 1_000;
+
+pub(super) struct Builder {
+    generation: Generation,
+    tree: TokenTree,
+    key: StoreKey,
+    tally: Tally,
+    waiting: HashMap<Key, Vec<u8>>,
+}
+
+/// Why a record was not taken.
+#[derive(Debug)]
+pub(super) enum PutError {
+    /// There is a record with this key.
+    Exists,
+    Digest(Taken),
+    Store(StoreError),
+}
+
+impl<E: Into<StoreError>> From<E> for PutError {
+    fn from(error: E) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+impl Builder {
+    /// `path` is the store's directory, for messages.
+    pub(super) fn create(path: &Path, generation: Generation, key: StoreKey, cache: u64) -> Result<Self, OpenError> {
+        generation.create().map_err(|error| OpenError::io(path, error))?;
+        let db = database::open(&generation.tokens(), cache, |problem| OpenError::damaged(path, problem))?;
+        let tree = TokenTree::new(db, Index::new());
+        Ok(Self { generation, tree, key, tally: Tally::default(), waiting: HashMap::new() })
+    }
+
+    pub(super) fn tally(&self) -> &Tally {
+        &self.tally
+    }
+
+    /// A record that is not there yet, as it is written.
+    pub(super) fn put(&mut self, key: Key, value: Vec<u8>) -> Result<(), PutError> {
+        if self.waiting.contains_key(&key) || self.tree.db().contains_key(key).map_err(sled_error)? {
+            return Err(PutError::Exists);
+        }
+        self.enter(&key, &value).map_err(|error| match error {
+            Entered::Taken(taken) => PutError::Digest(taken),
+            Entered::Store(error) => PutError::Store(error),
+        })?;
+        self.tally.add(&self.key, &key, &value);
+        self.waiting.insert(key, value);
+        if self.waiting.len() >= BATCH { Ok(self.write()?) } else { Ok(()) }
+    }
+
+    /// Changes of a journal, in place of what is there.
+    pub(super) fn replace(&mut self, ops: &[Op]) -> Result<(), StoreError> {
+        self.write()?;
+        for (key, value) in ops {
+            if let Some(old) = self.tree.raw(key)? {
+                self.tally.remove(&self.key, key, &old);
+                if let Some(id) = token(key) {
+                    self.tree.index().remove_digest(&found(id, &old)?.digest, id);
+                }
+            }
+            if let Some(new) = value {
+                self.tally.add(&self.key, key, new);
+                match self.enter(key, new) {
+                    Ok(()) => {}
+                    Err(Entered::Store(error)) => return Err(error),
+                    // The journal's later changes give the digest to one of the two.
+                    Err(Entered::Taken(_)) => {}
+                }
+            }
+            // One by one: a later operation may be about the same record.
+            self.tree.write(&[(key.clone(), value.clone())], 0)?;
+        }
+        Ok(())
+    }
+
+    /// Makes everything durable, and closes it.
+    pub(super) fn finish(mut self, store: StoreId, revision: u64) -> io::Result<Point> {
+        self.write()?;
+        self.tree.write(&[], revision)?;
+        self.tree.flush()?;
+        let tokens = self.generation.tokens();
+        Disk::open(&tokens)?.sync()?;
+        disk::sync_files(&tokens)?;
+        let point = Point::of(&self.key, store, revision, &self.tally);
+        Journal::begin(&self.generation.journal(), self.key.clone(), store, &point)?;
+        disk::sync_directory(&self.generation.path)?;
+        drop(self);
+        database::wait_until_closed(&tokens);
+        Ok(point)
+    }
+
+    /// Closes and removes it.
+    pub(super) fn discard(self) -> io::Result<()> {
+        let generation = self.generation.clone();
+        drop(self);
+        database::wait_until_closed(&generation.tokens());
+        generation.remove()
+    }
+
+    fn write(&mut self) -> io::Result<()> {
+        if self.waiting.is_empty() {
+            return Ok(());
+        }
+        let ops: Vec<Op> = self.waiting.drain().map(|(key, value)| (key.to_vec(), Some(value))).collect();
+        self.tree.write(&ops, 0)?;
+        self.tree.flush()
+    }
+
+    fn enter(&self, key: &[u8], value: &[u8]) -> Result<(), Entered> {
+        let Some(id) = token(key) else { return Ok(()) };
+        let digest = found(id, value).map_err(Entered::Store)?.digest;
+        self.tree.index().add_digest(&digest, id).map_err(Entered::Taken)
+    }
+}
+
+enum Entered {
+    Taken(Taken),
+    Store(StoreError),
+}
+
+fn token(key: &[u8]) -> Option<TokenId> {
+    let (&kind, id) = key.split_first()?;
+    (kind == record::TOKEN).then(|| id.try_into().ok().map(TokenId::from_bytes)).flatten()
+}
+
+fn found(id: TokenId, value: &[u8]) -> Result<record::Indexed, StoreError> {
+    indexed(value).map_err(|problem| super::tokens::damaged(id, problem))
+}
+
+fn sled_error(error: sled::Error) -> StoreError {
+    super::tokens::failed("of the new store", error)
+}

@@ -1,0 +1,168 @@
+//! How tokens are found by their digest and by their account: two maps in memory, built when the store
+//! is opened and kept by the writer.
+//!
+//! About 45 bytes a token. A digest is known by its first eight bytes: it is a keyed hash that nobody
+//! outside can steer, so two tokens share them once in 10^12 stores of a million, and then the second is
+//! refused when it is made. Which token it is, the record decides, by the whole digest.
+
+use std::collections::{BTreeSet, HashMap};
+use std::hash::BuildHasherDefault;
+use std::ops::Bound;
+use std::sync::{PoisonError, RwLock};
+
+use dashmap::{DashMap, Entry};
+
+use crate::model::{AccountId, Digest, TokenId};
+use crate::store::changes::Change;
+
+/// A power of two: the more, the shorter one is locked while it grows.
+const SHARDS: usize = 64;
+
+pub(super) struct Index {
+    /// Asked by threads that carry traffic, whether a token can exist at all.
+    digests: DashMap<u64, TokenId, BuildHasherDefault<Spread>>,
+    accounts: RwLock<HashMap<AccountId, BTreeSet<TokenId>>>,
+}
+
+/// The token that has this digest already, or one that begins with the same eight bytes.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Taken(pub(super) TokenId);
+
+impl Index {
+    pub(super) fn new() -> Self {
+        let digests = DashMap::with_hasher_and_shard_amount(BuildHasherDefault::default(), SHARDS);
+        Self { digests, accounts: RwLock::default() }
+    }
+
+    pub(super) fn owner(&self, digest: &Digest) -> Option<TokenId> {
+        self.digests.get(&short(digest)).map(|id| *id)
+    }
+
+    pub(super) fn may_hold(&self, digest: &Digest) -> bool {
+        self.digests.contains_key(&short(digest))
+    }
+
+    /// At most `limit` tokens of `account` after `after`.
+    pub(super) fn page(&self, account: AccountId, after: Option<TokenId>, limit: usize) -> Vec<TokenId> {
+        let accounts = self.accounts.read().unwrap_or_else(PoisonError::into_inner);
+        let Some(tokens) = accounts.get(&account) else { return Vec::new() };
+        let first = after.map_or(Bound::Unbounded, Bound::Excluded);
+        tokens.range((first, Bound::Unbounded)).take(limit).copied().collect()
+    }
+
+    pub(super) fn is_of(&self, account: AccountId, token: TokenId) -> bool {
+        let accounts = self.accounts.read().unwrap_or_else(PoisonError::into_inner);
+        accounts.get(&account).is_some_and(|tokens| tokens.contains(&token))
+    }
+
+    pub(super) fn add_digest(&self, digest: &Digest, id: TokenId) -> Result<(), Taken> {
+        match self.digests.entry(short(digest)) {
+            Entry::Occupied(other) => Err(Taken(*other.get())),
+            Entry::Vacant(free) => {
+                free.insert(id);
+                Ok(())
+            }
+        }
+    }
+
+    pub(super) fn remove_digest(&self, digest: &Digest, id: TokenId) {
+        self.digests.remove_if(&short(digest), |_, owner| *owner == id);
+    }
+
+    /// Tokens of an account that has none here yet or only earlier ones.
+    pub(super) fn add_tokens(&self, account: AccountId, tokens: Vec<TokenId>) {
+        let mut accounts = self.accounts.write().unwrap_or_else(PoisonError::into_inner);
+        let known = accounts.entry(account).or_default();
+        // Made of a sorted list, the tree's nodes are full.
+        let mut more: BTreeSet<TokenId> = tokens.into_iter().collect();
+        known.append(&mut more);
+    }
+
+    /// Before the record changes: whoever finds a token here finds its record too.
+    pub(super) fn leave(&self, change: &Change) {
+        let Change::Token { before: Some(before), after } = change else { return };
+        if after.as_ref().is_none_or(|after| after.digest != before.digest) {
+            self.remove_digest(&before.digest, before.id);
+        }
+        if after.as_ref().is_none_or(|after| after.account != before.account) {
+            let mut accounts = self.accounts.write().unwrap_or_else(PoisonError::into_inner);
+            if let Some(tokens) = accounts.get_mut(&before.account) {
+                tokens.remove(&before.id);
+                if tokens.is_empty() {
+                    accounts.remove(&before.account);
+                }
+            }
+        }
+    }
+
+    /// After the record has changed.
+    pub(super) fn enter(&self, change: &Change) {
+        let Change::Token { before, after: Some(after) } = change else { return };
+        self.digests.insert(short(&after.digest), after.id);
+        if before.as_ref().is_none_or(|before| before.account != after.account) {
+            let mut accounts = self.accounts.write().unwrap_or_else(PoisonError::into_inner);
+            accounts.entry(after.account).or_default().insert(after.id);
+        }
+    }
+}
+
+fn short(digest: &Digest) -> u64 {
+    let [a, b, c, d, e, f, g, h, ..] = *digest.as_bytes();
+    u64::from_le_bytes([a, b, c, d, e, f, g, h])
+}
+
+/// A digest is spread already.
+#[derive(Default)]
+struct Spread(u64);
+
+impl std::hash::Hasher for Spread {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        self.0 = number;
+    }
+
+    /// Not used for these keys; still a hash.
+    fn write(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(byte);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn digest(first: u8) -> Digest {
+        Digest::from_bytes([first; 32])
+    }
+
+    #[test]
+    fn a_digest_belongs_to_one_token() {
+        let index = Index::new();
+        let (one, two) = (TokenId::from_bytes([1; 16]), TokenId::from_bytes([2; 16]));
+        assert!(!index.may_hold(&digest(7)));
+        assert_eq!(index.add_digest(&digest(7), one), Ok(()));
+        assert_eq!(index.add_digest(&digest(7), two), Err(Taken(one)));
+        index.remove_digest(&digest(7), two);
+        assert_eq!(index.owner(&digest(7)), Some(one), "only its owner gives it up");
+        index.remove_digest(&digest(7), one);
+        assert!(!index.may_hold(&digest(7)));
+    }
+
+    #[test]
+    fn pages_follow_the_ids() {
+        let index = Index::new();
+        let home = AccountId::from_bytes([9; 16]);
+        let ids: Vec<TokenId> = (1..=5).map(|number| TokenId::from_bytes([number; 16])).collect();
+        index.add_tokens(home, ids[..2].to_vec());
+        index.add_tokens(home, ids[2..].to_vec());
+        assert_eq!(index.page(home, None, 3), ids[..3]);
+        assert_eq!(index.page(home, Some(ids[2]), 9), ids[3..]);
+        assert_eq!(index.page(AccountId::from_bytes([8; 16]), None, 9), []);
+        assert!(index.is_of(home, ids[4]));
+    }
+}

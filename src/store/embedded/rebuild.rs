@@ -1,0 +1,329 @@
+//! Another set of records in place of the present ones: what a restore, an import and the acceptance of
+//! a damaged store have in common.
+//!
+//! The records go into a new generation beside the present one. [`Rebuild::finish`] makes it the present
+//! one at a single moment; until then nothing of the store has changed, and if it never comes, nothing
+//! is left.
+
+use std::path::PathBuf;
+
+use super::anchor::{self, Anchor};
+use super::builder::{Builder, PutError};
+use super::directory::Directory;
+use super::error::OpenError;
+use super::index::Taken;
+use super::journal::{self, Contents};
+use super::marker::{self, Marker, pepper_mark};
+use super::point::{Point, StoreId};
+use super::recover::Place;
+use super::tokens::TokenTree;
+use super::usage::UsageTree;
+use super::{SledOptions, database, open};
+use crate::model::{AccountId, Revision, TokenId, Usage};
+use crate::store::record;
+use crate::store::{Record, SnapshotHead, StoreError, StoreKey, Summary, snapshot_head};
+
+/// A store that is being made anew.
+pub struct Rebuild {
+    options: SledOptions,
+    key: StoreKey,
+    directory: Directory,
+    /// `None`: there is no store here yet, or its marker is lost.
+    marker: Option<Marker>,
+    /// What was acknowledged, where the anchor can be read.
+    acknowledged: Option<Point>,
+    store: StoreId,
+    /// The number of the generation that is made.
+    number: u64,
+    builder: Option<Builder>,
+    usage: Vec<(TokenId, Usage)>,
+    /// The highest revision that was met anywhere.
+    revision: u64,
+}
+
+/// Why a record was not taken, or a rebuild did not succeed. The present store is unchanged.
+#[derive(Debug, thiserror::Error)]
+pub enum RebuildError {
+    #[error("there is a token {0} already")]
+    DuplicateToken(TokenId),
+    #[error("there is an account {0} already")]
+    DuplicateAccount(AccountId),
+    #[error("token {0} has the same secret already")]
+    DuplicateDigest(TokenId),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Open(#[from] OpenError),
+}
+
+/// What the changes after a revision came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Replayed {
+    /// Groups of commits.
+    pub changes: u64,
+    /// What is there now is exactly what was acknowledged last.
+    pub complete: bool,
+    /// The first and the last revision of acknowledged changes that are not there.
+    pub missing: Option<(Revision, Revision)>,
+}
+
+/// A rebuild that has taken effect.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finished {
+    pub summary: Summary,
+    /// Where the records lie that were there before; the next rebuild removes them.
+    pub replaced: Option<PathBuf>,
+}
+
+impl Rebuild {
+    /// Takes the directory for this process; the store in it need not be readable.
+    pub fn begin(options: SledOptions) -> Result<Self, OpenError> {
+        let key = options.key();
+        let directory = Directory::own(&options.path)?;
+        let path = directory.path().to_owned();
+        let io = |error| OpenError::io(&path, error);
+        open::upgrade_if_old(&options, &directory, &key)?;
+        let marker = match marker::read(&path, &key).map_err(io)? {
+            marker::Found::Marker(marker) if marker.pepper != pepper_mark(&key) => {
+                return Err(OpenError::WrongPepper { path });
+            }
+            marker::Found::Marker(marker) => Some(marker),
+            marker::Found::Later(found) => {
+                return Err(OpenError::NewerSchema { path, found, known: marker::FORMAT });
+            }
+            // What a rebuild can do without: it makes a new one.
+            marker::Found::Nothing | marker::Found::Unreadable(_) | marker::Found::Format1 => None,
+        };
+        let anchored = match anchor::read(&options.anchor, &key) {
+            Ok(anchor::Found::Anchored { store, point }) => Some((store, point)),
+            Ok(_) => None,
+            Err(error) => return Err(OpenError::Anchor { anchor: options.anchor.clone(), error }),
+        };
+        let foreign =
+            |(anchored, _): &(StoreId, Point)| marker.as_ref().is_some_and(|marker| marker.store != *anchored);
+        if anchored.as_ref().is_some_and(foreign) {
+            // Another store depends on that file.
+            return Err(open::unanchored(&options, &key));
+        }
+        let store = marker.as_ref().map(|marker| marker.store).or(anchored.map(|(store, _)| store));
+        let store = store.unwrap_or_else(StoreId::fresh);
+        let acknowledged = anchored.filter(|(anchored, _)| *anchored == store).map(|(_, point)| point);
+        let generations = directory.generations().map_err(io)?;
+        let newest = generations.last().map_or(0, |generation| generation.number);
+        // One that was replaced before, or was never finished.
+        for old in &generations {
+            if marker.as_ref().is_some_and(|marker| marker.generation != old.number) {
+                old.remove().map_err(io)?;
+            }
+        }
+        let number = newest + 1;
+        let builder = Builder::create(&path, directory.generation(number), key.clone(), options.cache_bytes)?;
+        let revision = acknowledged.map_or(0, |point| point.revision);
+        let builder = Some(builder);
+        let usage = Vec::new();
+        Ok(Self { options, key, directory, marker, acknowledged, store, number, builder, usage, revision })
+    }
+
+    /// Adds every record of the present store, which has to prove complete. Without a store here it
+    /// adds nothing.
+    pub fn present(&mut self) -> Result<Summary, OpenError> {
+        let path = self.directory.path().to_owned();
+        let Some(marker) = self.marker.clone() else {
+            let empty = self.acknowledged.is_none_or(|point| point.tokens + point.accounts == 0);
+            return if empty && self.number == 1 {
+                Ok(Summary::default())
+            } else {
+                Err(OpenError::damaged(&path, "its file keygate.store is lost"))
+            };
+        };
+        let Some(acknowledged) = self.acknowledged else {
+            return Err(open::unanchored(&self.options, &self.key));
+        };
+        let generation = self.directory.generation(marker.generation);
+        let place =
+            Place { path: &path, generation: &generation, marker: &marker, key: &self.key, cache: self.cache() };
+        let proven = place.prove(&acknowledged)?;
+        self.revision = self.revision.max(proven.point.revision);
+        let copied = self.copy(&proven.tokens).map_err(|error| OpenError::unread(&path, error));
+        let summary = Summary { healed: proven.healed.clone(), ..proven.point.summary() };
+        drop(proven);
+        database::wait_until_closed(&generation.tokens());
+        copied.map(|_| summary)
+    }
+
+    /// Adds whatever can be read of the present store, with the changes of its journal, unproven.
+    pub fn salvage(&mut self) -> Result<Summary, OpenError> {
+        let path = self.directory.path().to_owned();
+        let Some(generation) = self.newest_before() else {
+            return Err(OpenError::damaged(&path, "there is nothing of a store in it"));
+        };
+        if super::disk::log(&generation.tokens()).exists() {
+            let opened =
+                database::open(&generation.tokens(), self.cache(), |problem| OpenError::damaged(&path, problem))?;
+            let tree = TokenTree::new(opened, super::index::Index::new());
+            self.revision = self.revision.max(tree.revision().ok().flatten().unwrap_or(0));
+            if let Err(error) = self.copy(&tree) {
+                tracing::warn!(%error, "not all of the store can be read; its journal may have the rest");
+            }
+            drop(tree);
+            database::wait_until_closed(&generation.tokens());
+        }
+        self.replay(Revision(0)).map_err(|error| OpenError::damaged(&path, error.to_string()))?;
+        Ok(self.summary())
+    }
+
+    /// One more record; none may be there with the same id or digest.
+    pub fn put(&mut self, record: Record) -> Result<(), RebuildError> {
+        let (key, value) = record::entry(&record);
+        match self.builder().put(key, value) {
+            Ok(()) => {}
+            Err(PutError::Store(error)) => return Err(error.into()),
+            Err(PutError::Digest(Taken(other))) => return Err(RebuildError::DuplicateDigest(other)),
+            Err(PutError::Exists) => {
+                return Err(match record {
+                    Record::Token(token, _) => RebuildError::DuplicateToken(token.id),
+                    Record::Account(account) => RebuildError::DuplicateAccount(account.id),
+                });
+            }
+        }
+        let revision = match &record {
+            Record::Token(token, usage) => {
+                if *usage != Usage::default() {
+                    self.usage.push((token.id, *usage));
+                }
+                token.revision
+            }
+            Record::Account(account) => account.revision,
+        };
+        self.revision = self.revision.max(revision.0);
+        Ok(())
+    }
+
+    /// Puts the changes of the present store's journal after `after` over what is there.
+    pub fn replay(&mut self, after: Revision) -> Result<Replayed, RebuildError> {
+        let contents = self.journal()?;
+        let (mut changes, mut reached) = (0, after.0);
+        let mut builder = self.builder.take();
+        let outcome = contents.replay(after.0, |frame| {
+            let builder = builder.as_mut().expect("it is there until the end");
+            (changes, reached) = (changes + 1, frame.after.revision);
+            builder.replace(&frame.ops)
+        });
+        self.builder = builder;
+        outcome?;
+        self.revision = self.revision.max(reached);
+        let promised = [self.acknowledged.as_ref(), contents.last()].into_iter().flatten().max_by_key(|p| p.revision);
+        let Some(promised) = promised.copied() else {
+            return Ok(Replayed { changes, complete: false, missing: None });
+        };
+        let tally = *self.builder().tally();
+        let complete = reached >= promised.revision && promised.proves(&self.key, self.store, &tally);
+        let from = match contents.base() {
+            Some(base) if base.revision > after.0 => Some((after.0 + 1, base.revision)),
+            _ => (reached < promised.revision).then_some((reached + 1, promised.revision)),
+        };
+        let missing = from.map(|(first, last)| (Revision(first), Revision(last)));
+        Ok(Replayed { changes, complete, missing })
+    }
+
+    /// Of the records so far, as a copy of that revision would have it.
+    pub fn head(&mut self, revision: Revision) -> SnapshotHead {
+        let tally = *self.builder().tally();
+        snapshot_head(&self.key, revision, &tally)
+    }
+
+    /// Makes the new records the store's, durably, and at one moment.
+    pub fn finish(mut self) -> Result<Finished, RebuildError> {
+        let path = self.directory.path().to_owned();
+        let io = |error| OpenError::io(&path, error);
+        let builder = self.builder.take().expect("it is there until the end");
+        let point = builder.finish(self.store, self.revision + 1).map_err(io)?;
+        let marker = Marker { store: self.store, generation: self.number, pepper: pepper_mark(&self.key) };
+        // The anchor must be writable before the store depends on it; and until the marker is there, it
+        // must not promise more than the present generation has.
+        let before = self.acknowledged.unwrap_or_else(|| Point::of(&self.key, self.store, 0, &Default::default()));
+        let anchor = |error| OpenError::Anchor { anchor: self.options.anchor.clone(), error };
+        let mut file = Anchor::create(&self.options.anchor, self.key.clone(), self.store, &before).map_err(anchor)?;
+        let replaced = self.newest_before();
+        marker::write(&path, &self.key, &marker).map_err(io)?;
+        file.write(&point).map_err(anchor)?;
+        file.write(&point).map_err(anchor)?;
+        if !self.usage.is_empty() {
+            self.store_usage()?;
+        }
+        Ok(Finished { summary: point.summary(), replaced: replaced.map(|generation| generation.path) })
+    }
+
+    fn store_usage(&self) -> Result<(), RebuildError> {
+        let path = self.directory.usage();
+        let damage = |problem| OpenError::UsageDamaged { path: path.clone(), problem };
+        let usage = UsageTree::new(database::open(&path, self.cache() / 8, damage)?);
+        for (id, known) in &self.usage {
+            usage.set(*id, *known)?;
+        }
+        usage.flush().map_err(StoreError::from)?;
+        drop(usage);
+        database::wait_until_closed(&path);
+        Ok(())
+    }
+
+    fn copy(&mut self, tree: &TokenTree) -> Result<u64, StoreError> {
+        let mut copied = 0;
+        for kind in [record::ACCOUNT, record::TOKEN] {
+            for entry in tree.db().range(super::keys::bounds(kind)) {
+                let (key, value) = entry.map_err(|error| super::tokens::failed("list of records", error))?;
+                let name = super::tokens::name(&key);
+                let key = key[..].try_into().map_err(|_| super::tokens::damaged(&name, "its key is cut short"))?;
+                match self.builder().put(key, value.to_vec()) {
+                    Ok(()) => copied += 1,
+                    Err(PutError::Store(error)) => return Err(error),
+                    Err(PutError::Exists | PutError::Digest(_)) => {
+                        return Err(super::tokens::damaged(name, "it is there twice"));
+                    }
+                }
+            }
+        }
+        Ok(copied)
+    }
+
+    fn journal(&self) -> Result<Contents, OpenError> {
+        let Some(generation) = self.newest_before() else { return Ok(Contents::none(&self.key)) };
+        match journal::read(&generation.journal(), &self.key, self.store) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Contents::none(&self.key)),
+            other => other.map_err(|error| OpenError::io(self.directory.path(), error)),
+        }
+    }
+
+    /// The present generation; without a marker the newest one, which is the likeliest.
+    fn newest_before(&self) -> Option<super::directory::Generation> {
+        if let Some(marker) = &self.marker {
+            return Some(self.directory.generation(marker.generation));
+        }
+        let generations = self.directory.generations().ok()?;
+        generations.into_iter().rfind(|generation| generation.number < self.number)
+    }
+
+    fn summary(&mut self) -> Summary {
+        let tally = *self.builder().tally();
+        Summary { revision: Revision(self.revision), tokens: tally.tokens, accounts: tally.accounts, healed: None }
+    }
+
+    fn builder(&mut self) -> &mut Builder {
+        self.builder.as_mut().expect("it is there until the end")
+    }
+
+    /// Two generations are open at a time.
+    fn cache(&self) -> u64 {
+        self.options.cache_bytes
+    }
+}
+
+impl Drop for Rebuild {
+    fn drop(&mut self) {
+        let Some(builder) = self.builder.take() else { return };
+        if let Err(error) = builder.discard() {
+            let path = self.directory.generation(self.number).path;
+            tracing::warn!(%error, "what was left of an unfinished store at {} could not be removed", path.display());
+        }
+    }
+}
