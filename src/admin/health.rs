@@ -11,6 +11,8 @@ use super::refusal::Refusal;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Readiness {
     Ready,
+    /// Requests are served and changes are not, for this reason.
+    ReadOnly(String),
     /// With the reason, which strangers may read.
     NotReady(String),
 }
@@ -21,9 +23,10 @@ pub(super) async fn livez() -> &'static str {
     "live\n"
 }
 
-pub(super) async fn readyz(State(state): State<Shared>) -> Result<&'static str, Refusal> {
+pub(super) async fn readyz(State(state): State<Shared>) -> Result<String, Refusal> {
     match (state.ready)() {
-        Readiness::Ready => Ok("ready\n"),
+        Readiness::Ready => Ok("ready\n".to_owned()),
+        Readiness::ReadOnly(reason) => Ok(format!("ready\nchanges are refused: {reason}\n")),
         Readiness::NotReady(reason) => Err(Refusal::NotReady(reason)),
     }
 }

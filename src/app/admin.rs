@@ -21,7 +21,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::Ready;
 use super::error::StartError;
-use crate::admin::{self, AdminState, Readiness, TokenRules};
+use crate::admin::{self, AdminState, TokenRules};
 use crate::auth::{Accounts, Lifecycle, Verifier};
 use crate::config::Settings;
 use crate::server::Duplex;
@@ -64,10 +64,7 @@ pub(super) fn state(
         proxy_url: proxy_url.to_owned(),
         example_path: example.map_or_else(|| "/".to_owned(), |route| example_path(&route.path)),
         realm: settings.server.realm.clone(),
-        ready: Arc::new(move || match ready() {
-            Ok(()) => Readiness::Ready,
-            Err(reason) => Readiness::NotReady(reason),
-        }),
+        ready,
         metrics: Arc::new(metrics),
     }
 }

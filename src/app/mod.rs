@@ -26,6 +26,7 @@ use tokio::sync::watch;
 pub use bootstrap::{Bootstrap, FirstToken, bootstrap};
 pub use error::{StartError, StopError};
 
+use crate::admin::Readiness;
 use crate::auth::{Accounts, CacheOptions, Lifecycle, Verifier, VerifierOptions};
 use crate::config::{AccessLog, Settings, StoreSettings};
 use crate::limit::TokenLimits;
@@ -138,7 +139,8 @@ impl Gateway {
                     cached_tokens,
                     cached_unknown,
                     log_lines_dropped: log_sink.dropped(),
-                    ready: ready().is_ok(),
+                    ready: !matches!(ready(), Readiness::NotReady(_)),
+                    store_writable: ready() == Readiness::Ready,
                 }
             }
         };
@@ -312,14 +314,16 @@ fn start_log(output: AccessLog) -> Result<(crate::telemetry::LogSink, Option<Joi
     Ok((sink, Some(thread.map_err(|error| StartError::Thread("the access log", error))?)))
 }
 
-type Ready = Arc<dyn Fn() -> Result<(), String> + Send + Sync>;
+type Ready = Arc<dyn Fn() -> Readiness + Send + Sync>;
 
 fn readiness(store: Arc<dyn Store>, stopping: Arc<AtomicBool>) -> Ready {
     Arc::new(move || match stopping.load(Ordering::SeqCst) {
-        true => Err("the gateway is stopping".to_owned()),
+        true => Readiness::NotReady("the gateway is stopping".to_owned()),
         false => match store.health() {
-            Ok(()) | Err(Impaired::Full(_)) => Ok(()),
-            Err(impaired) => Err(impaired.to_string()),
+            Ok(()) => Readiness::Ready,
+            // It passes by itself, and taking the gateway out of service meanwhile would help nobody.
+            Err(full @ Impaired::Full(_)) => Readiness::ReadOnly(full.to_string()),
+            Err(impaired) => Readiness::NotReady(impaired.to_string()),
         },
     })
 }

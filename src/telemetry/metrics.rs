@@ -168,6 +168,7 @@ pub struct GatewayGauges {
     pub cached_unknown: u64,
     pub log_lines_dropped: u64,
     pub ready: bool,
+    pub store_writable: bool,
 }
 
 /// All cells, and how to print them.
@@ -355,6 +356,7 @@ impl Snapshot {
         for (name, help, value) in [
             ("keygate_open_connections", "Client connections that are open", open),
             ("keygate_ready", "1 while /readyz says yes", i64::from(self.gauges.ready)),
+            ("keygate_store_writable", "1 while the store takes changes", i64::from(self.gauges.store_writable)),
         ] {
             ConstGauge::new(value).encode(to.encode_descriptor(name, help, None, MetricType::Gauge)?)?;
         }
@@ -378,7 +380,7 @@ mod tests {
             cells.cache_lookup(CacheResult::Hit);
             cells.upstream_error(0, UpstreamError::Connect);
         }
-        let text = metrics.render(GatewayGauges { ready: true, ..GatewayGauges::default() });
+        let text = metrics.render(GatewayGauges { ready: true, store_writable: true, ..GatewayGauges::default() });
         for line in [
             r#"keygate_http_requests_total{listener="public",route="devices",method="GET",code="200"} 2"#,
             r#"keygate_http_requests_total{listener="public",route="none",method="GET",code="400"} 2"#,
@@ -389,6 +391,7 @@ mod tests {
             r#"keygate_http_request_duration_seconds_bucket{le="+Inf",route="devices"} 2"#,
             r#"keygate_http_request_duration_seconds_count{route="devices"} 2"#,
             "keygate_ready 1",
+            "keygate_store_writable 1",
         ] {
             assert!(text.lines().any(|have| have == line), "{line}\nis not in\n{text}");
         }

@@ -11,6 +11,7 @@ mod coherence;
 mod config;
 mod crash;
 mod decisions;
+mod disk;
 mod flow;
 mod http2;
 mod life;

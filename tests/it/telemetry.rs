@@ -103,6 +103,7 @@ fn requests_and_decisions_are_counted_under_their_labels() {
             ("keygate_connections_total", 17.0),
             ("keygate_open_connections", 0.0),
             ("keygate_ready", 1.0),
+            ("keygate_store_writable", 1.0),
         ],
     );
     let sums = scrape(&gateway).value(r#"keygate_http_request_duration_seconds_sum{route="devices"}"#);

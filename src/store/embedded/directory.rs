@@ -5,7 +5,7 @@
 //! keygate.store  the marker: which generation is the present one
 //! data-N/        a generation: tokens/ (sled: tokens and accounts) and journal/
 //! usage/         sled: how much each token was used
-//! ballast        space in reserve for a full disk
+//! ballast        room in reserve
 //! ```
 
 use std::fs::{DirBuilder, File, TryLockError};

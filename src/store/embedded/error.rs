@@ -45,6 +45,11 @@ pub enum OpenError {
     )]
     Unanchored { path: PathBuf, anchor: PathBuf, what: &'static str },
     #[error(
+        "store_full: {free} bytes are free at {}, and {needed} are needed to open the store there. It was not touched: a \
+         database that is opened on a full disk can be lost. Make room, and start again", .path.display()
+    )]
+    Full { path: PathBuf, free: u64, needed: u64 },
+    #[error(
         "the anchor {} cannot be written: {error}. It has to lie outside of the store's directory, where this user may \
          write: give `store.anchor` a path", .anchor.display()
     )]
@@ -82,6 +87,7 @@ impl OpenError {
             | Self::Io { .. }
             | Self::UsageDamaged { .. }
             | Self::NewerSchema { .. }
+            | Self::Full { .. }
             | Self::Anchor { .. } => false,
         }
     }

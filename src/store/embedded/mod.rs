@@ -24,6 +24,7 @@ mod readers;
 mod rebuild;
 mod recover;
 mod scan;
+mod space;
 mod tokens;
 mod upgrade;
 mod usage;
@@ -46,6 +47,7 @@ use self::index::Index;
 use self::open::Opened;
 use self::queue::Queue;
 use self::readers::Readers;
+use self::space::Space;
 use self::tokens::TokenTree;
 use self::usage::UsageTree;
 use self::writer::{Commit, Writer};
@@ -112,6 +114,7 @@ impl fmt::Debug for SledOptions {
 struct Engine {
     tokens: TokenTree,
     usage: UsageTree,
+    space: Arc<Space>,
 }
 
 /// The store in a directory of this machine. See the module's own words for how it works.
@@ -126,6 +129,7 @@ pub struct SledStore {
     copies: Arc<Copies>,
     key: StoreKey,
     index: Arc<Index>,
+    space: Arc<Space>,
     closing: Closing,
 }
 
@@ -154,6 +158,7 @@ impl SledStore {
             copies: Arc::clone(&copies),
             key: ledger.key.clone(),
             index: Arc::clone(engine.tokens.index()),
+            space: Arc::clone(&engine.space),
             closing: Closing::new(engine, directory, &generation),
         };
         let (commits, health) = (Arc::clone(&store.commits), Arc::clone(&store.health));
@@ -209,7 +214,10 @@ impl Store for SledStore {
     }
 
     fn record_usage(&self, usage: Vec<(TokenId, Usage)>) -> StoreFuture<'_, Result<(), StoreError>> {
-        self.usage.ask(move |engine| engine.usage.record(&engine.tokens, &usage))
+        self.usage.ask(move |engine| {
+            engine.space.check().map_err(StoreError::Full)?;
+            engine.usage.record(&engine.tokens, &usage)
+        })
     }
 
     fn usage(&self, ids: Vec<TokenId>) -> StoreFuture<'_, Result<Vec<Usage>, StoreError>> {
@@ -230,7 +238,11 @@ impl Store for SledStore {
     }
 
     fn health(&self) -> Result<(), Impaired> {
-        if self.commits.is_closed() { Err(Impaired::Closed) } else { self.health.check() }
+        if self.commits.is_closed() {
+            return Err(Impaired::Closed);
+        }
+        self.health.check().map_err(Impaired::Fenced)?;
+        self.space.check().map_err(Impaired::Full)
     }
 
     fn close(&self) -> StoreFuture<'_, Result<(), StoreError>> {

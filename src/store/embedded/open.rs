@@ -14,6 +14,7 @@ use super::journal::{self, Journal};
 use super::marker::{self, Marker, pepper_mark};
 use super::point::{Point, StoreId};
 use super::recover::{Place, Proven};
+use super::space::{Space, snapshot_size};
 use super::usage::UsageTree;
 use super::{Engine, SledOptions, database, upgrade};
 use crate::store::tally::Tally;
@@ -56,6 +57,7 @@ fn open_here(options: &SledOptions) -> Result<Opened, OpenError> {
     let key = options.key();
     let directory = Directory::own(&options.path)?;
     let path = directory.path();
+    let space = space(&directory)?;
     upgrade_if_old(options, &directory, &key)?;
     let (marker, acknowledged) = match identify(options, &directory, &key)? {
         Some(known) => known,
@@ -81,8 +83,21 @@ fn open_here(options: &SledOptions) -> Result<Opened, OpenError> {
     }
     let summary = Summary { healed, ..point.summary() };
     let ledger = Ledger { key, store, journal, disk, anchor, tally, point };
-    let engine = Arc::new(Engine { tokens, usage });
+    space.reserve();
+    let engine = Arc::new(Engine { tokens, usage, space: Arc::new(space) });
     Ok(Opened { directory, generation, engine, ledger, summary })
+}
+
+/// Before any database is opened.
+pub(super) fn space(directory: &Directory) -> Result<Space, OpenError> {
+    let path = directory.path();
+    let io = |error| OpenError::io(path, error);
+    let databases = directory.generations().map_err(io)?.into_iter().map(|generation| generation.tokens());
+    let databases = databases.chain([directory.format_1(), directory.usage()]);
+    let space = Space::of(path, databases.map(|database| snapshot_size(&database)).max().unwrap_or(0));
+    let enough = space.prepare().map_err(io)?;
+    enough.map_err(|(free, needed)| OpenError::Full { path: path.to_owned(), free, needed })?;
+    Ok(space)
 }
 
 /// The store that is here, and what was acknowledged of it; `None` where there was never one.

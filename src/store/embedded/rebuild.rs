@@ -82,6 +82,7 @@ impl Rebuild {
         let directory = Directory::own(&options.path)?;
         let path = directory.path().to_owned();
         let io = |error| OpenError::io(&path, error);
+        open::space(&directory)?;
         open::upgrade_if_old(&options, &directory, &key)?;
         let marker = match marker::read(&path, &key).map_err(io)? {
             marker::Found::Marker(marker) if marker.pepper != pepper_mark(&key) => {

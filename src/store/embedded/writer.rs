@@ -18,10 +18,10 @@ use super::open::Ledger;
 use super::point::Point;
 use super::queue::Queue;
 use super::tokens::op;
-use crate::model::{Revision, TokenId};
+use crate::model::{AccountState, Revision, State, TokenId};
 use crate::store::changes::{Change, Group};
 use crate::store::tally::Tally;
-use crate::store::{CommitError, StoreError, Write};
+use crate::store::{CommitError, Expect, StoreError, Write};
 
 /// How many commits share one flush at most: bounds how long the first of them waits.
 const GROUP: usize = 256;
@@ -54,17 +54,13 @@ pub(super) fn run(queue: &Queue<Commit>, health: &Health, mut step: impl FnMut(V
     while let Some(group) = queue.take(GROUP) {
         let (writes, answers): (Vec<_>, Vec<_>) =
             group.into_iter().map(|commit| (commit.writes, commit.answer)).unzip();
-        let failure = match health.check_fence() {
+        let failure = match health.check() {
             Ok(()) => match catch_unwind(AssertUnwindSafe(|| step(writes))) {
                 Ok(Ok(outcomes)) => {
-                    health.set_full(None);
                     answer(answers.into_iter().zip(outcomes));
                     continue;
                 }
-                Ok(Err(Failure::Full(reason))) => {
-                    health.set_full(Some(reason.clone()));
-                    StoreError::Full(reason)
-                }
+                Ok(Err(Failure::Full(reason))) => StoreError::Full(reason),
                 Ok(Err(Failure::Fatal(reason))) => StoreError::Unavailable(health.fence(&reason)),
                 Err(_) => StoreError::Unavailable(health.fence("the writer panicked")),
             },
@@ -84,6 +80,8 @@ pub(super) struct Writer<'a> {
     engine: &'a Engine,
     ledger: Ledger,
     copies: Arc<Copies>,
+    /// The disk was full when the last group came.
+    full: bool,
 }
 
 /// A group whose commits were checked, before anything is written.
@@ -99,19 +97,44 @@ struct Staged {
 
 impl<'a> Writer<'a> {
     pub(super) fn new(engine: &'a Engine, ledger: Ledger, copies: Arc<Copies>) -> Self {
-        Self { engine, ledger, copies }
+        Self { engine, ledger, copies, full: false }
     }
 
     pub(super) fn group(&mut self, commits: Vec<Vec<Write>>) -> Outcomes {
-        let staged = self.stage(commits)?;
-        if !staged.ops.is_empty() {
-            self.write(&staged)?;
+        let full = self.engine.space.check().err();
+        self.tell(full.as_deref());
+        let staged = self.stage(commits, full.as_deref())?;
+        if staged.ops.is_empty() {
+            return Ok(staged.outcomes);
         }
-        Ok(staged.outcomes)
+        if full.is_some() {
+            self.engine.space.release();
+        }
+        let written = self.write(&staged);
+        if full.is_some() {
+            self.engine.space.reserve();
+        }
+        written.map(|()| staged.outcomes)
     }
 
-    /// Checks each commit on what the ones before it make. The error: the database cannot be read.
-    fn stage(&self, commits: Vec<Vec<Write>>) -> Result<Staged, Failure> {
+    /// Once for each time that the disk is full, and once when it is not any more.
+    fn tell(&mut self, full: Option<&str>) {
+        match (self.full, full) {
+            (false, Some(reason)) => {
+                tracing::error!(event = "store_full", reason, "the store takes no changes until there is room");
+            }
+            (true, None) => {
+                tracing::info!(event = "store_has_room", "the store takes changes again");
+                self.engine.space.reserve();
+            }
+            _ => {}
+        }
+        self.full = full.is_some();
+    }
+
+    /// Checks each commit on what the ones before it make. On a `full` disk, only what takes rights away
+    /// goes on, out of the reserve. The error: the database cannot be read.
+    fn stage(&self, commits: Vec<Vec<Write>>, full: Option<&str>) -> Result<Staged, Failure> {
         let mut group = Group::new(&self.engine.tokens);
         let mut staged = Staged {
             outcomes: Vec::with_capacity(commits.len()),
@@ -122,6 +145,12 @@ impl<'a> Writer<'a> {
             revision: self.ledger.point.revision,
         };
         for writes in commits {
+            if let Some(reason) = full
+                && !writes.iter().all(takes_away)
+            {
+                staged.outcomes.push(Err(StoreError::Full(reason.to_owned()).into()));
+                continue;
+            }
             // Without a write, what was written before is durable already.
             let next = Revision(staged.revision + u64::from(!writes.is_empty()));
             let outcome = match group.commit(writes, next) {
@@ -165,7 +194,7 @@ impl<'a> Writer<'a> {
     }
 
     fn write(&mut self, staged: &Staged) -> Result<(), Failure> {
-        let Self { engine, ledger, copies } = self;
+        let Self { engine, ledger, copies, .. } = self;
         let fatal = |doing: &str, error: std::io::Error| Failure::Fatal(format!("{doing} failed: {error}"));
         let _turn = copies.turn();
         let after = Point::of(&ledger.key, ledger.store, staged.revision, &staged.tally);
@@ -189,6 +218,15 @@ impl<'a> Writer<'a> {
             engine.usage.remove(&deleted);
         }
         Ok(())
+    }
+}
+
+/// Revocations and the like, which must not wait.
+fn takes_away(write: &Write) -> bool {
+    match write {
+        Write::DeleteToken { .. } => true,
+        Write::PutToken { token, expect } => *expect != Expect::Absent && token.state != State::Active,
+        Write::PutAccount { account, expect } => *expect != Expect::Absent && account.state == AccountState::Suspended,
     }
 }
 

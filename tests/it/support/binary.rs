@@ -129,7 +129,21 @@ impl Install {
     #[track_caller]
     pub fn run_with(&self, environment: &[(&str, &str)]) -> Served {
         let mut command = self.command(&["run"]);
-        let mut process = Running::start(command.envs(environment.iter().copied()));
+        self.served(command.envs(environment.iter().copied()))
+    }
+
+    /// The gateway as the child of another program, which finds its arguments behind its own.
+    #[track_caller]
+    pub fn run_under(&self, wrapper: &[&str]) -> Served {
+        let mut command = Command::new(wrapper[0]);
+        command.env_clear().stdin(Stdio::null()).current_dir(&self.directory);
+        command.env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+        self.served(command.args(&wrapper[1..]).args([env!("CARGO_BIN_EXE_keygate"), "run"]))
+    }
+
+    #[track_caller]
+    fn served(&self, command: &mut Command) -> Served {
+        let mut process = Running::start(command);
         let serving = process.event("serving");
         let address = |name: &str| {
             let url = serving[name].as_str().unwrap_or_else(|| panic!("no {name} in {serving}"));

@@ -1,0 +1,136 @@
+//! A disk that fails: nothing is acknowledged that is not on it, and what was is there afterwards.
+//!
+//! The faults are put into the C library's calls by libfiu, from outside.
+
+use std::process::Command;
+
+use fastrand::Rng;
+use serde_json::{Value, json};
+
+use crate::support::Upstream;
+use crate::support::binary::{Install, Served};
+use crate::support::client::{Answer, get, request};
+
+/// A gateway whose calls to the operating system can be made to fail.
+struct Faulty {
+    install: Install,
+    served: Served,
+    control: String,
+}
+
+impl Faulty {
+    fn start(upstream: &Upstream) -> Self {
+        let install = Install::new(&upstream.url());
+        let control = install.path("control").display().to_string();
+        let served = install.run_under(&["fiu-run", "-x", "-f", &control]);
+        Self { install, served, control }
+    }
+
+    fn fail(&self, what: &str) {
+        let pid = std::fs::read_to_string(self.install.path("data/keygate.lock")).expect("a lock");
+        let told = Command::new("fiu-ctrl").args(["-f", &self.control, "-c", what, pid.trim()]).output();
+        let told = told.expect("fiu-utils are installed (./test does it)");
+        assert!(told.status.success(), "{what}: {}", String::from_utf8_lossy(&told.stderr));
+    }
+
+    fn change(&self, target: &str, body: &Value) -> Answer {
+        let admin = &self.served.admin;
+        request(admin.address, "POST", target, Some(&admin.token), body.to_string().as_bytes())
+    }
+
+    fn create(&self, name: &str) -> Answer {
+        self.change("/v1/tokens", &json!({"name": name, "grants": {"*": "read"}}))
+    }
+
+    /// Without faults, after a kill.
+    fn restart(mut self) -> (Install, Served) {
+        self.served.process.kill();
+        let served = self.install.run();
+        (self.install, served)
+    }
+}
+
+fn passes(served: &Served, secret: &str) -> (u16, Option<String>) {
+    let answer = get(served.proxy, "/v1/things", secret);
+    (answer.status, (answer.status != 200).then(|| answer.problem()))
+}
+
+const OK: (u16, Option<String>) = (200, None);
+
+#[test]
+fn after_a_failed_sync_or_write_changes_are_fenced_and_requests_go_on() {
+    for (fault, reason) in [
+        ("posix/io/sync/fdatasync", "failed: Input/output error"),
+        ("posix/io/rw/pwrite", "failed: Input/output error"),
+    ] {
+        let upstream = Upstream::start();
+        let faulty = Faulty::start(&upstream);
+        let known = faulty.served.admin.create(json!({"name": "known", "grants": {"*": "read"}}));
+        let unused = faulty.served.admin.create(json!({"name": "unused", "grants": {"*": "read"}}));
+        assert_eq!(passes(&faulty.served, &known.secret), OK);
+
+        faulty.fail(&format!("enable name={fault},failinfo=5"));
+        let refused = faulty.create("lost");
+        assert_eq!((refused.status, refused.problem().as_str()), (503, "store_unavailable"), "{fault}");
+        faulty.fail(&format!("disable name={fault}"));
+        for _ in 0..3 {
+            let refused = faulty.create("lost too");
+            assert_eq!((refused.status, refused.problem().as_str()), (503, "store_unavailable"), "no retry-and-hope");
+        }
+        let refused = faulty.change(&format!("/v1/tokens/{}/revoke", known.id), &Value::Null);
+        assert_eq!(refused.status, 503);
+        let ready = get(faulty.served.admin.address, "/readyz", "");
+        assert_eq!((ready.status, ready.problem().as_str()), (503, "not_ready"));
+        let detail = ready.json()["detail"].as_str().expect("a text").to_owned();
+        assert!(
+            detail.starts_with("writing is fenced after a failure, restart keygate once it is mended: "),
+            "{detail}"
+        );
+        assert!(detail.contains(reason), "{detail}");
+        assert_eq!(passes(&faulty.served, &known.secret), OK);
+        assert_eq!(passes(&faulty.served, &unused.secret), OK, "from the store, not the cache");
+
+        let (_install, served) = faulty.restart();
+        assert_eq!((passes(&served, &known.secret), passes(&served, &unused.secret)), (OK, OK));
+        served.admin.create(json!({"name": "again", "grants": {"*": "read"}}));
+    }
+}
+
+/// Whatever fails, and whenever: what was answered with success is there after a restart.
+#[test]
+fn slow_no_fault_makes_an_acknowledgement_a_lie() {
+    let mut cut_off = 0;
+    for seed in 0..12 {
+        let mut rng = Rng::with_seed(seed);
+        let upstream = Upstream::start();
+        let faulty = Faulty::start(&upstream);
+        let point = ["sync/fdatasync", "sync/*", "rw/pwrite", "rw/pwrite*"][rng.usize(..4)];
+        let probability = [0.002, 0.01, 0.05][rng.usize(..3)];
+        faulty.fail(&format!("enable_random name=posix/io/{point},probability={probability},failinfo=5"));
+        let (mut active, mut revoked) = (Vec::new(), Vec::new());
+        for number in 0..120 {
+            let made = faulty.create(&format!("{seed} {number}"));
+            if made.status != 201 {
+                cut_off += 1;
+                break;
+            }
+            let record = made.json();
+            let text = |field: &str| record[field].as_str().expect("a text").to_owned();
+            let (id, secret) = (text("id"), text("token"));
+            if rng.bool() && faulty.change(&format!("/v1/tokens/{id}/revoke"), &Value::Null).status == 200 {
+                revoked.push(secret);
+            } else {
+                active.push(secret);
+            }
+        }
+        let (_install, served) = faulty.restart();
+        for secret in &revoked {
+            assert_eq!(passes(&served, secret), (401, Some("token_revoked".to_owned())), "seed {seed}");
+        }
+        // The last one may have been revoked without an answer.
+        for secret in active.iter().rev().skip(1) {
+            assert_eq!(passes(&served, secret), OK, "seed {seed}");
+        }
+    }
+    assert!(cut_off > 3, "{cut_off} of 12 gateways met a fault");
+}

@@ -1,0 +1,131 @@
+//! A disk without room: changes are refused, everything else goes on, and it heals by itself.
+
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::support::Upstream;
+use crate::support::binary::{Install, Served, done};
+use crate::support::client::{Answer, get, request};
+
+/// A file system in memory, of a few MiB, that is unmounted with the value.
+struct SmallDisk(TempDir);
+
+impl SmallDisk {
+    fn mount(mib: u32) -> Self {
+        let place = TempDir::new().expect("a directory");
+        let size = format!("size={mib}m,mode=700");
+        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(place.path()).output();
+        let mounted = mounted.expect("mount is installed (./test does it)");
+        let said = String::from_utf8_lossy(&mounted.stderr);
+        assert!(mounted.status.success(), "a file system of its own needs root: run ./test as root ({said})");
+        Self(place)
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    /// Until not one more byte goes in.
+    fn fill(&self) -> PathBuf {
+        let path = self.path().join("filler");
+        let mut filler = File::create(&path).expect("a file");
+        for size in [1 << 16, 1 << 12, 1] {
+            while filler.write_all(&vec![1; size]).is_ok() {}
+        }
+        path
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        // Lazily: a gateway that a failed test left may still have it open.
+        let _ = Command::new("umount").arg("-l").arg(self.path()).status();
+    }
+}
+
+/// An installation whose store lies on the small disk.
+fn install(upstream: &Upstream, disk: &SmallDisk) -> Install {
+    let mut install = Install::new(&upstream.url());
+    let path = format!("path = \"{}\"", disk.path().join("data").display());
+    install.configure(|text| text.replace("path = \"data\"", &path));
+    let made = done(&mut install.command(&["init", "-c", "keygate.toml", "-o", "json"])).json();
+    install.admin_token = made["token"].as_str().expect("a token").to_owned();
+    install
+}
+
+fn change(served: &Served, method: &str, target: &str, body: &Value) -> Answer {
+    request(served.admin.address, method, target, Some(&served.admin.token), body.to_string().as_bytes())
+}
+
+fn passes(served: &Served, secret: &str) -> (u16, Option<String>) {
+    let answer = get(served.proxy, "/v1/things", secret);
+    (answer.status, (answer.status != 200).then(|| answer.problem()))
+}
+
+const OK: (u16, Option<String>) = (200, None);
+
+#[test]
+fn a_full_disk_stops_changes_alone_and_heals_by_itself() {
+    let (upstream, disk) = (Upstream::start(), SmallDisk::mount(24));
+    let install = install(&upstream, &disk);
+    let mut served = install.run();
+    let read = |name: &str| json!({"name": name, "grants": {"*": "read"}});
+    let used = served.admin.create(read("used"));
+    let unused = served.admin.create(read("unused"));
+    let leaked = served.admin.create(read("leaked"));
+    assert_eq!((passes(&served, &used.secret), passes(&served, &leaked.secret)), (OK, OK));
+
+    let filler = disk.fill();
+    let refused = change(&served, "POST", "/v1/tokens", &read("late"));
+    assert_eq!((refused.status, refused.problem().as_str()), (507, "store_full"));
+    let again = done(install.managed(&served, &["token", "create", "late", "--read"]).env("LC_ALL", "C"));
+    again.refused(75, &["error: the disk of the store is full: nothing was changed"]);
+    assert_eq!((passes(&served, &used.secret), passes(&served, &unused.secret)), (OK, OK), "cached and not");
+    let ready = get(served.admin.address, "/readyz", "");
+    assert_eq!(ready.status, 200);
+    assert!(ready.text().starts_with("ready\nchanges are refused: the store takes no changes"), "{}", ready.text());
+    assert_eq!(served.admin.metric("keygate_store_writable"), Some(0.0));
+
+    // What takes rights away does not wait for somebody to tidy up.
+    assert_eq!(change(&served, "POST", &format!("/v1/tokens/{}/revoke", leaked.id), &Value::Null).status, 200);
+    let revoked = (401, Some("token_revoked".to_owned()));
+    assert_eq!(passes(&served, &leaked.secret), revoked);
+
+    for _ in 0..3 {
+        served.process.kill();
+        served = install.run();
+        assert_eq!((passes(&served, &used.secret), passes(&served, &unused.secret)), (OK, OK));
+        assert_eq!(passes(&served, &leaked.secret), revoked);
+    }
+
+    std::fs::remove_file(filler).expect("removed");
+    let late = served.admin.create(read("late"));
+    assert_eq!(passes(&served, &late.secret), OK);
+    assert_eq!(get(served.admin.address, "/readyz", "").text(), "ready\n");
+    assert_eq!(served.admin.metric("keygate_store_writable"), Some(1.0));
+    assert_eq!(served.process.stop("TERM"), Some(0));
+    let served = install.run();
+    assert_eq!((passes(&served, &late.secret), passes(&served, &leaked.secret)), (OK, revoked));
+}
+
+/// sled would lose its files for good.
+#[test]
+fn without_any_room_the_store_is_not_touched() {
+    let (upstream, disk) = (Upstream::start(), SmallDisk::mount(24));
+    let install = install(&upstream, &disk);
+    std::fs::remove_file(disk.path().join("data/ballast")).expect("there is a reserve");
+    let filler = disk.fill();
+    let refused = done(&mut install.command(&["run"]));
+    refused.refused(
+        1,
+        &["error: store_full: ", " bytes are free at ", "It was not touched", "Make room, and start again"],
+    );
+    std::fs::remove_file(filler).expect("removed");
+    let served = install.run();
+    assert_eq!(passes(&served, &install.admin_token), OK);
+}
