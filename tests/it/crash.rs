@@ -1,5 +1,5 @@
-//! The whole program killed in the midst of changes: what it acknowledged is there after a restart, and
-//! what it revoked stays revoked.
+//! The whole program killed in the midst of changes: what it acknowledged is there after a restart, what
+//! it revoked stays revoked, and what it deleted stays away.
 
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use fastrand::Rng;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::binary::{Install, Served};
 use crate::support::wait::DEADLINE;
@@ -17,11 +17,23 @@ use crate::support::{Client, Upstream};
 const KILLS: u64 = 100;
 const CLIENTS: usize = 4;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The name of a token that was not renamed yet.
+const MADE: &str = "crash";
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum State {
     Active,
     Disabled,
     Revoked,
+    /// There is no record of it.
+    Deleted,
+}
+
+/// What a client can see of a token; of a deleted one it sees no name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Seen {
+    state: State,
+    name: String,
 }
 
 /// What a client knows of a token that it made.
@@ -29,10 +41,10 @@ enum State {
 struct Known {
     id: String,
     secret: String,
-    /// The last state that was acknowledged, or seen after a restart.
-    state: State,
-    /// The state that was asked for when the answer did not come.
-    asked: Option<State>,
+    /// As it was last acknowledged, or seen after a restart.
+    seen: Seen,
+    /// As it was asked to be when the answer did not come.
+    asked: Option<Seen>,
     /// Changed since the last restart.
     touched: bool,
 }
@@ -61,10 +73,14 @@ fn slow_nothing_acknowledged_is_lost_in_a_hundred_kills() {
     }
     verify(&serve(&install), &mut clients, true);
 
-    let count = |state| clients.iter().flatten().filter(|known| known.state == state).count();
-    let counts = (count(State::Active), count(State::Disabled), count(State::Revoked));
+    let mut counts: BTreeMap<State, usize> = BTreeMap::new();
+    clients.iter().flatten().for_each(|known| *counts.entry(known.seen.state).or_default() += 1);
+    let renamed = clients.iter().flatten().filter(|known| !["", MADE].contains(&&*known.seen.name)).count();
     // Otherwise the kills met a gateway that did nothing.
-    assert!(counts.0 > 500 && counts.1 > 200 && counts.2 > 500, "active, disabled, revoked: {counts:?}");
+    for (state, least) in [(State::Active, 200), (State::Disabled, 80), (State::Revoked, 50), (State::Deleted, 80)] {
+        assert!(counts.get(&state).is_some_and(|&count| count > least), "{state:?}: {counts:?}");
+    }
+    assert!(renamed > 80, "{renamed} of the tokens that are left were renamed");
     assert!(cut_off > 50, "{cut_off} changes were under way when the gateway was killed");
 }
 
@@ -92,30 +108,42 @@ fn change_until_the_end(address: SocketAddr, token: &str, mut known: Vec<Known>,
 }
 
 fn create(line: &mut Line, known: &mut Vec<Known>) -> io::Result<()> {
-    let (status, record) = line.post("/v1/tokens", r#"{"name":"crash","grants":{"*":"read"}}"#)?;
+    let body = json!({"name": MADE, "grants": {"*": "read"}});
+    let (status, record) = line.call("POST", "/v1/tokens", Some(body))?;
     assert_eq!(status, 201, "{record}");
     let text = |field: &str| record[field].as_str().expect("a text").to_owned();
-    known.push(Known { id: text("id"), secret: text("token"), state: State::Active, asked: None, touched: true });
+    known.push(Known { id: text("id"), secret: text("token"), seen: Seen::of(&record), asked: None, touched: true });
     Ok(())
 }
 
 fn change(line: &mut Line, known: &mut Known, rng: &mut Rng) -> io::Result<()> {
-    let (verb, next) = match (known.state, rng.u8(..3)) {
-        (State::Revoked, _) => return refuse_to_come_back(line, known),
-        (_, 0) => ("revoke", State::Revoked),
-        (State::Active, _) => ("disable", State::Disabled),
-        (State::Disabled, _) => ("enable", State::Active),
+    let target = format!("/v1/tokens/{}", known.id);
+    let now = known.seen.clone();
+    let (method, target, body, next) = match (now.state, rng.u8(..8)) {
+        (State::Deleted, _) => return refuse_to_come_back(line, &target, 404),
+        (State::Revoked, 0..4) => return refuse_to_come_back(line, &target, 409),
+        (_, 0) | (State::Revoked, _) => ("DELETE", target, None, Seen::deleted()),
+        (_, 1..4) => {
+            let name = format!("renamed {}", rng.u32(..));
+            ("PATCH", target, Some(json!({"name": name})), Seen { name, ..now })
+        }
+        (_, 4) => ("POST", target + "/revoke", None, Seen { state: State::Revoked, ..now }),
+        (State::Active, _) => ("POST", target + "/disable", None, Seen { state: State::Disabled, ..now }),
+        (State::Disabled, _) => ("POST", target + "/enable", None, Seen { state: State::Active, ..now }),
     };
-    (known.asked, known.touched) = (Some(next), true);
-    let (status, record) = line.post(&format!("/v1/tokens/{}/{verb}", known.id), "")?;
-    assert_eq!((status, &record["state"]), (200, &next.name().into()), "{record}");
-    (known.state, known.asked) = (next, None);
+    (known.asked, known.touched) = (Some(next.clone()), true);
+    let (status, record) = line.call(method, &target, body)?;
+    match next.state {
+        State::Deleted => assert_eq!(status, 204, "{record}"),
+        _ => assert_eq!((status, Seen::of(&record)), (200, next.clone()), "{record}"),
+    }
+    (known.seen, known.asked) = (next, None);
     Ok(())
 }
 
-fn refuse_to_come_back(line: &mut Line, known: &Known) -> io::Result<()> {
-    let (status, record) = line.post(&format!("/v1/tokens/{}/enable", known.id), "")?;
-    assert_eq!(status, 409, "{record}");
+fn refuse_to_come_back(line: &mut Line, target: &str, expected: u16) -> io::Result<()> {
+    let (status, record) = line.call("POST", &format!("{target}/enable"), None)?;
+    assert_eq!(status, expected, "{record}");
     Ok(())
 }
 
@@ -124,22 +152,23 @@ fn verify(served: &Served, clients: &mut [Vec<Known>], all: bool) {
     let kept = list(served);
     let mut proxy = Client::connect(served.proxy);
     for known in clients.iter_mut().flatten() {
-        let Known { id, state, asked, .. } = &*known;
-        let now = kept.get(id).unwrap_or_else(|| panic!("{id} is lost; it was {state:?}"));
-        assert!(now == state || Some(*now) == *asked, "{id} is {now:?}; acknowledged {state:?}, asked for {asked:?}");
-        (known.state, known.asked) = (*now, None);
+        let Known { id, seen, asked, .. } = &*known;
+        let now = kept.get(id).cloned().unwrap_or_else(Seen::deleted);
+        let is_explained = now == *seen || Some(&now) == asked.as_ref();
+        assert!(is_explained, "{id} is {now:?}; acknowledged {seen:?}, asked for {asked:?}");
+        (known.seen, known.asked) = (now, None);
         if known.touched || all {
             let bearer = format!("Bearer {}", known.secret);
             let answer = proxy.request("GET", "/v1/things", &[("Authorization", &bearer)], b"");
             let code = (answer.status != 200).then(|| answer.problem());
-            assert_eq!(code.as_deref(), known.state.refusal(), "{} is {:?}", known.id, known.state);
+            assert_eq!(code.as_deref(), known.seen.state.refusal(), "{} is {:?}", known.id, known.seen);
         }
         known.touched = false;
     }
 }
 
-/// The state of every token in the store.
-fn list(served: &Served) -> BTreeMap<String, State> {
+/// Every token in the store.
+fn list(served: &Served) -> BTreeMap<String, Seen> {
     let bearer = format!("Bearer {}", served.admin.token);
     let mut line = Client::connect(served.admin.address);
     let mut kept = BTreeMap::new();
@@ -148,34 +177,38 @@ fn list(served: &Served) -> BTreeMap<String, State> {
         let answer = line.request("GET", &format!("/v1/tokens?limit=200{cursor}"), &[("Authorization", &bearer)], b"");
         let page = answer.json();
         for item in page["items"].as_array().unwrap_or_else(|| panic!("no items in {page}")) {
-            let text = |field: &str| item[field].as_str().expect("a text");
-            kept.insert(text("id").to_owned(), State::of(text("state")));
+            kept.insert(item["id"].as_str().expect("a text").to_owned(), Seen::of(item));
         }
         let Some(next) = page["next"].as_str() else { return kept };
         cursor = format!("&cursor={next}");
     }
 }
 
+impl Seen {
+    #[track_caller]
+    fn of(record: &Value) -> Self {
+        let state = match record["state"].as_str() {
+            Some("active") => State::Active,
+            Some("disabled") => State::Disabled,
+            Some("revoked") => State::Revoked,
+            _ => panic!("no known state in {record}"),
+        };
+        Self { state, name: record["name"].as_str().expect("a text").to_owned() }
+    }
+
+    fn deleted() -> Self {
+        Self { state: State::Deleted, name: String::new() }
+    }
+}
+
 impl State {
-    fn of(name: &str) -> Self {
-        let known = [State::Active, State::Disabled, State::Revoked].into_iter().find(|state| state.name() == name);
-        known.unwrap_or_else(|| panic!("no state is called {name}"))
-    }
-
-    fn name(self) -> &'static str {
-        match self {
-            State::Active => "active",
-            State::Disabled => "disabled",
-            State::Revoked => "revoked",
-        }
-    }
-
     /// The code with which the proxy refuses a token in this state.
     fn refusal(self) -> Option<&'static str> {
         match self {
             State::Active => None,
             State::Disabled => Some("token_disabled"),
             State::Revoked => Some("token_revoked"),
+            State::Deleted => Some("invalid_token"),
         }
     }
 }
@@ -195,10 +228,11 @@ impl Line {
     }
 
     /// An answer counts once the whole of it is here.
-    fn post(&mut self, target: &str, body: &str) -> io::Result<(u16, Value)> {
+    fn call(&mut self, method: &str, target: &str, body: Option<Value>) -> io::Result<(u16, Value)> {
+        let body = body.map(|body| body.to_string()).unwrap_or_default();
         let (bearer, length) = (&self.bearer, body.len());
         let request = format!(
-            "POST {target} HTTP/1.1\r\nHost: admin.test\r\nAuthorization: Bearer {bearer}\r\n\
+            "{method} {target} HTTP/1.1\r\nHost: admin.test\r\nAuthorization: Bearer {bearer}\r\n\
              Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
         );
         self.stream.get_mut().write_all(request.as_bytes())?;
@@ -216,7 +250,8 @@ impl Line {
         }
         let mut body = vec![0; length];
         self.stream.read_exact(&mut body)?;
-        Ok((status, serde_json::from_slice(&body).expect("JSON")))
+        let body = if body.is_empty() { Value::Null } else { serde_json::from_slice(&body).expect("JSON") };
+        Ok((status, body))
     }
 
     fn head_line(&mut self) -> io::Result<String> {
