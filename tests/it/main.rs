@@ -17,6 +17,8 @@ mod http2;
 mod life;
 mod limits;
 mod passage;
+#[path = "../proof/mod.rs"]
+mod proof;
 mod refusals;
 mod store;
 mod support;

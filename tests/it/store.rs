@@ -1,6 +1,8 @@
-//! Both stores keep the same promises (`contract`), and the embedded one some more (`embedded`, `kill`, `rebuild`).
+//! Both stores keep the same promises (`contract`), and the embedded one some more (`corruption`,
+//! `embedded`, `kill`, `rebuild`).
 
 mod contract;
+mod corruption;
 mod embedded;
 mod kill;
 mod rebuild;
