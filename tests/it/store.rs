@@ -1,9 +1,10 @@
 //! Both stores keep the same promises (`contract`), and the embedded one some more (`corruption`,
-//! `embedded`, `kill`, `rebuild`).
+//! `embedded`, `formats`, `kill`, `rebuild`).
 
 mod contract;
 mod corruption;
 mod embedded;
+mod formats;
 mod kill;
 mod rebuild;
 
