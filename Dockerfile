@@ -10,10 +10,11 @@ FROM rust:1.95-slim-bookworm AS build
 WORKDIR /src
 ENV CARGO_PROFILE_RELEASE_STRIP=symbols CARGO_PROFILE_RELEASE_DEBUG=none
 
-# First the dependencies alone, in a layer that lasts until Cargo.lock changes. The benches are not built, but Cargo
-# refuses a manifest whose targets are missing.
+# First the dependencies alone, in a layer that lasts until Cargo.lock changes. The benches and the soak test are not
+# built, but Cargo refuses a manifest whose targets are missing.
 COPY Cargo.toml Cargo.lock ./
 COPY benches benches
+COPY tests/soak tests/soak
 RUN mkdir src \
     && echo 'fn main() {}' > src/main.rs \
     && touch src/lib.rs \
