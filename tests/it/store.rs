@@ -10,6 +10,8 @@ mod rebuild;
 
 use std::time::Duration;
 
+pub use kill::child;
+
 use keygate::model::{
     Access, Account, AccountId, AccountState, Digest, Grants, Kind, Quota, Revision, State, Timestamp, Token, TokenId,
     Usage,

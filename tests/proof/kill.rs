@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::ExitStatusExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
@@ -60,16 +60,46 @@ struct Known {
     survived: Survived,
 }
 
+/// What the store stands on, and how the child that writes to it comes to its end.
+pub trait Ground {
+    /// The store's directory.
+    fn path(&self) -> PathBuf;
+    fn end(&mut self, child: &mut Child);
+    /// Ready for the next start.
+    fn again(&mut self);
+}
+
+/// A directory of the machine's own file system; the child is killed.
+pub struct Plain(tempfile::TempDir);
+
+impl Plain {
+    pub fn new() -> Self {
+        Self(tempfile::tempdir().expect("a directory"))
+    }
+}
+
+impl Ground for Plain {
+    fn path(&self) -> PathBuf {
+        self.0.path().join("data")
+    }
+
+    fn end(&mut self, child: &mut Child) {
+        child.kill().expect("our own child");
+    }
+
+    fn again(&mut self) {}
+}
+
 /// `child` is the program that runs [`super::change::until_killed`] on a path with a seed.
-pub fn run(plan: Plan, child: impl Fn(&Path, u64) -> Command) -> Survived {
-    let place = tempfile::tempdir().expect("a directory");
-    let path = place.path().join("data");
+pub fn run(plan: Plan, ground: &mut impl Ground, child: impl Fn(&Path, u64) -> Command) -> Survived {
+    let path = ground.path();
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
     let mut known = Known::default();
     let mut rng = Rng::with_seed(plan.seed);
     for round in 0..plan.kills {
         let command = child(&path, plan.seed.wrapping_add(round));
-        known.watch(command, &plan, round % EARLY == EARLY - 1, &mut rng);
+        known.watch(command, &plan, round % EARLY == EARLY - 1, &mut rng, ground);
+        ground.again();
         runtime.block_on(async {
             let store = SledStore::open(records::options(&path)).expect("it opens after a kill");
             known.compare(&store).await;
@@ -85,18 +115,18 @@ pub fn run(plan: Plan, child: impl Fn(&Path, u64) -> Command) -> Survived {
 
 impl Known {
     /// Runs the child until it is killed, and notes what it says.
-    fn watch(&mut self, mut command: Command, plan: &Plan, early: bool, rng: &mut Rng) {
+    fn watch(&mut self, mut command: Command, plan: &Plan, early: bool, rng: &mut Rng, ground: &mut impl Ground) {
         let mut child = command.stdout(Stdio::piped()).spawn().expect("it starts");
         let lines = lines_of(&mut child);
         if early {
             thread::sleep(Duration::from_millis(rng.u64(..40)));
-            child.kill().expect("our own child");
+            ground.end(&mut child);
         }
         let (mut seen, enough) = (0, plan.changes + rng.usize(..32));
         while let Ok(line) = lines.recv_timeout(PATIENCE) {
             seen += self.note(&line);
             if seen == enough {
-                child.kill().expect("our own child");
+                ground.end(&mut child);
                 seen += 1;
             }
         }

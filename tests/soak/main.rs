@@ -18,7 +18,7 @@ use keygate::model::Clock;
 
 use proof::change::until_killed;
 use proof::corruption;
-use proof::kill::{self, Plan};
+use proof::kill::{self, Plain, Plan};
 use proof::specimen::Specimen;
 
 /// Kills a store and damages its files, again and again.
@@ -54,7 +54,8 @@ fn main() {
     if options.kills > 0 {
         // Kills while the store opens come with no changes of their own.
         let each = usize::try_from(options.changes.div_ceil(options.kills) * 10 / 9 + 1).expect("it fits");
-        let survived = kill::run(Plan { kills: options.kills, changes: each, seed: options.seed }, child);
+        let plan = Plan { kills: options.kills, changes: each, seed: options.seed };
+        let survived = kill::run(plan, &mut Plain::new(), child);
         println!("kill -9, {} s\n{survived}", begun.elapsed().as_secs());
         assert!(survived.total() >= options.changes, "fewer changes than were asked for");
     }

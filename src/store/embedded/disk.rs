@@ -41,6 +41,14 @@ pub(super) fn log(directory: &Path) -> PathBuf {
     directory.join("db")
 }
 
+/// Asks the kernel to read all of the log now: an open reads it in small pieces, and the proof again.
+pub(super) fn read_ahead(directory: &Path) {
+    if let Ok(log) = File::open(log(directory)) {
+        // Whether it does is its own affair.
+        let _ = rustix::fs::fadvise(&log, 0, None, rustix::fs::Advice::WillNeed);
+    }
+}
+
 /// Makes the files in `directory` and their names durable.
 pub(super) fn sync_files(directory: &Path) -> io::Result<()> {
     for entry in directory.read_dir()? {

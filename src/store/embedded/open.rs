@@ -2,6 +2,7 @@
 //! acknowledged. A store is never begun anew where there was one.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 
@@ -118,10 +119,17 @@ fn identify(
         }
         marker::Found::Nothing | marker::Found::Format1 => return never_filled(options, directory, key).map(|()| None),
     };
+    let anchored = read_anchor(options, key)?;
     if marker.pepper != pepper_mark(key) {
-        return Err(OpenError::WrongPepper { path: path.to_owned() });
+        // An anchor that this pepper reads: then it is the marker that is wrong.
+        return Err(match anchored {
+            anchor::Found::Anchored { .. } => {
+                OpenError::damaged(path, "its file keygate.store and its anchor are of two peppers")
+            }
+            _ => OpenError::WrongPepper { path: path.to_owned() },
+        });
     }
-    match read_anchor(options, key)? {
+    match anchored {
         anchor::Found::Anchored { store, point } if store == marker.store => Ok(Some((marker, point))),
         _ => Err(unanchored(options, key)),
     }
@@ -133,16 +141,23 @@ fn never_filled(options: &SledOptions, directory: &Directory, key: &StoreKey) ->
     let path = directory.path();
     match read_anchor(options, key)? {
         anchor::Found::Anchored { point, .. } if point.revision == 0 => Ok(()),
+        anchor::Found::Anchored { .. } if holds_records(directory) => Err(marker_gone(path)),
         anchor::Found::Anchored { point, .. } => {
             Err(OpenError::Gone { path: path.to_owned(), anchor: options.anchor.clone(), tokens: point.tokens })
         }
         anchor::Found::Unreadable => Err(unanchored(options, key)),
-        anchor::Found::Nothing => {
-            let generations = directory.generations().map_err(|error| OpenError::io(path, error))?;
-            let empty = generations.is_empty() && !directory.format_1().exists();
-            if empty { Ok(()) } else { Err(OpenError::damaged(path, "its file keygate.store is gone")) }
-        }
+        anchor::Found::Nothing if holds_records(directory) => Err(marker_gone(path)),
+        anchor::Found::Nothing => Ok(()),
     }
+}
+
+/// What cannot be looked at counts as something that is there.
+fn holds_records(directory: &Directory) -> bool {
+    directory.format_1().exists() || directory.generations().is_ok_and(|found| !found.is_empty())
+}
+
+fn marker_gone(path: &Path) -> OpenError {
+    OpenError::damaged(path, "its file keygate.store is gone")
 }
 
 /// A new store: anchored first, so that from its first change on nothing of it can be lost unnoticed.
@@ -176,9 +191,31 @@ fn usage(directory: &Directory, cache: u64) -> Result<UsageTree, OpenError> {
     let path = directory.usage();
     super::directory::create(&path).map_err(|error| OpenError::io(&path, error))?;
     let damage = |problem| OpenError::UsageDamaged { path: path.clone(), problem };
-    let usage = UsageTree::new(database::open(&path, cache, damage)?);
+    let database = match database::open(&path, cache, damage) {
+        Err(OpenError::UsageDamaged { problem, .. }) => {
+            set_aside(&path, &problem)?;
+            database::open(&path, cache, damage)?
+        }
+        other => other?,
+    };
     super::disk::sync_files(&path).map_err(|error| OpenError::io(&path, error))?;
-    Ok(usage)
+    Ok(UsageTree::new(database))
+}
+
+/// Counts are for insight, and no reason to refuse a start.
+fn set_aside(usage: &Path, problem: &str) -> Result<(), OpenError> {
+    let aside = usage.with_extension("damaged");
+    tracing::warn!(
+        event = "usage_damaged",
+        problem,
+        "the counts of use are damaged and begin anew; what is left of them is in {}",
+        aside.display()
+    );
+    let moved = match std::fs::remove_dir_all(&aside) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+        _ => std::fs::rename(usage, &aside),
+    };
+    moved.and_then(|()| super::directory::create(usage)).map_err(|error| OpenError::io(usage, error))
 }
 
 /// What a rebuild or an upgrade left that did not come to its end.

@@ -27,8 +27,14 @@ pub(super) struct Space {
     directory: PathBuf,
     /// What the store needs to be opened.
     needed: u64,
-    /// One at a time changes the ballast.
-    ballast: Mutex<PathBuf>,
+    /// One at a time changes it.
+    ballast: Mutex<Ballast>,
+}
+
+struct Ballast {
+    path: PathBuf,
+    /// How large it was when it was given up, until it is as large again.
+    lent: u64,
 }
 
 /// What a file system has.
@@ -36,6 +42,12 @@ pub(super) struct Space {
 struct Room {
     free: u64,
     total: u64,
+}
+
+impl Ballast {
+    fn size(&self) -> u64 {
+        self.path.metadata().map_or(0, |found| found.len())
+    }
 }
 
 impl Room {
@@ -47,7 +59,7 @@ impl Room {
 impl Space {
     /// `snapshot`: how large the file is that sled writes anew when it opens.
     pub(super) fn of(directory: &Path, snapshot: u64) -> Self {
-        let ballast = Mutex::new(directory.join("ballast"));
+        let ballast = Mutex::new(Ballast { path: directory.join("ballast"), lent: 0 });
         Self { directory: directory.to_owned(), needed: OPENING + 2 * snapshot, ballast }
     }
 
@@ -74,44 +86,45 @@ impl Space {
 
     /// Gives the reserve up, for what must not wait.
     pub(super) fn release(&self) {
-        let ballast = self.ballast.lock().unwrap_or_else(PoisonError::into_inner);
-        match fs::remove_file(&*ballast) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                tracing::warn!(%error, "the reserve {} could not be given up", ballast.display());
-            }
-            _ => {}
+        let mut ballast = self.ballast.lock().unwrap_or_else(PoisonError::into_inner);
+        let size = ballast.size();
+        match fs::remove_file(&ballast.path) {
+            Ok(()) => ballast.lent = size.max(ballast.lent),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => tracing::warn!(%error, "the reserve {} could not be given up", ballast.path.display()),
         }
     }
 
-    /// Takes the reserve back: as much of it as leaves twice the margin where there is room, and on a full
-    /// disk what is left but for a little, so that another process does not take it.
+    /// Takes the reserve: what was lent of it, but for a little, and more as long as twice the margin is
+    /// left to others.
     pub(super) fn reserve(&self) {
-        let ballast = self.ballast.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Err(error) = self.try_reserve(&ballast) {
-            tracing::warn!(%error, "no room could be kept in reserve at {}", ballast.display());
+        let mut ballast = self.ballast.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Err(error) = self.try_reserve(&mut ballast) {
+            tracing::warn!(%error, "no room could be kept in reserve at {}", ballast.path.display());
             // Half of it may be there, in the way of others.
-            let _ = fs::remove_file(&*ballast);
+            let _ = fs::remove_file(&ballast.path);
         }
     }
 
-    fn try_reserve(&self, ballast: &Path) -> io::Result<()> {
+    fn try_reserve(&self, ballast: &mut Ballast) -> io::Result<()> {
         let room = self.room()?;
-        let present = ballast.metadata().map_or(0, |found| found.len());
+        let present = ballast.size();
         let wanted = self.needed.saturating_mul(2).clamp(BALLAST.0, BALLAST.1).min(room.total / 8);
-        let margin = room.margin();
-        let spare = if room.free < margin { room.free.saturating_sub(LITTLE) } else { (room.free - margin) / 2 };
-        let more = wanted.saturating_sub(present).min(spare);
-        if more == 0 {
+        let spare = wanted.saturating_sub(present).min(room.free.saturating_sub(room.margin()) / 2);
+        let back = ballast.lent.saturating_sub(present).min(room.free.saturating_sub(LITTLE));
+        let size = present + spare.max(back);
+        if size == present {
             return Ok(());
         }
-        let size = present + more;
-        let file = File::options().write(true).create(true).truncate(false).mode(0o600).open(ballast)?;
+        let file = File::options().write(true).create(true).truncate(false).mode(0o600).open(&ballast.path)?;
         match fallocate(&file, FallocateFlags::empty(), 0, size) {
-            Ok(()) => Ok(()),
+            Ok(()) if size >= ballast.lent => ballast.lent = 0,
+            Ok(()) => {}
             // A file system that cannot do it: then there is none.
-            Err(rustix::io::Errno::OPNOTSUPP) => fs::remove_file(ballast),
-            Err(error) => Err(error.into()),
+            Err(rustix::io::Errno::OPNOTSUPP) => fs::remove_file(&ballast.path)?,
+            Err(error) => return Err(error.into()),
         }
+        Ok(())
     }
 
     fn room(&self) -> io::Result<Room> {

@@ -7,6 +7,7 @@
 
 mod account;
 mod bytes;
+mod skim;
 mod token;
 mod usage;
 

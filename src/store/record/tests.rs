@@ -83,6 +83,12 @@ proptest! {
     }
 
     #[test]
+    fn what_a_token_is_found_by_is_found_in_its_record(token in token()) {
+        let found = indexed(&token.encode()).expect("a whole record");
+        prop_assert_eq!((found.account, found.digest), (token.account, token.digest));
+    }
+
+    #[test]
     fn accounts_survive_their_record(account in account()) {
         prop_assert_eq!(Account::decode(&account.encode()), Ok(account));
     }

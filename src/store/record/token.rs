@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::bytes::Bytes;
-use super::{CHECKSUM, Problem, Stored, read, write};
+use super::{CHECKSUM, Problem, Stored, read, skim, write};
 use crate::model::{
     Access, AccountId, Digest, Grants, Kind, Quota, ResourceName, Revision, State, Timestamp, Token, TokenId,
 };
@@ -55,14 +55,15 @@ pub(in super::super) struct Indexed {
 /// Reads no more of a token's record than [`Indexed`], and does not look at its checksum: for whoever
 /// goes through millions of them, and proves all of them together.
 pub(in super::super) fn indexed(bytes: &[u8]) -> Result<Indexed, Problem> {
-    #[derive(Deserialize)]
-    struct Part {
-        account: Bytes<16>,
-        digest: Bytes<32>,
-    }
     let payload = bytes.get(1..bytes.len().saturating_sub(CHECKSUM)).ok_or(Problem::Short)?;
-    let part: Part = rmp_serde::from_slice(payload).map_err(|error| Problem::Contents(error.to_string()))?;
-    Ok(Indexed { account: AccountId::from_bytes(part.account.0), digest: Digest::from_bytes(part.digest.0) })
+    let account = skim::bytes(payload, b"account").and_then(|id| id.try_into().ok());
+    let digest = skim::bytes(payload, b"digest").and_then(|digest| digest.try_into().ok());
+    match (account, digest) {
+        (Some(account), Some(digest)) => {
+            Ok(Indexed { account: AccountId::from_bytes(account), digest: Digest::from_bytes(digest) })
+        }
+        _ => Err(Problem::Contents("it has no account or no digest".to_owned())),
+    }
 }
 
 impl Stored for Token {

@@ -91,8 +91,9 @@ fn a_full_disk_stops_changes_alone_and_heals_by_itself() {
     assert!(ready.text().starts_with("ready\nchanges are refused: the store takes no changes"), "{}", ready.text());
     assert_eq!(served.admin.metric("keygate_store_writable"), Some(0.0));
 
-    // What takes rights away does not wait for somebody to tidy up.
+    // What takes rights away does not wait for somebody to tidy up, and lets nothing else in.
     assert_eq!(change(&served, "POST", &format!("/v1/tokens/{}/revoke", leaked.id), &Value::Null).status, 200);
+    assert_eq!(change(&served, "POST", "/v1/tokens", &read("late")).status, 507);
     let revoked = (401, Some("token_revoked".to_owned()));
     assert_eq!(passes(&served, &leaked.secret), revoked);
 
@@ -101,6 +102,7 @@ fn a_full_disk_stops_changes_alone_and_heals_by_itself() {
         served = install.run();
         assert_eq!((passes(&served, &used.secret), passes(&served, &unused.secret)), (OK, OK));
         assert_eq!(passes(&served, &leaked.secret), revoked);
+        assert_eq!(change(&served, "POST", "/v1/tokens", &read("late")).status, 507);
     }
 
     std::fs::remove_file(filler).expect("removed");

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::proof::change::{Verb, until_killed};
-use crate::proof::kill::{Plan, run};
+use crate::proof::kill::{Plain, Plan, run};
 
 /// Names the directory in which this test binary, run again, is to commit until it is killed.
 const CHILD: &str = "KEYGATE_TEST_STORE";
@@ -19,7 +19,7 @@ fn child_that_commits_until_it_is_killed() {
     until_killed(Path::new(&place), seed.parse().expect("a number"));
 }
 
-fn child(place: &Path, seed: u64) -> Command {
+pub fn child(place: &Path, seed: u64) -> Command {
     let mut command = Command::new(std::env::current_exe().expect("this binary"));
     command.args(["--exact", "store::kill::child_that_commits_until_it_is_killed", "--nocapture"]);
     command.env(CHILD, place).env(SEED, seed.to_string());
@@ -28,7 +28,7 @@ fn child(place: &Path, seed: u64) -> Command {
 
 #[test]
 fn acknowledged_is_kept() {
-    let survived = run(Plan { kills: 20, changes: 200, seed: 1 }, child);
+    let survived = run(Plan { kills: 20, changes: 200, seed: 1 }, &mut Plain::new(), child);
     assert_eq!(survived.kills, 20, "{survived}");
     assert!(survived.total() >= 18 * 200, "{survived}");
     for verb in [Verb::Create, Verb::Rename, Verb::Disable, Verb::Enable, Verb::Revoke, Verb::Delete] {
