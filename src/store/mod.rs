@@ -6,6 +6,7 @@
 
 mod changes;
 mod embedded;
+mod exchange;
 mod memory;
 mod record;
 mod snapshot;
@@ -15,6 +16,7 @@ use std::future::Future;
 use std::pin::Pin;
 
 pub use embedded::{Finished, OpenError, Rebuild, RebuildError, Replayed, SledOptions, SledStore};
+pub use exchange::{Backups, Entry, ExchangeError, ExchangeReader, Export, Flaw, Header, MEDIA_TYPE};
 pub use memory::MemoryStore;
 pub use snapshot::{Record, Snapshot, SnapshotHead};
 pub use tally::{Proof, StoreKey};

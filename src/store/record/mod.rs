@@ -12,7 +12,7 @@ mod token;
 mod usage;
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;

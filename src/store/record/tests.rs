@@ -39,7 +39,7 @@ fn quota() -> impl Strategy<Value = Quota> {
     })
 }
 
-fn token() -> impl Strategy<Value = Token> {
+pub(in crate::store) fn token() -> impl Strategy<Value = Token> {
     let names = (token_id(), account_id(), prop::sample::select(&Kind::ALL), any::<String>(), any::<String>());
     let rights = (grants(), state(), prop::option::of(quota()));
     let dates = (prop::option::of(timestamp()), prop::option::of(timestamp()), timestamp());
@@ -63,7 +63,7 @@ fn token() -> impl Strategy<Value = Token> {
     })
 }
 
-fn account() -> impl Strategy<Value = Account> {
+pub(in crate::store) fn account() -> impl Strategy<Value = Account> {
     (account_id(), prop::option::of(account_id()), any::<String>(), any::<[bool; 2]>(), timestamp(), any::<u64>())
         .prop_map(|(id, parent, name, [active, visible_to_parent], created, revision)| Account {
             id,

@@ -1,0 +1,250 @@
+//! The written form of records: loss-free, with a name for each field. Times are milliseconds since 1970
+//! UTC. A field that is unknown here is refused, since it may be one that narrows what a token may do.
+
+use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::error::Flaw;
+use super::{hex, seal};
+use crate::model::{Account, AccountState, Digest, Grants, Kind, Quota, Revision, State, Timestamp, Token, Usage};
+use crate::store::Record;
+
+/// One line behind the header.
+#[expect(clippy::large_enum_variant, reason = "all but one are records")]
+pub(super) enum Line {
+    Record(Record),
+    /// The number of this line, which is the last.
+    End(u64),
+}
+
+#[derive(Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LineForm {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    account: Option<AccountForm>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    token: Option<TokenForm>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    usage: Option<UsageForm>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    end: Option<EndForm>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AccountForm {
+    id: String,
+    parent: Option<String>,
+    name: String,
+    state: AccountStateForm,
+    visible_to_parent: bool,
+    created: i64,
+    revision: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum AccountStateForm {
+    Active,
+    Suspended,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TokenForm {
+    id: String,
+    account: String,
+    kind: String,
+    name: String,
+    description: String,
+    grants: BTreeMap<String, String>,
+    state: StateForm,
+    not_before: Option<i64>,
+    expires: Option<i64>,
+    rate_limit: Option<QuotaForm>,
+    created: i64,
+    created_by: Option<String>,
+    hint: String,
+    digest: String,
+    revision: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+enum StateForm {
+    Active,
+    Disabled,
+    Revoked { at: i64 },
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct QuotaForm {
+    requests: u32,
+    window_ns: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct UsageForm {
+    requests: u64,
+    last_used: Option<i64>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct EndForm {
+    lines: u64,
+}
+
+impl Line {
+    pub(super) fn read(line: &[u8]) -> Result<Self, Flaw> {
+        let LineForm { account, token, usage, end } = seal::unseal(line)?;
+        match (account, token, usage, end) {
+            (Some(account), None, None, None) => Ok(Self::Record(Record::Account(account.account()?))),
+            (None, Some(token), usage, None) => {
+                let usage = usage.map(UsageForm::usage).unwrap_or_default();
+                Ok(Self::Record(Record::Token(token.token()?, usage)))
+            }
+            (None, None, None, Some(end)) => Ok(Self::End(end.lines)),
+            _ => Err(Flaw::Form("a line is an `account`, a `token` with its `usage`, or the `end`".to_owned())),
+        }
+    }
+}
+
+pub(super) fn write(record: &Record, into: &mut Vec<u8>) {
+    let form = match record {
+        Record::Account(account) => LineForm { account: Some(AccountForm::of(account)), ..LineForm::default() },
+        Record::Token(token, usage) => LineForm {
+            token: Some(TokenForm::of(token)),
+            usage: (*usage != Usage::default()).then(|| UsageForm::of(*usage)),
+            ..LineForm::default()
+        },
+    };
+    seal::seal(&form, into);
+}
+
+pub(super) fn write_end(lines: u64, into: &mut Vec<u8>) {
+    seal::seal(&LineForm { end: Some(EndForm { lines }), ..LineForm::default() }, into);
+}
+
+/// What `text` says in the field of that name.
+fn parsed<T: std::str::FromStr<Err: Display>>(field: &str, text: &str) -> Result<T, Flaw> {
+    text.parse().map_err(|error| Flaw::Form(format!("`{field}`: {error}")))
+}
+
+impl AccountForm {
+    fn of(account: &Account) -> Self {
+        Self {
+            id: account.id.to_string(),
+            parent: account.parent.map(|id| id.to_string()),
+            name: account.name.clone(),
+            state: match account.state {
+                AccountState::Active => AccountStateForm::Active,
+                AccountState::Suspended => AccountStateForm::Suspended,
+            },
+            visible_to_parent: account.visible_to_parent,
+            created: account.created.millis(),
+            revision: account.revision.0,
+        }
+    }
+
+    fn account(self) -> Result<Account, Flaw> {
+        Ok(Account {
+            id: parsed("id", &self.id)?,
+            parent: self.parent.map(|id| parsed("parent", &id)).transpose()?,
+            name: self.name,
+            state: match self.state {
+                AccountStateForm::Active => AccountState::Active,
+                AccountStateForm::Suspended => AccountState::Suspended,
+            },
+            visible_to_parent: self.visible_to_parent,
+            created: Timestamp::from_millis(self.created),
+            revision: Revision(self.revision),
+        })
+    }
+}
+
+impl TokenForm {
+    fn of(token: &Token) -> Self {
+        Self {
+            id: token.id.to_string(),
+            account: token.account.to_string(),
+            kind: token.kind.name().to_owned(),
+            name: token.name.clone(),
+            description: token.description.clone(),
+            grants: token.grants.iter().map(|(name, access)| (name.to_string(), access.to_string())).collect(),
+            state: match token.state {
+                State::Active => StateForm::Active,
+                State::Disabled => StateForm::Disabled,
+                State::Revoked { at } => StateForm::Revoked { at: at.millis() },
+            },
+            not_before: token.not_before.map(Timestamp::millis),
+            expires: token.expires.map(Timestamp::millis),
+            rate_limit: token.rate_limit.map(QuotaForm::of),
+            created: token.created.millis(),
+            created_by: token.created_by.map(|id| id.to_string()),
+            hint: token.hint.clone(),
+            digest: hex::encode(token.digest.as_bytes()),
+            revision: token.revision.0,
+        }
+    }
+
+    fn token(self) -> Result<Token, Flaw> {
+        let kind = Kind::from_name(&self.kind)
+            .ok_or_else(|| Flaw::Form(format!("`kind`: `{}` is no kind of token", self.kind)))?;
+        let digest = hex::decode(&self.digest)
+            .ok_or_else(|| Flaw::Form("`digest`: a digest is 64 hexadecimal digits in lower case".to_owned()))?;
+        Ok(Token {
+            id: parsed("id", &self.id)?,
+            account: parsed("account", &self.account)?,
+            kind,
+            name: self.name,
+            description: self.description,
+            grants: grants(self.grants)?,
+            state: match self.state {
+                StateForm::Active => State::Active,
+                StateForm::Disabled => State::Disabled,
+                StateForm::Revoked { at } => State::Revoked { at: Timestamp::from_millis(at) },
+            },
+            not_before: self.not_before.map(Timestamp::from_millis),
+            expires: self.expires.map(Timestamp::from_millis),
+            rate_limit: self.rate_limit.map(QuotaForm::quota).transpose()?,
+            created: Timestamp::from_millis(self.created),
+            created_by: self.created_by.map(|id| parsed("created_by", &id)).transpose()?,
+            hint: self.hint,
+            digest: Digest::from_bytes(digest),
+            revision: Revision(self.revision),
+        })
+    }
+}
+
+fn grants(entries: BTreeMap<String, String>) -> Result<Grants, Flaw> {
+    let entry = |(name, access): (String, String)| Ok((parsed("grants", &name)?, parsed("grants", &access)?));
+    Ok(Grants::new(entries.into_iter().map(entry).collect::<Result<Vec<_>, Flaw>>()?))
+}
+
+impl QuotaForm {
+    fn of(quota: Quota) -> Self {
+        let window_ns = u64::try_from(quota.window().as_nanos()).expect("a window is 31 days at most");
+        Self { requests: quota.requests().get(), window_ns }
+    }
+
+    fn quota(self) -> Result<Quota, Flaw> {
+        Quota::new(self.requests, Duration::from_nanos(self.window_ns))
+            .map_err(|error| Flaw::Form(format!("`rate_limit`: {error}")))
+    }
+}
+
+impl UsageForm {
+    fn of(usage: Usage) -> Self {
+        Self { requests: usage.requests, last_used: usage.last_used.map(Timestamp::millis) }
+    }
+
+    fn usage(self) -> Usage {
+        Usage { requests: self.requests, last_used: self.last_used.map(Timestamp::from_millis) }
+    }
+}
