@@ -8,7 +8,7 @@ use http::request::Parts;
 use super::frame::RequestId;
 use super::refusal::Refusal;
 use crate::auth::{Permit, Principal};
-use crate::model::{AccountId, Token};
+use crate::model::{AccountId, Revision, Token};
 
 /// On whose behalf a handler works. Made from a permit and from nothing else.
 #[derive(Clone)]
@@ -42,6 +42,19 @@ impl Caller {
             account = %self.principal.token.account,
             request_id = %self.request,
             "changed"
+        );
+    }
+
+    /// Notes that the caller took a copy of everything up to this change.
+    pub(super) fn record_copy(&self, revision: Revision) {
+        tracing::info!(
+            target: "keygate::admin",
+            action = "store.backup",
+            revision = revision.0,
+            actor = %self.principal.token.id,
+            account = %self.principal.token.account,
+            request_id = %self.request,
+            "copied"
         );
     }
 }

@@ -35,6 +35,15 @@ pub(super) async fn door(State(state): State<Shared>, mut request: Request, next
             let principal = authenticate(&state, request.headers()).await?;
             permitted(&state, principal, resource, action)?
         }
+        Right::NeedsRoot { resource, action } => {
+            let principal = authenticate(&state, request.headers()).await?;
+            let account = principal.token.account;
+            let permit = permitted(&state, principal, resource, action)?;
+            if state.accounts.get(account).is_none_or(|account| account.parent.is_some()) {
+                return Err(Refusal::NotRoot);
+            }
+            permit
+        }
     };
     match sought {
         Sought::Nothing => return Err(Refusal::NoEndpoint),

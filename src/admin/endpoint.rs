@@ -3,7 +3,7 @@
 use axum::routing::{MethodFilter, MethodRouter, on};
 use http::Method;
 
-use super::{Shared, accounts, health, tokens, whoami};
+use super::{Shared, accounts, backup, health, tokens, whoami};
 use crate::model::Action;
 
 /// One call of the API.
@@ -24,6 +24,8 @@ pub enum Right {
     Any,
     /// A grant of the management API.
     Needs { resource: &'static str, action: Action },
+    /// The same, and a token of the account that is above all others.
+    NeedsRoot { resource: &'static str, action: Action },
 }
 
 /// What the table has for a request.
@@ -58,6 +60,7 @@ fn allowed(endpoint: &Endpoint) -> &str {
 
 const TOKENS: &str = "keygate.tokens";
 const ACCOUNTS: &str = "keygate.accounts";
+const STORE: &str = "keygate.store";
 
 const fn needs(resource: &'static str, action: Action) -> Right {
     Right::Needs { resource, action }
@@ -83,4 +86,6 @@ pub static ENDPOINTS: &[Endpoint] = &[
     Endpoint { method: Method::POST, path: "/v1/accounts", right: needs(ACCOUNTS, Action::Create), mount: |m| on(m, accounts::create) },
     Endpoint { method: Method::GET, path: "/v1/accounts/{id}", right: needs(ACCOUNTS, Action::Read), mount: |m| on(m, accounts::show) },
     Endpoint { method: Method::PATCH, path: "/v1/accounts/{id}", right: needs(ACCOUNTS, Action::Update), mount: |m| on(m, accounts::edit) },
+    // It has what every account has, so a right within one account is not enough.
+    Endpoint { method: Method::GET, path: "/v1/store/backup", right: Right::NeedsRoot { resource: STORE, action: Action::Read }, mount: |m| on(m, backup::download) },
 ];

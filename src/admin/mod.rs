@@ -8,6 +8,7 @@
 //! Knows nothing of the configuration, of the proxy or of how it is served: [`AdminState`] is all it has.
 
 mod accounts;
+mod backup;
 mod body;
 mod caller;
 mod door;
@@ -34,6 +35,7 @@ use axum::routing::MethodFilter;
 pub use self::endpoint::{ENDPOINTS, Endpoint, Right};
 pub use self::health::Readiness;
 use crate::auth::{Accounts, Lifecycle, Verifier};
+use crate::store::Backups;
 
 /// What the management API works on. Cheap to clone.
 #[derive(Clone)]
@@ -42,6 +44,7 @@ pub struct AdminState {
     pub verifier: Verifier,
     pub accounts: Accounts,
     pub tokens: TokenRules,
+    pub backups: Backups,
     /// Where the gateway serves (`http://127.0.0.1:8080`), for the line to copy after a creation.
     pub proxy_url: String,
     /// A path that a token can be tried on.

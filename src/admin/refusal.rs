@@ -42,6 +42,8 @@ pub(super) enum Refusal {
     },
     /// The grants of a new token are more than the caller's own.
     GrantsExceeded(Vec<GrantError>),
+    /// The call is about all accounts, and the caller's is not above them all.
+    NotRoot,
     NoEndpoint,
     WrongMethod {
         allow: String,
@@ -60,6 +62,7 @@ pub(super) enum Refusal {
     OwnAccount,
     Conflict(String),
     NotReady(String),
+    BackupRunning,
     Store(StoreError),
     /// The store has no room for the change.
     StoreFull(String),
@@ -99,6 +102,7 @@ impl Refusal {
             Refusal::AccountSuspended => (403, "account_suspended", "The account is suspended", Client),
             Refusal::Insufficient { .. } => (403, "insufficient_scope", "The token lacks a right", Client),
             Refusal::GrantsExceeded(_) => (403, "grants_exceeded", "More rights than the giver has", Client),
+            Refusal::NotRoot => (403, "root_only", "Only for the root account", Client),
             Refusal::NoEndpoint => (404, "no_endpoint", "There is no such call", Client),
             Refusal::WrongMethod { .. } => (405, "method_not_allowed", "The method is not allowed", Client),
             Refusal::NoSuch(_) => (404, "not_found", "There is no such object", Client),
@@ -112,6 +116,7 @@ impl Refusal {
             Refusal::AlreadyRevoked => (409, "already_revoked", "The token is revoked for good", Client),
             Refusal::OwnAccount => (409, "own_account", "The account is the caller's own", Client),
             Refusal::Conflict(_) => (409, "conflict", "Others changed the object meanwhile", Client),
+            Refusal::BackupRunning => (409, "backup_running", "A backup is being made", Client),
             Refusal::NotReady(_) => (503, "not_ready", "The gateway is not ready", Ours),
             Refusal::Store(_) => (503, "store_unavailable", "The store does not answer", Ours),
             Refusal::StoreFull(_) => (507, "store_full", "The store has no room", Ours),
@@ -143,6 +148,7 @@ impl Refusal {
                 format!("the call needs `{}` on `{resource}`, and the token has `{has}`", action.name())
             }
             Refusal::GrantsExceeded(errors) => errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
+            Refusal::NotRoot => "the call is about all accounts: it takes a token of the root account".into(),
             Refusal::NoEndpoint => "nothing is served at this path".into(),
             Refusal::WrongMethod { allow } => format!("this path is served for {allow}"),
             Refusal::NoSuch(noun) => format!("there is no such {noun}, or it is out of the token's reach"),
@@ -158,6 +164,7 @@ impl Refusal {
                 "a token cannot suspend its own account: nobody could undo that; ask the account above".into()
             }
             Refusal::Conflict(_) => "the object was changed at the same time; read it and try again".into(),
+            Refusal::BackupRunning => "one backup is made at a time; try again once it is complete".into(),
             Refusal::NotReady(reason) => reason.clone(),
             Refusal::Store(_) => {
                 "the store does not answer; a change that was asked for may have happened or not".into()
@@ -189,9 +196,10 @@ impl Refusal {
     fn challenge(&self, realm: &str) -> Option<HeaderValue> {
         let (error, scope) = match self {
             // Nothing was presented; or the token is good, and none of the errors fits.
-            Refusal::Credential(CredentialError::Absent) | Refusal::AccountSuspended | Refusal::GrantsExceeded(_) => {
-                (None, None)
-            }
+            Refusal::Credential(CredentialError::Absent)
+            | Refusal::AccountSuspended
+            | Refusal::GrantsExceeded(_)
+            | Refusal::NotRoot => (None, None),
             Refusal::Credential(CredentialError::Malformed | CredentialError::Several) => {
                 (Some("invalid_request"), None)
             }
@@ -217,6 +225,7 @@ impl Refusal {
             | Refusal::AlreadyRevoked
             | Refusal::OwnAccount
             | Refusal::Conflict(_)
+            | Refusal::BackupRunning
             | Refusal::NotReady(_)
             | Refusal::Store(_)
             | Refusal::StoreFull(_)
@@ -301,8 +310,17 @@ impl From<LifecycleError> for Refusal {
             LifecycleError::Revoked(_) => Refusal::AlreadyRevoked,
             LifecycleError::Conflict(what) => Refusal::Conflict(what),
             LifecycleError::NoRandomness(what) => Refusal::NoRandomness(what),
-            LifecycleError::Store(StoreError::Full(why)) => Refusal::StoreFull(why),
-            LifecycleError::Store(error) => Refusal::Store(error),
+            LifecycleError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Full(why) => Refusal::StoreFull(why),
+            StoreError::Copying => Refusal::BackupRunning,
+            other => Refusal::Store(other),
         }
     }
 }

@@ -25,6 +25,7 @@ use crate::admin::{self, AdminState, TokenRules};
 use crate::auth::{Accounts, Lifecycle, Verifier};
 use crate::config::Settings;
 use crate::server::Duplex;
+use crate::store::Backups;
 
 /// For a TLS handshake, and for a request's head.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
@@ -45,21 +46,29 @@ pub(super) struct AdminServer {
     task: JoinHandle<()>,
 }
 
+/// What the gateway's other parts lend the management API.
+pub(super) struct Parts<'a> {
+    pub(super) lifecycle: &'a Lifecycle,
+    pub(super) verifier: &'a Verifier,
+    pub(super) accounts: &'a Accounts,
+    pub(super) backups: Backups,
+}
+
 /// What the management API works on.
 pub(super) fn state(
     settings: &Settings,
     proxy_url: &str,
-    lifecycle: &Lifecycle,
-    verifier: &Verifier,
-    accounts: &Accounts,
+    parts: Parts<'_>,
     ready: Ready,
     metrics: impl Fn() -> String + Send + Sync + 'static,
 ) -> AdminState {
+    let Parts { lifecycle, verifier, accounts, backups } = parts;
     let example = settings.routes.iter().find(|route| !route.public);
     AdminState {
         lifecycle: lifecycle.clone(),
         verifier: verifier.clone(),
         accounts: accounts.clone(),
+        backups,
         tokens: TokenRules { default_expiry: settings.tokens.default_expiry, max_expiry: settings.tokens.max_expiry },
         proxy_url: proxy_url.to_owned(),
         example_path: example.map_or_else(|| "/".to_owned(), |route| example_path(&route.path)),

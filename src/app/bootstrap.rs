@@ -70,11 +70,16 @@ pub(super) async fn create_first(lifecycle: &Lifecycle) -> Result<FirstToken, St
 
 pub(super) fn open_store(settings: &StoreSettings, pepper: &Pepper) -> Result<Arc<dyn Store>, StartError> {
     Ok(match settings {
-        StoreSettings::Memory => Arc::new(MemoryStore::new(StoreKey::new(&pepper.derive(SledOptions::SECRET)))),
+        StoreSettings::Memory => Arc::new(MemoryStore::new(store_key(pepper))),
         StoreSettings::Sled { path, anchor, cache } => {
             let secret = *pepper.derive(SledOptions::SECRET);
             let (path, anchor) = (path.clone(), anchor.clone());
             Arc::new(SledStore::open(SledOptions { path, anchor, cache_bytes: *cache, secret })?)
         }
     })
+}
+
+/// What the store of this pepper proves its contents with.
+pub(super) fn store_key(pepper: &Pepper) -> StoreKey {
+    StoreKey::new(&pepper.derive(SledOptions::SECRET))
 }

@@ -48,3 +48,37 @@ pub enum StopError {
     #[error("the store was not closed cleanly: {0}")]
     Store(StoreError),
 }
+
+/// What helps where a store does not open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Remedy {
+    /// A backup, or taking what is there for the truth.
+    RestoreOrAccept,
+    /// There is nothing that could be accepted.
+    Restore,
+}
+
+impl Remedy {
+    /// `None`: the store is in order, and something around it is not.
+    pub(super) fn of(error: &OpenError) -> Option<Self> {
+        match error {
+            OpenError::Gone { .. } => Some(Self::Restore),
+            OpenError::WrongPepper { .. } => None,
+            other => other.is_damage().then_some(Self::RestoreOrAccept),
+        }
+    }
+}
+
+impl StartError {
+    /// Whether the store's data is to blame.
+    pub fn is_data(&self) -> bool {
+        matches!(self, Self::Open(error) if error.is_damage())
+    }
+
+    pub fn remedy(&self) -> Option<Remedy> {
+        match self {
+            Self::Open(error) => Remedy::of(error),
+            _ => None,
+        }
+    }
+}

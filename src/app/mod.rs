@@ -8,6 +8,7 @@
 mod admin;
 mod bootstrap;
 mod error;
+mod maintenance;
 mod parts;
 mod usage;
 mod workers;
@@ -24,7 +25,10 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 pub use bootstrap::{Bootstrap, FirstToken, bootstrap};
-pub use error::{StartError, StopError};
+pub use error::{Remedy, StartError, StopError};
+pub use maintenance::{
+    Fault, FileSummary, Import, Imported, Loss, Maintenance, MaintenanceError, Restoration, Salvaged, inspect,
+};
 
 use crate::admin::Readiness;
 use crate::auth::{Accounts, CacheOptions, Lifecycle, Verifier, VerifierOptions};
@@ -33,7 +37,7 @@ use crate::limit::TokenLimits;
 use crate::model::{Clock, TokenHasher, TokenText};
 use crate::proxy::{Proxy, ProxyOptions};
 use crate::server;
-use crate::store::{Impaired, Store};
+use crate::store::{Backups, Impaired, Store};
 use crate::telemetry::{GatewayGauges, Metrics, MetricsLayout, Redaction, access_log};
 use usage::UsageFolder;
 use workers::Workers;
@@ -152,9 +156,12 @@ impl Gateway {
             state: admin::state(
                 &settings,
                 &url(proxy_tls, workers.address()),
-                &lifecycle,
-                &verifier,
-                &accounts,
+                admin::Parts {
+                    lifecycle: &lifecycle,
+                    verifier: &verifier,
+                    accounts: &accounts,
+                    backups: Backups::new(Arc::clone(&store), bootstrap::store_key(&settings.tokens.pepper)),
+                },
                 ready,
                 move || metrics.render(gauges()),
             ),

@@ -60,6 +60,7 @@ const CALLS: &[Call] = &[
     with(r#"{"name": "new"}"#, call("POST", "/v1/accounts", accounts(Action::Create), 201)),
     call("GET", "/v1/accounts/{id}", accounts(Action::Read), 200),
     with(r#"{"name": "edited"}"#, call("PATCH", "/v1/accounts/{id}", accounts(Action::Update), 200)),
+    call("GET", "/v1/store/backup", Right::NeedsRoot { resource: "keygate.store", action: Action::Read }, 200),
 ];
 
 /// What there is not: told to callers with a token in force, and to nobody else.
@@ -111,8 +112,13 @@ fn of_call(call: &Call, credential: Credential) -> Outcome {
     match (call.right, credential.refusal()) {
         (Right::Open, _) | (Right::Any, None) => ok,
         (_, Some(refusal)) => refusal,
-        (Right::Needs { resource, action }, None) if !credential.may(resource, action) => {
+        (Right::Needs { resource, action } | Right::NeedsRoot { resource, action }, None)
+            if !credential.may(resource, action) =>
+        {
             Outcome::insufficient(resource, action)
+        }
+        (Right::NeedsRoot { .. }, None) if credential == Credential::OtherAccount => {
+            Outcome::challenged(403, "root_only", None)
         }
         // What another account has is not there for it.
         _ if credential == Credential::OtherAccount && call.path.contains("{id}") => Outcome::problem(404, "not_found"),

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod answers;
+mod backup;
 mod lists;
 mod surface;
 mod tokens;

@@ -122,7 +122,11 @@ fn expected(endpoint: &Endpoint, credential: Credential, grants: &Grants) -> Opt
         | Credential::ReadOnlyManager
         | Credential::WithoutManagement => match right {
             Right::Needs { resource, action } if !grants.allow(resource, action) => Some((403, "insufficient_scope")),
-            Right::Open | Right::Any | Right::Needs { .. } => None,
+            Right::NeedsRoot { resource, action } if !grants.allow(resource, action) => {
+                Some((403, "insufficient_scope"))
+            }
+            Right::NeedsRoot { .. } if credential == Credential::ForeignManager => Some((403, "root_only")),
+            Right::Open | Right::Any | Right::Needs { .. } | Right::NeedsRoot { .. } => None,
         },
     }
 }
@@ -130,7 +134,7 @@ fn expected(endpoint: &Endpoint, credential: Credential, grants: &Grants) -> Opt
 /// The challenge that goes with a code (RFC 6750 section 3); "" for none.
 fn challenge_of(code: &str) -> &'static str {
     match code {
-        "missing_credential" | "account_suspended" => "Bearer realm=\"keygate\"",
+        "missing_credential" | "account_suspended" | "root_only" => "Bearer realm=\"keygate\"",
         "malformed_credential" => "Bearer realm=\"keygate\", error=\"invalid_request\", error_description=\"",
         "insufficient_scope" => "Bearer realm=\"keygate\", error=\"insufficient_scope\", scope=\"keygate.",
         "not_found" => "",

@@ -17,7 +17,7 @@ use crate::auth::{
 };
 use crate::limit::TokenLimits;
 use crate::model::{Account, AccountId, Clock, Grants, Kind, Pepper, Token, TokenHasher, TokenPrefix, TokenText};
-use crate::store::{MemoryStore, Store, StoreKey};
+use crate::store::{Backups, MemoryStore, Store, StoreKey};
 
 pub(super) struct World {
     pub(super) router: Router,
@@ -53,7 +53,17 @@ impl World {
     }
 
     pub(super) async fn with_rules(tokens: TokenRules) -> Self {
-        let store = Arc::new(MemoryStore::new(StoreKey::new(&[1; 32])));
+        Self::of(tokens, |store| store).await
+    }
+
+    /// Its backups are made of what `copies` makes of its store.
+    pub(super) async fn with_copies(copies: impl FnOnce(Arc<MemoryStore>) -> Arc<dyn Store>) -> Self {
+        Self::of(TokenRules::default(), copies).await
+    }
+
+    async fn of(tokens: TokenRules, copies: impl FnOnce(Arc<MemoryStore>) -> Arc<dyn Store>) -> Self {
+        let key = StoreKey::new(&[1; 32]);
+        let store = Arc::new(MemoryStore::new(key.clone()));
         let clock = Clock::adjustable();
         let options = VerifierOptions {
             prefix: TokenPrefix::default(),
@@ -80,6 +90,7 @@ impl World {
             verifier: verifier.clone(),
             accounts: accounts.clone(),
             tokens,
+            backups: Backups::new(copies(Arc::clone(&store)), key),
             proxy_url: "http://127.0.0.1:8080/".into(),
             example_path: "/v1/devices".into(),
             realm: "keygate".into(),
