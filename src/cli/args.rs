@@ -9,6 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::account::AccountCommand;
 use super::exit;
+use super::store::StoreCommand;
 use super::token::TokenCommand;
 
 /// A reverse-proxy authentication gateway for opaque bearer tokens.
@@ -54,6 +55,9 @@ pub(super) enum Command {
     /// Creates, lists and edits accounts
     #[command(subcommand)]
     Account(AccountCommand),
+    /// Backs up, proves, restores and moves the store
+    #[command(subcommand)]
+    Store(StoreCommand),
     /// Says who the admin token is and what it may do
     Whoami(WhoamiArgs),
     /// Asks a running gateway whether it is ready; exit code 0 if it is, 1 if not
@@ -75,6 +79,7 @@ impl Command {
             Command::Demo(args) => args.output == Format::Json,
             Command::Token(command) => command.wants_json(),
             Command::Account(command) => command.wants_json(),
+            Command::Store(command) => command.wants_json(),
             Command::Whoami(args) => args.output == Shape::Json,
             Command::Version(args) => args.output == Format::Json,
         }
@@ -216,6 +221,12 @@ mod tests {
             "token revoke a b --yes --admin-url http://a --ca ca.pem",
             "account create eu --parent acc_1 --visible-to-parent false",
             "account update acc_1 --state suspended",
+            "store backup k.jsonl -o json",
+            "store export -c k.toml k.jsonl",
+            "store verify --file k.jsonl",
+            "store restore k.jsonl --accept-loss --yes",
+            "store import k.jsonl --dry-run",
+            "store accept -c k.toml --yes",
             "whoami -o json",
             "healthcheck --url http://a",
             "version -o json",
@@ -238,6 +249,9 @@ mod tests {
             "token list --limit 0",
             "token update tok_1",
             "account update acc_1",
+            "store",
+            "store backup",
+            "store accept k.jsonl",
             "init -c k.toml --dir d",
             "healthcheck -c a --url http://a",
             "demo --listen 8080",

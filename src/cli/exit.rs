@@ -10,6 +10,7 @@ pub(super) enum Exit {
     NotFound,
     Authentication,
     Conflict,
+    Data,
     Unreachable,
     TryLater,
     Configuration,
@@ -24,6 +25,7 @@ impl Exit {
             Exit::NotFound => 3,
             Exit::Authentication => 4,
             Exit::Conflict => 6,
+            Exit::Data => 65,
             Exit::Unreachable => 69,
             Exit::TryLater => 75,
             Exit::Configuration => 78,
@@ -57,7 +59,9 @@ Exit codes:
   2    wrong usage: an option, an argument, or a confirmation that nobody could give
   3    there is no such token or account
   4    the token for the admin API is missing, refused, or lacks a right
-  6    conflict: somebody else changed it meanwhile, or its state does not allow the change
+  6    conflict: somebody else changed it meanwhile, or its state does not allow the change,
+       or what was to be made is there already
+  65   a store or a backup is damaged, incomplete or of another pepper
   69   the gateway's admin API cannot be reached
   75   try again later: too many requests, or the store does not answer
   78   the configuration is missing or invalid
@@ -91,8 +95,9 @@ mod tests {
 
     #[test]
     fn every_code_is_in_the_table() {
-        use Exit::{Authentication, Configuration, Conflict, Failed, NotFound, Ok, TryLater, Unreachable, Usage};
-        for exit in [Ok, Failed, Usage, NotFound, Authentication, Conflict, Unreachable, TryLater, Configuration] {
+        use Exit::{Authentication, Configuration, Conflict, Data, Failed, NotFound, Ok, TryLater, Unreachable, Usage};
+        for exit in [Ok, Failed, Usage, NotFound, Authentication, Conflict, Data, Unreachable, TryLater, Configuration]
+        {
             assert!(TABLE.contains(&format!("\n  {:<5}", exit.code())), "{exit:?}");
         }
     }

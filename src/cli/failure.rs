@@ -3,10 +3,13 @@
 //!
 //! Server texts pass through [`plain`] before they reach a terminal.
 
+use std::path::Path;
+
 use serde_json::{Value, json};
 
 use super::exit::Exit;
 use super::terminal::plain;
+use crate::app::{Remedy, StartError};
 
 /// One message for people, and the same as a problem (RFC 9457) for programs.
 #[derive(Debug)]
@@ -86,6 +89,25 @@ impl Failure {
         failure
     }
 
+    /// A gateway that does not start, with the commands that help where its store is to blame.
+    pub(super) fn of_start(error: &StartError, config: &Path) -> Self {
+        let exit = if error.is_data() { Exit::Data } else { Exit::Failed };
+        Self::new(exit, error.to_string()).remedied(error.remedy(), config)
+    }
+
+    #[must_use]
+    pub(super) fn remedied(self, remedy: Option<Remedy>, config: &Path) -> Self {
+        let config = config.display();
+        let restore = format!("`keygate store restore -c {config} BACKUP` puts a backup in its place");
+        match remedy {
+            None => self,
+            Some(Remedy::Restore) => self.hint(restore),
+            Some(Remedy::RestoreOrAccept) => {
+                self.hint(format!("{restore}; `keygate store accept -c {config}` takes what is there for the truth"))
+            }
+        }
+    }
+
     /// For a terminal, several lines with an end.
     pub(super) fn text(&self) -> String {
         if self.report {
@@ -143,9 +165,11 @@ fn field_errors(document: Option<&Value>) -> Vec<String> {
 fn hint(status: u16, code: Option<&str>, retry_after: Option<&str>) -> Option<String> {
     let hint = match (status, code) {
         (401, _) => "check the token in --token-file, KEYGATE_ADMIN_TOKEN or KEYGATE_ADMIN_TOKEN_FILE".to_owned(),
+        (403, Some("root_only")) => "use a token of the root account".to_owned(),
         (403, _) => "use a token that holds the right: see `keygate whoami` for what this one may do".to_owned(),
         (404, None | Some("no_endpoint")) => "is this the admin API of a keygate? see --admin-url".to_owned(),
         (404, _) => "`keygate token list` and `keygate account list` show what there is".to_owned(),
+        (409, Some("backup_running")) => "wait until the other backup is complete".to_owned(),
         (409 | 412, _) => "look at the present state with `show`, then decide again".to_owned(),
         (429 | 503 | 507, _) => match retry_after {
             Some(seconds) => format!("try again in {seconds} s"),
@@ -165,6 +189,7 @@ fn title(exit: Exit) -> &'static str {
         Exit::NotFound => "Not found",
         Exit::Authentication => "Authentication required",
         Exit::Conflict => "Conflict",
+        Exit::Data => "Damaged data",
         Exit::Unreachable => "Unreachable",
         Exit::TryLater => "Try later",
         Exit::Configuration => "Invalid configuration",
@@ -179,6 +204,7 @@ fn code(exit: Exit) -> &'static str {
         Exit::NotFound => "not_found",
         Exit::Authentication => "authentication",
         Exit::Conflict => "conflict",
+        Exit::Data => "data",
         Exit::Unreachable => "unreachable",
         Exit::TryLater => "try_later",
         Exit::Configuration => "invalid_configuration",

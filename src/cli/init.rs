@@ -100,8 +100,9 @@ impl Files {
     }
 
     fn refuse_existing(&self) -> Result<(), Failure> {
-        // A link that leads nowhere is there too.
-        let is_there = |path: &&PathBuf| path.symlink_metadata().is_ok();
+        // A link that leads nowhere is there too; a directory with nothing but a lock is what a start left
+        // that found no store.
+        let is_there = |path: &&PathBuf| path.symlink_metadata().is_ok() && !has_only_a_lock(path);
         let existing: Vec<_> = [&self.config, &self.pepper, &self.store].into_iter().filter(is_there).collect();
         if existing.is_empty() {
             return Ok(());
@@ -117,6 +118,11 @@ impl Files {
         };
         Err(Failure::failed(format!("{names} {verb} already, and nothing was changed")).hint(hint))
     }
+}
+
+fn has_only_a_lock(path: &Path) -> bool {
+    let is_lock = |entry: io::Result<fs::DirEntry>| entry.is_ok_and(|entry| entry.file_name() == "keygate.lock");
+    fs::read_dir(path).is_ok_and(|mut entries| entries.by_ref().next().is_some_and(is_lock) && entries.next().is_none())
 }
 
 /// `a`, `a and b`, `a, b and c`.
@@ -162,7 +168,7 @@ fn first_token(loaded: &Loaded) -> Result<(AccountId, TokenText), Failure> {
             "the store has a root account already, so its first token was made before; nothing was changed",
         )
         .hint("use that token, or name another store (is KEYGATE__STORE__PATH set?)")),
-        Err(error) => Err(Failure::failed(error.to_string())),
+        Err(error) => Err(Failure::of_start(&error, &loaded.path)),
     }
 }
 

@@ -1,7 +1,7 @@
 //! The command line: clap types, one file a command group, and a small client of the admin API.
 //!
-//! Knows the admin API by its calls alone, never the store; `run`, `check`, `init` and `demo` use the
-//! composition root. Secrets are never arguments, and go to standard output alone.
+//! Knows the admin API by its calls alone, never the store; `run`, `check`, `init`, `demo` and the offline
+//! part of `store` use the composition root. Secrets are never arguments, and go to standard output alone.
 
 mod account;
 mod args;
@@ -17,6 +17,7 @@ mod healthcheck;
 mod init;
 mod render;
 mod run;
+mod store;
 mod terminal;
 mod token;
 mod whoami;
@@ -81,6 +82,7 @@ fn dispatch(cli: &Cli, environment: &Environment, terminal: &mut Terminal<'_>) -
         Command::Demo(args) => demo::demo(args, terminal),
         Command::Token(command) => token::token(command, &cli.admin, environment, terminal),
         Command::Account(command) => account::account(command, &cli.admin, environment, terminal),
+        Command::Store(command) => store::store(command, &cli.admin, environment, terminal),
         Command::Whoami(args) => whoami::whoami(args, &cli.admin, environment, terminal),
         Command::Healthcheck(args) => healthcheck::healthcheck(args, &cli.admin, environment),
         Command::Version(args) => terminal.print(&args.text()).map(|()| Exit::Ok),

@@ -21,8 +21,7 @@ pub(super) fn run(args: &RunArgs, environment: &Environment, terminal: &mut Term
     for warning in &loaded.warnings {
         tracing::warn!(event = "configuration", config = %loaded.path.display(), "{warning}");
     }
-    let gateway =
-        Gateway::start(loaded.settings, Clock::system()).map_err(|error| Failure::failed(error.to_string()))?;
+    let gateway = Gateway::start(loaded.settings, Clock::system()).map_err(|error| Failure::of_start(&error, &path))?;
     if let Some(token) = gateway.first_token() {
         // A store in memory begins empty, and nobody could ask for a token without this one.
         terminal.print(&format!("{}\n", json!({"event": "first_token", "token": token.expose()})))?;

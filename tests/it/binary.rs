@@ -4,3 +4,4 @@ mod demo;
 mod install;
 mod manage;
 mod serve;
+mod store;

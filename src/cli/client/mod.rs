@@ -3,6 +3,7 @@
 //! Turns every outcome but success into a [`Failure`] that says whom it could not reach, or what that
 //! one refused.
 
+mod download;
 mod endpoint;
 mod tls;
 
@@ -19,6 +20,7 @@ use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio::runtime::Runtime;
 use tokio::time::timeout;
 use zeroize::Zeroizing;
 
@@ -120,11 +122,7 @@ impl Client {
 
     /// Sends one request and reads the whole answer, whatever its status.
     pub(super) fn send(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Answer, Failure> {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(|error| Failure::failed(format!("cannot start the client: {error}")))?;
-        runtime.block_on(self.exchange(self.request(method, path, body)?))
+        runtime()?.block_on(self.exchange(self.request(method, path, body)?))
     }
 
     fn request(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Request<Full<Bytes>>, Failure> {
@@ -151,6 +149,16 @@ impl Client {
     }
 
     async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<Answer, Failure> {
+        let changes = request.method() != Method::GET;
+        let stream = self.connect().await?;
+        let conversation = async { read(send(stream, request).await?).await };
+        within(self.limits.answer, conversation).await.map_err(|why| {
+            let failure = self.unreachable(&why);
+            if changes { failure.hint("whether it was done is not known: look before you try again") } else { failure }
+        })
+    }
+
+    async fn connect(&self) -> Result<Box<dyn Duplex>, Failure> {
         let connecting = async {
             let stream = TcpStream::connect((self.endpoint.host(), self.endpoint.port())).await?;
             stream.set_nodelay(true)?;
@@ -158,31 +166,14 @@ impl Client {
         };
         let stream = within(self.limits.connect, connecting).await.map_err(|why| self.unreachable(&why))?;
         if !self.endpoint.is_tls() {
-            return self.converse(stream, request).await;
+            return Ok(Box::new(stream));
         }
         let securing = tls::secure(stream, self.endpoint.host(), &self.trust);
         let stream = timeout(self.limits.connect, securing)
             .await
             .unwrap_or_else(|_| Err(Failure::new(Exit::Unreachable, "TLS: no answer to the handshake")))
             .map_err(|failure| failure.about(&format!("cannot reach {}", self.endpoint.url())))?;
-        self.converse(stream, request).await
-    }
-
-    async fn converse<S>(&self, stream: S, request: Request<Full<Bytes>>) -> Result<Answer, Failure>
-    where
-        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    {
-        let changes = request.method() != Method::GET;
-        let conversation = async {
-            let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-            // Ends with the runtime, which lives for this one request.
-            tokio::spawn(connection);
-            read(sender.send_request(request).await?).await
-        };
-        within(self.limits.answer, conversation).await.map_err(|why| {
-            let failure = self.unreachable(&why);
-            if changes { failure.hint("whether it was done is not known: look before you try again") } else { failure }
-        })
+        Ok(Box::new(stream))
     }
 
     fn unreachable(&self, why: &str) -> Failure {
@@ -205,7 +196,25 @@ pub(super) struct Page {
     pub next: Option<String>,
 }
 
+/// A connection, plain or secured.
+trait Duplex: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Duplex for T {}
+
 type AnyError = Box<dyn std::error::Error + Send + Sync>;
+
+fn runtime() -> Result<Runtime, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(|error| Failure::failed(format!("cannot start the client: {error}")))
+}
+
+/// The answer's head; its body comes over the same connection.
+async fn send(stream: Box<dyn Duplex>, request: Request<Full<Bytes>>) -> Result<http::Response<Incoming>, AnyError> {
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+    // Ends with the runtime, which lives for this one request.
+    tokio::spawn(connection);
+    Ok(sender.send_request(request).await?)
+}
 
 async fn read(response: http::Response<Incoming>) -> Result<Answer, AnyError> {
     let (parts, body) = response.into_parts();
