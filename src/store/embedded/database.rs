@@ -1,5 +1,6 @@
 //! Opening one sled database, whatever state its files are in.
 
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::thread;
@@ -14,6 +15,7 @@ const LOCK_TRIES: usize = 300;
 
 /// Waits for the lock of a handle that is being dropped, but not for a process that keeps it.
 pub(super) fn open(path: &Path, cache: u64, damage: impl Fn(String) -> OpenError) -> Result<sled::Db, OpenError> {
+    forget_unfinished(path).map_err(|error| OpenError::io(path, error))?;
     let config = sled::Config::new().path(path).cache_capacity(cache);
     let mut tries = 0;
     loop {
@@ -33,8 +35,28 @@ pub(super) fn open(path: &Path, cache: u64, damage: impl Fn(String) -> OpenError
     }
 }
 
+/// A summary of its log that sled was writing when it ended or the disk was full. sled would take it for
+/// a whole one and call the database corrupt, for good; without it, it reads its log.
+fn forget_unfinished(path: &Path) -> io::Result<()> {
+    if disk::is_locked(path) {
+        return Ok(());
+    }
+    let entries = match path.read_dir() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        entries => entries?,
+    };
+    for entry in entries {
+        let entry = entry?;
+        let name = entry.file_name();
+        if name.to_str().is_some_and(|name| name.starts_with("snap.") && name.ends_with(".generating")) {
+            std::fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
 /// sled gives its lock no kind of its own, only this text.
-fn is_lock(error: &std::io::Error) -> bool {
+fn is_lock(error: &io::Error) -> bool {
     error.to_string().contains("could not acquire lock")
 }
 
@@ -45,5 +67,26 @@ pub(super) fn wait_until_closed(path: &Path) {
             return;
         }
         thread::sleep(LOCK_PAUSE);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// sled 0.34.7 answers "Read corrupted data" to this, as often as it is asked.
+    #[test]
+    fn a_summary_that_was_cut_short_does_not_stop_a_start() {
+        let place = tempfile::tempdir().expect("a directory");
+        let opened =
+            || open(place.path(), 1 << 20, |problem| OpenError::damaged(place.path(), problem)).expect("it opens");
+        let db = opened();
+        db.insert(b"key", b"value").expect("written");
+        drop(db);
+        wait_until_closed(place.path());
+        let unfinished = place.path().join("snap.7FFFFFFFFFFFFFFF.generating");
+        std::fs::write(&unfinished, b"half").expect("written");
+        assert_eq!(opened().get(b"key").expect("readable").as_deref(), Some(&b"value"[..]));
+        assert!(!unfinished.exists());
     }
 }
