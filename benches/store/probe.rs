@@ -21,7 +21,7 @@ const FLOOD: u64 = 10_000_000;
 
 /// Prints one JSON object.
 pub fn run(path: &Path, tokens: u64) -> Outcome<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     let clock = Clock::system();
     let begun = clock.mono();
     let store = SledStore::open(records::options(path))?;

@@ -20,7 +20,7 @@ use crate::config::{Settings, StoreSettings};
 use crate::model::{AccountId, Clock, Revision, Timestamp};
 use crate::store::{
     Backups, ExchangeError, ExchangeReader, Finished, Rebuild, Record, Replayed, SledOptions, SledStore, Store,
-    StoreKey, Summary,
+    StoreId, StoreKey, Summary,
 };
 
 /// The embedded store of a configuration, which no gateway has open.
@@ -32,6 +32,8 @@ pub struct Maintenance {
 /// What a backup or an export says of itself, once that was found true.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileSummary {
+    /// Which store it is of.
+    pub store: StoreId,
     pub revision: Revision,
     pub tokens: u64,
     pub accounts: u64,
@@ -64,6 +66,8 @@ pub struct Restoration {
     rebuild: Rebuild,
     /// There is nothing here that could tell of later changes.
     is_new: bool,
+    /// The backup is one of this store.
+    same: bool,
     /// Below the rebuild, so that it goes last.
     traces: Traces,
 }
@@ -75,6 +79,8 @@ struct Traces(Option<PathBuf>);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Loss {
     Nothing,
+    /// All of it: the backup is another store's.
+    OtherStore,
     /// Nothing tells what was acknowledged after the backup.
     Unknown,
     Changes {
@@ -103,7 +109,14 @@ fn read_through(mut reader: ExchangeReader<impl BufRead>) -> Result<FileSummary,
     while reader.next_entry()?.is_some() {}
     let header = reader.header();
     let (head, created, keygate) = (header.head, header.created, header.keygate.clone());
-    Ok(FileSummary { revision: head.revision, tokens: head.tokens, accounts: head.accounts, created, keygate })
+    Ok(FileSummary {
+        store: head.store,
+        revision: head.revision,
+        tokens: head.tokens,
+        accounts: head.accounts,
+        created,
+        keygate,
+    })
 }
 
 impl Maintenance {
@@ -142,6 +155,7 @@ impl Maintenance {
             }
             let head = *export.head();
             Ok(FileSummary {
+                store: head.store,
                 revision: head.revision,
                 tokens: head.tokens,
                 accounts: head.accounts,
@@ -180,8 +194,13 @@ impl Maintenance {
             let traces = self.traces();
             let mut rebuild = Rebuild::begin(self.options.clone())?;
             self.put_all(file, &mut rebuild, None)?;
-            let replayed = rebuild.replay(summary.revision)?;
-            Ok(Restoration { file: summary, replayed, rebuild, is_new, traces })
+            if is_new {
+                rebuild.adopt(summary.store);
+            }
+            // Another store's later changes have nothing to do with this one's.
+            let same = summary.store == rebuild.store();
+            let replayed = if same { rebuild.replay(summary.revision)? } else { Replayed::default() };
+            Ok(Restoration { file: summary, replayed, rebuild, is_new, same, traces })
         })
     }
 
@@ -273,6 +292,7 @@ impl Restoration {
     pub fn loss(&self) -> Loss {
         match self.replayed.missing {
             _ if self.replayed.complete || self.is_new => Loss::Nothing,
+            _ if !self.same => Loss::OtherStore,
             Some((first, last)) => Loss::Changes { first, last },
             None => Loss::Unknown,
         }

@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 use tokio::time::MissedTickBehavior;
 
 use crate::model::{TokenId, Usage};
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 use crate::telemetry::UsageCounts;
 
 /// Between two writes. Workers report every two seconds, so "last used" is right to five.
@@ -52,7 +52,10 @@ impl UsageFolder {
         let counts = self.counts.take();
         // Kept until it is known that the store has them; an outage must not lose what was counted.
         if let Err(error) = self.store.record_usage(counts.clone()).await {
-            tracing::warn!(%error, tokens = counts.len(), "the use of tokens could not be stored; it is kept and tried again");
+            // Want of room lasts, and the store has told it.
+            if !matches!(error, StoreError::Full(_)) {
+                tracing::warn!(%error, tokens = counts.len(), "the use of tokens could not be stored; it is kept and tried again");
+            }
             if !self.counts.is_full() {
                 self.counts.absorb(counts);
             }

@@ -18,7 +18,7 @@ const KINDS: &[(&str, Kind)] = &[("sled", Kind::Sled), ("memory", Kind::Memory)]
 
 pub(super) fn read(root: &mut Reader<'_>, around: &Surroundings<'_>) -> Option<StoreSettings> {
     if root.node("store").is_none() {
-        let help = "write `[store]` and below it `kind = \"sled\"` and `path = \"/var/lib/keygate\"`";
+        let help = "write `[store]` and below it `kind = \"sled\"` and `path = \"/var/lib/keygate/data\"`";
         root.findings().report_absence(root.place(), "`[store]` is missing", help);
         return None;
     }
@@ -41,7 +41,7 @@ pub(super) fn read(root: &mut Reader<'_>, around: &Surroundings<'_>) -> Option<S
 
 fn sled(table: &mut Reader<'_>, around: &Surroundings<'_>) -> Option<StoreSettings> {
     let path = table
-        .required("path", "name the store's directory: `path = \"/var/lib/keygate\"`", |node| directory(node, around));
+        .required("path", "name the store's directory: `path = \"/var/lib/keygate/data\"`", |node| directory(node, around));
     let anchor = table.field("anchor", |node| anchor(node, around)).optional();
     let cache = table.field("cache", value::size).or(64 << 20);
     let (path, anchor) = (path?.value, anchor?);

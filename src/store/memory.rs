@@ -6,7 +6,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::changes::{Change, Records, check};
 use super::{
-    CommitError, Impaired, Record, Snapshot, SnapshotHead, Store, StoreError, StoreFuture, StoreKey, Write, proof_of,
+    CommitError, Impaired, Record, Snapshot, SnapshotHead, Store, StoreError, StoreFuture, StoreId, StoreKey, Write,
+    proof_of,
 };
 use crate::model::{Account, AccountId, Digest, Revision, Token, TokenId, Usage};
 
@@ -15,6 +16,7 @@ use crate::model::{Account, AccountId, Digest, Revision, Token, TokenId, Usage};
 pub struct MemoryStore {
     inner: Mutex<Inner>,
     key: StoreKey,
+    id: StoreId,
 }
 
 /// All records at once: they are in memory anyway.
@@ -47,7 +49,7 @@ struct Inner {
 impl MemoryStore {
     /// `key` proves that a copy is whole.
     pub fn new(key: StoreKey) -> Self {
-        Self { inner: Mutex::default(), key }
+        Self { inner: Mutex::default(), key, id: StoreId::fresh() }
     }
 
     /// Whole changes are made under the lock and none of them can panic half-way, so what a panic
@@ -127,10 +129,10 @@ impl Store for MemoryStore {
     }
 
     fn snapshot(&self) -> StoreFuture<'_, Result<Box<dyn Snapshot>, StoreError>> {
-        let key = self.key.clone();
+        let (key, id) = (self.key.clone(), self.id);
         self.ask(move |inner| {
             let records = inner.records();
-            let head = proof_of(&key, inner.revision, records.iter());
+            let head = proof_of(&key, id, inner.revision, records.iter());
             Ok(Box::new(Copy { head, records }) as Box<dyn Snapshot>)
         })
     }

@@ -7,6 +7,7 @@
 mod changes;
 mod embedded;
 mod exchange;
+mod hex;
 mod memory;
 mod record;
 mod snapshot;
@@ -19,7 +20,7 @@ pub use embedded::{Finished, OpenError, Rebuild, RebuildError, Replayed, SledOpt
 pub use exchange::{Backups, Entry, ExchangeError, ExchangeReader, Export, Flaw, Header, MEDIA_TYPE};
 pub use memory::MemoryStore;
 pub use snapshot::{Record, Snapshot, SnapshotHead};
-pub use tally::{Proof, StoreKey};
+pub use tally::{Proof, StoreId, StoreKey};
 
 use crate::model::{Account, AccountId, Digest, Revision, Token, TokenId, Usage};
 
@@ -159,16 +160,21 @@ pub enum CommitError {
 }
 
 /// The proof of a set of records, in whatever order they come.
-pub fn proof_of<'a>(key: &StoreKey, revision: Revision, records: impl Iterator<Item = &'a Record>) -> SnapshotHead {
+pub fn proof_of<'a>(
+    key: &StoreKey,
+    store: StoreId,
+    revision: Revision,
+    records: impl Iterator<Item = &'a Record>,
+) -> SnapshotHead {
     let mut tally = tally::Tally::default();
     for record in records {
         let (name, value) = record::entry(record);
         tally.add(key, &name, &value);
     }
-    snapshot_head(key, revision, &tally)
+    snapshot_head(key, store, revision, &tally)
 }
 
-fn snapshot_head(key: &StoreKey, revision: Revision, tally: &tally::Tally) -> SnapshotHead {
-    let proof = tally.proof(key, b"snapshot", revision.0);
-    SnapshotHead { revision, tokens: tally.tokens, accounts: tally.accounts, proof }
+fn snapshot_head(key: &StoreKey, store: StoreId, revision: Revision, tally: &tally::Tally) -> SnapshotHead {
+    let proof = tally.proof(key, &[b"snapshot ", &store.0[..]].concat(), revision.0);
+    SnapshotHead { store, revision, tokens: tally.tokens, accounts: tally.accounts, proof }
 }

@@ -1,6 +1,6 @@
 //! A copy of a whole store as of one revision: what backups and exports are made of.
 
-use super::tally::Proof;
+use super::tally::{Proof, StoreId};
 use super::{StoreError, StoreFuture};
 use crate::model::{Account, Revision, Token, Usage};
 
@@ -16,6 +16,8 @@ pub enum Record {
 /// What is known of a copy before its first record is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SnapshotHead {
+    /// Which store it is a copy of.
+    pub store: StoreId,
     pub revision: Revision,
     pub tokens: u64,
     pub accounts: u64,

@@ -20,6 +20,10 @@ pub struct StoreKey {
     check: Zeroizing<[u8; 32]>,
 }
 
+/// Tells one store from another, so that their parts are not mixed. An id, and no secret.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct StoreId(pub(super) [u8; 16]);
+
 /// That these records, and no others, were there at this revision. Only who has the key makes one.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Proof(blake3::Hash);
@@ -109,6 +113,18 @@ impl Tally {
             Some(&record::ACCOUNT) => self.accounts = self.accounts.wrapping_add(by),
             _ => {}
         }
+    }
+}
+
+impl StoreId {
+    pub(super) fn fresh() -> Self {
+        Self(uuid::Uuid::now_v7().into_bytes())
+    }
+}
+
+impl fmt::Debug for StoreId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "StoreId({})", super::hex::encode(&self.0))
     }
 }
 

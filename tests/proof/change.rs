@@ -36,7 +36,8 @@ pub struct Ask {
 
 /// The body of the child: each client announces, changes and reports, for ever.
 pub fn until_killed(place: &Path, seed: u64) -> ! {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().expect("a runtime");
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_time().build().expect("a runtime");
     runtime.block_on(async {
         let store = Arc::new(SledStore::open(records::options(place)).expect("it opens"));
         let mut clients = tokio::task::JoinSet::new();

@@ -88,7 +88,7 @@ pub fn attempt(specimen: &Arc<Specimen>, place: &Path) -> Result<Outcome, String
 }
 
 fn examine(specimen: &Specimen, place: &Path) -> Result<Outcome, String> {
-    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
     let open = || SledStore::open(records::options(&place.join(STORE)));
     match open() {
         Ok(store) => {

@@ -93,7 +93,7 @@ impl Ground for Plain {
 /// `child` is the program that runs [`super::change::until_killed`] on a path with a seed.
 pub fn run(plan: Plan, ground: &mut impl Ground, child: impl Fn(&Path, u64) -> Command) -> Survived {
     let path = ground.path();
-    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
     let mut known = Known::default();
     let mut rng = Rng::with_seed(plan.seed);
     for round in 0..plan.kills {

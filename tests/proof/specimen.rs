@@ -53,7 +53,7 @@ impl Specimen {
     }
 
     fn write(&mut self, work: impl AsyncFnOnce(&SledStore, &mut Contents)) {
-        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
         runtime.block_on(async {
             let store = SledStore::open(records::options(&self.now().join(STORE))).expect("it opens");
             work(&store, &mut self.contents).await;

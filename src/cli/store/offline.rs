@@ -146,6 +146,9 @@ fn lost(restoration: &Restoration) -> Option<String> {
     let of = restoration.file.revision.0;
     match restoration.loss() {
         Loss::Nothing => None,
+        Loss::OtherStore => {
+            Some("the backup is of another store, and all that was acknowledged in this one would be lost".to_owned())
+        }
         Loss::Changes { first, last } => Some(format!(
             "the backup has the changes up to {of}, and neither it nor the store's journal has the changes {} to {}",
             first.0, last.0

@@ -13,7 +13,8 @@ use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use super::disk::sync_directory;
-use super::point::{Point, StoreId};
+use super::point::Point;
+use crate::store::StoreId;
 use crate::store::StoreKey;
 
 const MAGIC: &[u8; 8] = b"KGANCHR2";
@@ -45,7 +46,9 @@ pub(super) struct Anchor {
 pub(super) fn read(path: &Path, key: &StoreKey) -> io::Result<Found> {
     let file = match File::open(path) {
         Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Found::Nothing),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            return Ok(Found::Nothing);
+        }
         Err(error) => return Err(error),
     };
     let slots = SLOTS.into_iter().filter_map(|offset| {

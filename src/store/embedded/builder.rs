@@ -10,9 +10,10 @@ use super::disk::{self, Disk};
 use super::error::OpenError;
 use super::index::{Index, Taken};
 use super::journal::{Journal, Op};
-use super::point::{Point, StoreId};
+use super::point::Point;
 use super::tokens::TokenTree;
 use crate::model::TokenId;
+use crate::store::StoreId;
 use crate::store::record::{self, Key, indexed};
 use crate::store::tally::Tally;
 use crate::store::{StoreError, StoreKey};
@@ -46,8 +47,10 @@ impl<E: Into<StoreError>> From<E> for PutError {
 impl Builder {
     /// `path` is the store's directory, for messages.
     pub(super) fn create(path: &Path, generation: Generation, key: StoreKey, cache: u64) -> Result<Self, OpenError> {
-        generation.create().map_err(|error| OpenError::io(path, error))?;
-        let db = database::open(&generation.tokens(), cache, |problem| OpenError::damaged(path, problem))?;
+        let created = generation.create().map_err(|error| OpenError::io(path, error));
+        let opened = created
+            .and_then(|()| database::open(&generation.tokens(), cache, |problem| OpenError::damaged(path, problem)));
+        let db = opened.inspect_err(|_| remove(&generation))?;
         let tree = TokenTree::new(db, Index::new());
         Ok(Self { generation, tree, key, tally: Tally::default(), waiting: HashMap::new() })
     }
@@ -95,8 +98,16 @@ impl Builder {
         Ok(())
     }
 
-    /// Makes everything durable, and closes it.
+    /// Makes everything durable, and closes it. After an error nothing of it is left.
     pub(super) fn finish(mut self, store: StoreId, revision: u64) -> io::Result<Point> {
+        let generation = self.generation.clone();
+        let point = self.make_durable(store, revision);
+        drop(self);
+        database::wait_until_closed(&generation.tokens());
+        point.inspect_err(|_| remove(&generation))
+    }
+
+    fn make_durable(&mut self, store: StoreId, revision: u64) -> io::Result<Point> {
         self.write()?;
         self.tree.write(&[], revision)?;
         self.tree.flush()?;
@@ -106,8 +117,6 @@ impl Builder {
         let point = Point::of(&self.key, store, revision, &self.tally);
         Journal::begin(&self.generation.journal(), self.key.clone(), store, &point)?;
         disk::sync_directory(&self.generation.path)?;
-        drop(self);
-        database::wait_until_closed(&tokens);
         Ok(point)
     }
 
@@ -135,6 +144,13 @@ impl Builder {
     }
 }
 
+/// What is of no use, and may be what fills the disk.
+pub(super) fn remove(generation: &Generation) {
+    if let Err(error) = generation.remove() {
+        tracing::warn!(%error, "what was left of an unfinished store at {} could not be removed", generation.path.display());
+    }
+}
+
 enum Entered {
     Taken(Taken),
     Store(StoreError),
@@ -150,5 +166,8 @@ fn found(id: TokenId, value: &[u8]) -> Result<record::Indexed, StoreError> {
 }
 
 fn sled_error(error: sled::Error) -> StoreError {
-    super::tokens::failed("of the new store", error)
+    match error {
+        sled::Error::Io(error) => error.into(),
+        other => super::tokens::failed("of the new store", other),
+    }
 }

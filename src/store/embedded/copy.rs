@@ -16,7 +16,7 @@ use super::tokens::{damaged, failed, name};
 use crate::model::Revision;
 use crate::store::record::{self, Stored};
 use crate::store::tally::Tally;
-use crate::store::{Record, Snapshot, SnapshotHead, StoreError, StoreFuture, StoreKey, snapshot_head};
+use crate::store::{Record, Snapshot, SnapshotHead, StoreError, StoreFuture, StoreId, StoreKey, snapshot_head};
 
 /// Keys and values, as they are written.
 type Entries = Vec<(Vec<u8>, Vec<u8>)>;
@@ -84,7 +84,7 @@ impl Copies {
     }
 
     /// Begins a copy of what is there now.
-    fn begin(&self, key: &StoreKey) -> Result<(SnapshotHead, u64), StoreError> {
+    fn begin(&self, key: &StoreKey, store: StoreId) -> Result<(SnapshotHead, u64), StoreError> {
         let _turn = self.turn();
         let mut state = self.lock();
         if state.running.is_some() {
@@ -92,7 +92,7 @@ impl Copies {
         }
         state.number += 1;
         state.running = Some(Running::default());
-        Ok((snapshot_head(key, Revision(state.revision), &state.tally), state.number))
+        Ok((snapshot_head(key, store, Revision(state.revision), &state.tally), state.number))
     }
 
     fn end(&self, number: u64) {
@@ -154,8 +154,13 @@ pub(super) struct Copy {
 }
 
 impl Copy {
-    pub(super) fn begin(copies: &Arc<Copies>, readers: Readers<Engine>, key: &StoreKey) -> Result<Self, StoreError> {
-        let (head, number) = copies.begin(key)?;
+    pub(super) fn begin(
+        copies: &Arc<Copies>,
+        readers: Readers<Engine>,
+        key: &StoreKey,
+        store: StoreId,
+    ) -> Result<Self, StoreError> {
+        let (head, number) = copies.begin(key, store)?;
         Ok(Self { head, number, copies: Arc::clone(copies), readers, done: false })
     }
 }

@@ -11,8 +11,8 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::disk::sync_directory;
-use super::point::StoreId;
-use crate::store::StoreKey;
+use crate::store::StoreId;
+use crate::store::{StoreKey, hex};
 
 /// The layout of the directory that is written today.
 pub(super) const FORMAT: u64 = 2;
@@ -61,18 +61,25 @@ pub(super) fn read(directory: &Path, key: &StoreKey) -> io::Result<Found> {
 /// Durable when it returns.
 pub(super) fn write(directory: &Path, key: &StoreKey, marker: &Marker) -> io::Result<()> {
     let (new, name) = (directory.join("keygate.store.new"), directory.join(NAME));
-    let mut file = File::options().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
-    let check = hex(&marker.check(key));
+    let check = hex::encode(&marker.check(key));
     let document = json!({
         "keygate_store": WARNING,
         "format": FORMAT,
-        "store": hex(&marker.store.0),
+        "store": hex::encode(&marker.store.0),
         "generation": marker.generation,
-        "pepper": hex(&marker.pepper),
+        "pepper": hex::encode(&marker.pepper),
         "check": check,
     });
-    writeln!(file, "{document}")?;
-    file.sync_all()?;
+    let written =
+        File::options().write(true).create(true).truncate(true).mode(0o600).open(&new).and_then(|mut file| {
+            writeln!(file, "{document}")?;
+            file.sync_all()
+        });
+    if let Err(error) = written {
+        // The present one stays as it is.
+        let _ = fs::remove_file(new);
+        return Err(error);
+    }
     fs::rename(new, name)?;
     sync_directory(directory)
 }
@@ -90,13 +97,13 @@ impl Marker {
 fn decode(document: &Value, key: &StoreKey) -> Result<Marker, String> {
     let field = |name: &str| document[name].as_str().ok_or_else(|| format!("it has no `{name}`"));
     let marker = Marker {
-        store: StoreId(unhex(field("store")?).ok_or("its `store` is no id")?),
+        store: StoreId(hex::decode(field("store")?).ok_or("its `store` is no id")?),
         generation: document["generation"].as_u64().ok_or("it has no `generation`")?,
-        pepper: unhex(field("pepper")?).ok_or("its `pepper` is no hash")?,
+        pepper: hex::decode(field("pepper")?).ok_or("its `pepper` is no hash")?,
     };
     let same_key = marker.pepper == pepper_mark(key);
     let format = document["format"].as_u64();
-    if same_key && (field("check")? != hex(&marker.check(key)) || format != Some(FORMAT)) {
+    if same_key && (field("check")? != hex::encode(&marker.check(key)) || format != Some(FORMAT)) {
         return Err("its check is wrong".to_owned());
     }
     Ok(marker)
@@ -109,22 +116,6 @@ pub(super) fn pepper_mark(key: &StoreKey) -> [u8; 32] {
     mark[..16].copy_from_slice(&half(0));
     mark[16..].copy_from_slice(&half(1));
     mark
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn unhex<const N: usize>(text: &str) -> Option<[u8; N]> {
-    let (pairs, []) = text.as_bytes().as_chunks::<2>() else { return None };
-    let mut bytes = [0; N];
-    if pairs.len() != N {
-        return None;
-    }
-    for (byte, pair) in bytes.iter_mut().zip(pairs) {
-        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
-    }
-    Some(bytes)
 }
 
 #[cfg(test)]

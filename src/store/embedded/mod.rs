@@ -34,6 +34,7 @@ use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 
@@ -52,7 +53,7 @@ use self::tokens::TokenTree;
 use self::usage::UsageTree;
 use self::writer::{Commit, Writer};
 use super::changes::Records;
-use super::{CommitError, Impaired, Snapshot, Store, StoreError, StoreFuture, StoreKey, Summary, Write};
+use super::{CommitError, Impaired, Snapshot, Store, StoreError, StoreFuture, StoreId, StoreKey, Summary, Write};
 use crate::model::{Account, AccountId, Digest, Revision, Token, TokenId, Usage};
 
 /// Commits that may wait at a time; each holds its few records in memory.
@@ -60,6 +61,8 @@ const COMMITS: usize = 4096;
 /// Reads that may wait at a time: more than that would wait longer than their callers do.
 const READS: usize = 4096;
 const READERS: usize = 2;
+/// How long a change may take. A disk that fails does not always say so: some calls never return.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// Batches of usage that may wait at a time.
 const USAGE_BATCHES: usize = 64;
 
@@ -128,6 +131,7 @@ pub struct SledStore {
     health: Arc<Health>,
     copies: Arc<Copies>,
     key: StoreKey,
+    id: StoreId,
     index: Arc<Index>,
     space: Arc<Space>,
     closing: Closing,
@@ -157,6 +161,7 @@ impl SledStore {
             health: Arc::default(),
             copies: Arc::clone(&copies),
             key: ledger.key.clone(),
+            id: ledger.store,
             index: Arc::clone(engine.tokens.index()),
             space: Arc::clone(&engine.space),
             closing: Closing::new(engine, directory, &generation),
@@ -207,9 +212,12 @@ impl Store for SledStore {
         Box::pin(async move {
             let (answer, answered) = oneshot::channel();
             self.commits.push(Commit { writes, answer })?;
-            answered.await.unwrap_or_else(|_| {
-                Err(StoreError::Unavailable("the writer has ended; the change may have been made".to_owned()).into())
-            })
+            let unknown = |reason: String| Err(StoreError::Unavailable(reason).into());
+            match tokio::time::timeout(PATIENCE, answered).await {
+                Ok(Ok(outcome)) => outcome,
+                Ok(Err(_)) => unknown("the writer has ended; the change may have been made".to_owned()),
+                Err(_) => unknown(self.health.stall(PATIENCE)),
+            }
         })
     }
 
@@ -230,9 +238,10 @@ impl Store for SledStore {
 
     fn snapshot(&self) -> StoreFuture<'_, Result<Box<dyn Snapshot>, StoreError>> {
         // Beginning waits for the writer's turn, so not on the caller's thread.
-        let (copies, readers, key) = (Arc::clone(&self.copies), self.readers.clone(), self.key.clone());
+        let (copies, readers) = (Arc::clone(&self.copies), self.readers.clone());
+        let (key, id) = (self.key.clone(), self.id);
         self.readers.ask(move |_| {
-            let copy = Copy::begin(&copies, readers, &key)?;
+            let copy = Copy::begin(&copies, readers, &key, id)?;
             Ok(Box::new(copy) as Box<dyn Snapshot>)
         })
     }

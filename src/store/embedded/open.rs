@@ -13,11 +13,12 @@ use super::disk::Disk;
 use super::error::OpenError;
 use super::journal::{self, Journal};
 use super::marker::{self, Marker, pepper_mark};
-use super::point::{Point, StoreId};
+use super::point::Point;
 use super::recover::{Place, Proven};
 use super::space::{Space, snapshot_size};
 use super::usage::UsageTree;
 use super::{Engine, SledOptions, database, upgrade};
+use crate::store::StoreId;
 use crate::store::tally::Tally;
 use crate::store::{StoreKey, Summary};
 
@@ -56,6 +57,7 @@ pub(super) fn open(options: SledOptions) -> Result<Opened, OpenError> {
 
 fn open_here(options: &SledOptions) -> Result<Opened, OpenError> {
     let key = options.key();
+    not_gone(options, &key)?;
     let directory = Directory::own(&options.path)?;
     let path = directory.path();
     let space = space(&directory)?;
@@ -87,6 +89,20 @@ fn open_here(options: &SledOptions) -> Result<Opened, OpenError> {
     space.reserve();
     let engine = Arc::new(Engine { tokens, usage, space: Arc::new(space) });
     Ok(Opened { directory, generation, engine, ledger, summary })
+}
+
+/// Before a directory is made where there was a store.
+fn not_gone(options: &SledOptions, key: &StoreKey) -> Result<(), OpenError> {
+    let path = &options.path;
+    if path.symlink_metadata().is_ok() {
+        return Ok(());
+    }
+    match read_anchor(options, key)? {
+        anchor::Found::Anchored { point, .. } if point.revision > 0 => {
+            Err(OpenError::Gone { path: path.clone(), anchor: options.anchor.clone(), tokens: point.tokens })
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Before any database is opened.

@@ -1,13 +1,7 @@
 //! A moment in the life of a store: a revision, and the proof of which records were there.
 
-use std::fmt;
-
 use crate::store::tally::{Proof, Tally};
-use crate::store::{StoreKey, Summary};
-
-/// Tells one store from another, so that their parts cannot be mixed.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) struct StoreId(pub(super) [u8; 16]);
+use crate::store::{StoreId, StoreKey, Summary};
 
 /// What was there at a revision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,17 +49,5 @@ impl Point {
     pub(super) fn summary(&self) -> Summary {
         let revision = crate::model::Revision(self.revision);
         Summary { revision, tokens: self.tokens, accounts: self.accounts, healed: None }
-    }
-}
-
-impl StoreId {
-    pub(super) fn fresh() -> Self {
-        Self(uuid::Uuid::now_v7().into_bytes())
-    }
-}
-
-impl fmt::Debug for StoreId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "StoreId({:032x})", u128::from_be_bytes(self.0))
     }
 }

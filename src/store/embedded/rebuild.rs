@@ -9,19 +9,20 @@ use std::path::PathBuf;
 
 use super::anchor::{self, Anchor};
 use super::builder::{Builder, PutError};
-use super::directory::Directory;
+use super::directory::{Directory, Generation};
 use super::error::OpenError;
 use super::index::Taken;
 use super::journal::{self, Contents};
 use super::marker::{self, Marker, pepper_mark};
-use super::point::{Point, StoreId};
+use super::point::Point;
 use super::recover::Place;
 use super::tokens::TokenTree;
 use super::usage::UsageTree;
 use super::{SledOptions, database, open};
 use crate::model::{AccountId, Revision, TokenId, Usage};
+use crate::store::StoreId;
 use crate::store::record;
-use crate::store::{Record, SnapshotHead, StoreError, StoreKey, Summary, snapshot_head};
+use crate::store::{Record, StoreError, StoreKey, Summary};
 
 /// A store that is being made anew.
 pub struct Rebuild {
@@ -57,7 +58,7 @@ pub enum RebuildError {
 }
 
 /// What the changes after a revision came to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Replayed {
     /// Groups of commits.
     pub changes: u64,
@@ -111,10 +112,9 @@ impl Rebuild {
         let acknowledged = anchored.filter(|(anchored, _)| *anchored == store).map(|(_, point)| point);
         let generations = directory.generations().map_err(io)?;
         let newest = generations.last().map_or(0, |generation| generation.number);
-        // One that was replaced before, or was never finished.
-        for old in &generations {
-            if marker.as_ref().is_some_and(|marker| marker.generation != old.number) {
-                old.remove().map_err(io)?;
+        for unfinished in &generations {
+            if marker.as_ref().is_some_and(|marker| marker.generation < unfinished.number) {
+                unfinished.remove().map_err(io)?;
             }
         }
         let number = newest + 1;
@@ -218,7 +218,7 @@ impl Rebuild {
             return Ok(Replayed { changes, complete: false, missing: None });
         };
         let tally = *self.builder().tally();
-        let complete = reached >= promised.revision && promised.proves(&self.key, self.store, &tally);
+        let complete = promised.proves(&self.key, self.store, &tally);
         let from = match contents.base() {
             Some(base) if base.revision > after.0 => Some((after.0 + 1, base.revision)),
             _ => (reached < promised.revision).then_some((reached + 1, promised.revision)),
@@ -227,10 +227,16 @@ impl Rebuild {
         Ok(Replayed { changes, complete, missing })
     }
 
-    /// Of the records so far, as a copy of that revision would have it.
-    pub fn head(&mut self, revision: Revision) -> SnapshotHead {
-        let tally = *self.builder().tally();
-        snapshot_head(&self.key, revision, &tally)
+    /// Which store this is; a new one where there was none.
+    pub fn store(&self) -> StoreId {
+        self.store
+    }
+
+    /// Goes on as that store, where there is none here that would have an id of its own.
+    pub fn adopt(&mut self, store: StoreId) {
+        if self.marker.is_none() && self.acknowledged.is_none() {
+            self.store = store;
+        }
     }
 
     /// Makes the new records the store's, durably, and at one moment.
@@ -252,7 +258,20 @@ impl Rebuild {
         if !self.usage.is_empty() {
             self.store_usage()?;
         }
+        self.remove_older(replaced.as_ref());
         Ok(Finished { summary: point.summary(), replaced: replaced.map(|generation| generation.path) })
+    }
+
+    /// Of what was replaced, the last is kept.
+    fn remove_older(&self, replaced: Option<&Generation>) {
+        let kept = replaced.map_or(self.number, |generation| generation.number);
+        for old in self.directory.generations().unwrap_or_default() {
+            if old.number < kept
+                && let Err(error) = old.remove()
+            {
+                tracing::warn!(%error, "{} was replaced before, and could not be removed", old.path.display());
+            }
+        }
     }
 
     fn store_usage(&self) -> Result<(), RebuildError> {
@@ -296,7 +315,7 @@ impl Rebuild {
     }
 
     /// The present generation; without a marker the newest one, which is the likeliest.
-    fn newest_before(&self) -> Option<super::directory::Generation> {
+    fn newest_before(&self) -> Option<Generation> {
         if let Some(marker) = &self.marker {
             return Some(self.directory.generation(marker.generation));
         }

@@ -11,9 +11,9 @@ use super::builder::{Builder, PutError};
 use super::directory::Directory;
 use super::error::OpenError;
 use super::marker::{self, Marker, pepper_mark};
-use super::point::StoreId;
 use super::tokens::failed;
 use super::{SledOptions, database, disk, keys};
+use crate::store::StoreId;
 use crate::store::record::{self, unseal};
 use crate::store::{StoreError, StoreKey};
 

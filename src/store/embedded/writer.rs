@@ -54,8 +54,8 @@ pub(super) fn run(queue: &Queue<Commit>, health: &Health, mut step: impl FnMut(V
     while let Some(group) = queue.take(GROUP) {
         let (writes, answers): (Vec<_>, Vec<_>) =
             group.into_iter().map(|commit| (commit.writes, commit.answer)).unzip();
-        let failure = match health.check() {
-            Ok(()) => match catch_unwind(AssertUnwindSafe(|| step(writes))) {
+        let failure = match health.check_fence() {
+            Ok(()) => match moving(health, || step(writes)) {
                 Ok(Ok(outcomes)) => {
                     answer(answers.into_iter().zip(outcomes));
                     continue;
@@ -68,6 +68,13 @@ pub(super) fn run(queue: &Queue<Commit>, health: &Health, mut step: impl FnMut(V
         };
         answer(answers.into_iter().map(|answer| (answer, Err(failure.clone().into()))));
     }
+}
+
+/// However it ends, it has ended.
+fn moving<T>(health: &Health, step: impl FnOnce() -> T) -> std::thread::Result<T> {
+    let done = catch_unwind(AssertUnwindSafe(step));
+    health.moved();
+    done
 }
 
 /// Who does not wait any longer needs no answer.

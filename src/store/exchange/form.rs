@@ -8,9 +8,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::error::Flaw;
-use super::{hex, seal};
+use super::seal;
 use crate::model::{Account, AccountState, Digest, Grants, Kind, Quota, Revision, State, Timestamp, Token, Usage};
-use crate::store::Record;
+use crate::store::{Record, hex};
 
 /// One line behind the header.
 #[expect(clippy::large_enum_variant, reason = "all but one are records")]

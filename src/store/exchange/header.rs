@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::error::Flaw;
-use super::{hex, seal};
+use super::seal;
 use crate::model::{Revision, Timestamp};
-use crate::store::{Proof, SnapshotHead, StoreKey};
+use crate::store::{Proof, SnapshotHead, StoreId, StoreKey, hex};
 
 /// The format that is written and read today.
 const FORMAT: u64 = 1;
@@ -34,6 +34,7 @@ struct HeaderForm {
     schema: u64,
     hash: String,
     pepper: String,
+    store: String,
     revision: u64,
     tokens: u64,
     accounts: u64,
@@ -53,6 +54,7 @@ impl Header {
             schema: SCHEMA,
             hash: HASH.to_owned(),
             pepper: hex::encode(&self.pepper),
+            store: hex::encode(&self.head.store.0),
             revision: self.head.revision.0,
             tokens: self.head.tokens,
             accounts: self.head.accounts,
@@ -74,6 +76,7 @@ impl Header {
         let created: jiff::Timestamp = form.created.parse().map_err(|_| no("created"))?;
         Ok(Self {
             head: SnapshotHead {
+                store: StoreId(hex::decode(&form.store).ok_or_else(|| no("store"))?),
                 revision: Revision(form.revision),
                 tokens: form.tokens,
                 accounts: form.accounts,

@@ -18,7 +18,6 @@
 mod error;
 mod form;
 mod header;
-mod hex;
 mod read;
 mod seal;
 mod write;

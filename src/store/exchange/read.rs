@@ -109,7 +109,7 @@ impl<R: BufRead> ExchangeReader<R> {
             }
         }
         if let Some((key, tally)) = &self.proof
-            && snapshot_head(key, head.revision, tally) != head
+            && snapshot_head(key, head.store, head.revision, tally) != head
         {
             return Err(self.flawed(Flaw::Proof));
         }

@@ -3,11 +3,11 @@
 //! So there is no other spelling of a line that is as good: whatever changed in it is noticed, also a
 //! space or the order of two fields.
 
+use crate::store::hex;
 use serde::Serialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 
 use super::error::Flaw;
-use super::hex;
 
 /// `,"check":"` and sixteen digits and `"}`
 const BEFORE: &str = ",\"check\":\"";

@@ -9,7 +9,9 @@ use proptest::prelude::*;
 use super::*;
 use crate::model::{Account, AccountId, Revision, Timestamp, Token, Usage};
 use crate::store::record::tests::{account, token};
-use crate::store::{MemoryStore, Record, Snapshot, SnapshotHead, Store, StoreError, StoreFuture, StoreKey, proof_of};
+use crate::store::{
+    MemoryStore, Record, Snapshot, SnapshotHead, Store, StoreError, StoreFuture, StoreId, StoreKey, proof_of,
+};
 
 /// Hands out its records one by one, whatever its head says.
 struct Fixed(SnapshotHead, VecDeque<Record>);
@@ -30,7 +32,7 @@ fn key() -> StoreKey {
 }
 
 fn written(records: &[Record]) -> Vec<u8> {
-    let head = proof_of(&key(), Revision(7), records.iter());
+    let head = proof_of(&key(), StoreId([5; 16]), Revision(7), records.iter());
     export(Fixed(head, records.iter().cloned().collect())).expect("it adds up")
 }
 
@@ -203,7 +205,7 @@ fn no_file_that_was_cut_short_anywhere_is_taken() {
 #[test]
 fn a_copy_that_lost_a_record_has_no_end() {
     let (_, records) = read(&file(&sample())).expect("whole");
-    let head = proof_of(&key(), Revision(7), records.iter());
+    let head = proof_of(&key(), StoreId([5; 16]), Revision(7), records.iter());
     let error = export(Fixed(head, records[1..].iter().cloned().collect())).expect_err("a record is missing");
     assert!(error.to_string().contains("not what was acknowledged up to change 7"), "{error}");
 }

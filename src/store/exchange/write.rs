@@ -88,8 +88,8 @@ impl Export {
     }
 
     fn is_whole(&self) -> Result<(), StoreError> {
-        let revision = self.head().revision;
-        if snapshot_head(&self.key, revision, &self.tally) == *self.head() {
+        let SnapshotHead { store, revision, .. } = *self.head();
+        if snapshot_head(&self.key, store, revision, &self.tally) == *self.head() {
             return Ok(());
         }
         Err(StoreError::Unavailable(format!(

@@ -97,7 +97,7 @@ fn init_of_a_configuration_that_exists_makes_only_the_store() {
     let gone = "error: store_gone: there is no store at data, but data.anchor says that 1 tokens were in it. To begin a new \
                 store in its place, remove that file\n";
     for command in [&["run"][..], &["init", "-c", "keygate.toml"]] {
-        done(&mut install.command(command)).refused(1, &[gone]);
+        done(&mut install.command(command)).refused(65, &[gone]);
     }
     fs::remove_file(install.path("data.anchor")).expect("the anchor");
     let mut files = contents(install.directory.path());

@@ -216,6 +216,33 @@ fn a_backup_is_for_the_root_account_and_replaces_no_file() {
     store(&install, &["verify", "--file", "streamed"]).ok();
 }
 
+#[test]
+fn a_backup_can_be_restored_again_and_another_store_s_only_if_that_is_meant() {
+    let upstream = Upstream::start();
+    let install = Install::new(&upstream.url());
+    let mut served = install.run();
+    filled(&served);
+    backup(&install, &served, BACKUP);
+    served.process.stop("TERM");
+    let before = held(&install);
+    for _ in 0..2 {
+        let restored = store(&install, &["restore", BACKUP, "--yes", "-o", "json"]).json();
+        assert_eq!((&restored["tokens"], &restored["lost"]), (&json!(7), &Value::Null), "{restored}");
+        assert_eq!(held(&install), before);
+    }
+
+    let other = sibling(&install);
+    done(&mut other.command(&["init", "-c", "keygate.toml", "-o", "json"])).ok();
+    let (file, own) = (install.path(BACKUP), held(&other));
+    let file = file.to_str().expect("UTF-8");
+    let meant = "the backup is of another store, and all that was acknowledged in this one would be lost";
+    store(&other, &["restore", file, "--yes"]).refused(65, &[meant, "nothing was changed", "--accept-loss"]);
+    assert_eq!(held(&other), own);
+    let restored = store(&other, &["restore", file, "--yes", "--accept-loss", "-o", "json"]).json();
+    assert_eq!((&restored["later_changes"], &restored["lost"]), (&json!(0), &json!(meant)), "{restored}");
+    assert_eq!(held(&other), before);
+}
+
 /// Names and contents of all files of a directory, but for the lock, which names the last process.
 fn snapshot(directory: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     let all = crate::support::binary::contents(directory);

@@ -323,7 +323,7 @@ async fn a_copy_is_as_of_its_beginning(store: Arc<dyn Store>) {
     assert_eq!(records.len(), expected.len());
     assert!(records == expected, "every record as it was, accounts first and tokens in order");
     assert_eq!((head.tokens, head.accounts), (1_500, 1));
-    assert_eq!(proof_of(&key(), head.revision, records.iter()), head);
+    assert_eq!(proof_of(&key(), head.store, head.revision, records.iter()), head);
     store.snapshot().await.expect("another one, now that the first is done");
 }
 
@@ -351,7 +351,7 @@ async fn a_copy_under_load_is_of_one_revision(store: Arc<dyn Store>) {
         let mut copy = store.snapshot().await.expect("a copy");
         let head = *copy.head();
         let records = rest(&mut *copy).await;
-        assert_eq!(proof_of(&key(), head.revision, records.iter()), head);
+        assert_eq!(proof_of(&key(), head.store, head.revision, records.iter()), head);
         drop(copy);
         copies += 1;
         while let Some(done) = tasks.try_join_next() {

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use keygate::model::{Account, AccountId, Revision, Token, Usage};
-use keygate::store::{OpenError, Rebuild, Record, SledStore, Store, proof_of};
+use keygate::store::{OpenError, Rebuild, Record, SledStore, Store};
 use tempfile::TempDir;
 
 use super::*;
@@ -55,12 +55,10 @@ fn begin(place: &Path) -> Rebuild {
 
 #[tokio::test]
 async fn what_was_copied_is_the_same_store_again() {
-    let (place, all) = filled().await;
+    let (_place, all) = filled().await;
     let elsewhere = tempfile::tempdir().expect("a directory");
     let mut rebuild = begin(elsewhere.path());
     all.iter().for_each(|record| rebuild.put(record.clone()).expect("it is new"));
-    let head = proof_of(&options(place.path()).key(), Revision(99), all.iter());
-    assert_eq!(rebuild.head(Revision(99)), head);
     let finished = rebuild.finish().expect("it takes effect");
     assert_eq!(((finished.summary.tokens, finished.summary.accounts), finished.replaced), ((15, 1), None));
     assert_eq!(held(elsewhere.path()).await, all);

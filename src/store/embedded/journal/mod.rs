@@ -17,7 +17,8 @@ use std::path::{Path, PathBuf};
 pub(super) use self::frame::{Frame, Op};
 pub(super) use self::read::Contents;
 use self::segment::Header;
-use super::point::{Point, StoreId};
+use super::point::Point;
+use crate::store::StoreId;
 use crate::store::StoreKey;
 
 /// After so many bytes a segment is ended, and how many are kept: about 150,000 changes.

@@ -4,9 +4,10 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::super::point::{Point, StoreId};
+use super::super::point::Point;
 use super::frame::{self, Read};
 use super::segment;
+use crate::store::StoreId;
 use crate::store::StoreKey;
 
 /// A journal as it was found. Holds no frame: they are read again when they are needed.

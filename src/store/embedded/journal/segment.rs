@@ -6,7 +6,8 @@ use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use super::super::disk::sync_directory;
-use super::super::point::{Point, StoreId};
+use super::super::point::Point;
+use crate::store::StoreId;
 use crate::store::StoreKey;
 
 const MAGIC: &[u8; 8] = b"KGJRNAL2";

@@ -114,7 +114,8 @@ fn with_one_more(install: &Install, lines: &[String], line: String) -> Vec<Strin
     let key = StoreKey::new(&pepper.derive(SledOptions::SECRET));
     let head = reader.header().head;
     let hex = |proof: Proof| proof.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-    lines[0] = forged(&lines[0], &hex(head.proof), &hex(proof_of(&key, head.revision, records.iter()).proof));
+    lines[0] =
+        forged(&lines[0], &hex(head.proof), &hex(proof_of(&key, head.store, head.revision, records.iter()).proof));
     lines
 }
 
