@@ -40,8 +40,9 @@ pub(super) fn read(root: &mut Reader<'_>, around: &Surroundings<'_>) -> Option<S
 }
 
 fn sled(table: &mut Reader<'_>, around: &Surroundings<'_>) -> Option<StoreSettings> {
-    let path = table
-        .required("path", "name the store's directory: `path = \"/var/lib/keygate/data\"`", |node| directory(node, around));
+    let path = table.required("path", "name the store's directory: `path = \"/var/lib/keygate/data\"`", |node| {
+        directory(node, around)
+    });
     let anchor = table.field("anchor", |node| anchor(node, around)).optional();
     let cache = table.field("cache", value::size).or(64 << 20);
     let (path, anchor) = (path?.value, anchor?);
