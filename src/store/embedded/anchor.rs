@@ -51,12 +51,18 @@ pub(super) fn read(path: &Path, key: &StoreKey) -> io::Result<Found> {
         }
         Err(error) => return Err(error),
     };
-    let slots = SLOTS.into_iter().filter_map(|offset| {
+    let mut newest: Option<(StoreId, Point)> = None;
+    for offset in SLOTS {
         let mut bytes = [0; SLOT];
-        file.read_exact_at(&mut bytes, offset).ok()?;
-        decode(&bytes, key)
-    });
-    let newest = slots.max_by_key(|(_, point)| point.revision);
+        match file.read_exact_at(&mut bytes, offset) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => continue,
+            // Not the same as damaged: it may be the newer one.
+            Err(error) => return Err(error),
+        }
+        let slot = decode(&bytes, key);
+        newest = [newest, slot].into_iter().flatten().max_by_key(|(_, point)| point.revision);
+    }
     Ok(newest.map_or(Found::Unreadable, |(store, point)| Found::Anchored { store, point }))
 }
 

@@ -15,7 +15,7 @@ const LOCK_TRIES: usize = 300;
 
 /// Waits for the lock of a handle that is being dropped, but not for a process that keeps it.
 pub(super) fn open(path: &Path, cache: u64, damage: impl Fn(String) -> OpenError) -> Result<sled::Db, OpenError> {
-    forget_unfinished(path).map_err(|error| OpenError::io(path, error))?;
+    forget_unfinished(path).and_then(|()| disk::read_through(path)).map_err(|error| OpenError::io(path, error))?;
     let config = sled::Config::new().path(path).cache_capacity(cache);
     let mut tries = 0;
     loop {

@@ -2,6 +2,7 @@
 
 use std::fs::{File, TryLockError};
 use std::io;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 /// Our own handle of one sled directory's files.
@@ -41,11 +42,22 @@ pub(super) fn log(directory: &Path) -> PathBuf {
     directory.join("db")
 }
 
-/// Asks the kernel to read all of the log now: an open reads it in small pieces, and the proof again.
-pub(super) fn read_ahead(directory: &Path) {
-    if let Ok(log) = File::open(log(directory)) {
-        // Whether it does is its own affair.
-        let _ = rustix::fs::fadvise(&log, 0, None, rustix::fs::Advice::WillNeed);
+/// Reads every byte of the log, if there is one. sled takes what it cannot read for what was never
+/// written, and writes over it: so an error has to end the start before sled looks. What was read is in
+/// the kernel's memory then, where sled finds it.
+pub(super) fn read_through(directory: &Path) -> io::Result<()> {
+    let log = match File::open(log(directory)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        log => log?,
+    };
+    // Whether the kernel reads ahead is its own affair.
+    let _ = rustix::fs::fadvise(&log, 0, None, rustix::fs::Advice::Sequential);
+    let (mut chunk, mut at) = (vec![0; 1 << 20], 0);
+    loop {
+        match log.read_at(&mut chunk, at)? {
+            0 => return Ok(()),
+            read => at += u64::try_from(read).unwrap_or(u64::MAX),
+        }
     }
 }
 

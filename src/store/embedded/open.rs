@@ -251,7 +251,7 @@ fn remove_unfinished(directory: &Directory, present: u64) {
 }
 
 fn read_anchor(options: &SledOptions, key: &StoreKey) -> Result<anchor::Found, OpenError> {
-    anchor::read(&options.anchor, key).map_err(|error| OpenError::Anchor { anchor: options.anchor.clone(), error })
+    anchor::read(&options.anchor, key).map_err(|error| OpenError::io(&options.anchor, error))
 }
 
 /// Why the anchor is none of the store's.

@@ -79,7 +79,6 @@ impl Place<'_> {
             let name = tokens.strip_prefix(self.path).unwrap_or(&tokens).display().to_string();
             return Err(OpenError::damaged(self.path, format!("the file {name}/db is gone")));
         }
-        super::disk::read_ahead(&tokens);
         database::open(&tokens, self.cache, |problem| OpenError::damaged(self.path, problem))
     }
 

@@ -8,7 +8,7 @@ use fastrand::Rng;
 use serde_json::{Value, json};
 
 use crate::support::Upstream;
-use crate::support::binary::{Install, Served};
+use crate::support::binary::{Install, Served, contents, done};
 use crate::support::client::{Answer, get, request};
 
 /// A gateway whose calls to the operating system can be made to fail.
@@ -94,6 +94,25 @@ fn after_a_failed_sync_or_write_changes_are_fenced_and_requests_go_on() {
         assert_eq!((passes(&served, &known.secret), passes(&served, &unused.secret)), (OK, OK));
         served.admin.create(json!({"name": "again", "grants": {"*": "read"}}));
     }
+}
+
+/// Neither the anchor, whose newer slot may be the one, nor the database, which sled would write over.
+#[test]
+fn what_cannot_be_read_is_left_as_it_is() {
+    let upstream = Upstream::start();
+    let install = Install::new(&upstream.url());
+    let mut served = install.run();
+    let made = served.admin.create(json!({"name": "kept", "grants": {"*": "read"}}));
+    served.process.kill();
+    let records = || contents(&install.path("data/data-1"));
+    let before = records();
+    for _ in 0..3 {
+        let mut start = Command::new("fiu-run");
+        start.args(["-x", "-c", "enable name=posix/io/rw/pread,failinfo=5", env!("CARGO_BIN_EXE_keygate"), "run"]);
+        done(start.current_dir(&install.directory)).refused(1, &["Input/output error"]);
+        assert!(before == records(), "the records were changed");
+    }
+    assert_eq!(passes(&install.run(), &made.secret), OK);
 }
 
 /// Whatever fails, and whenever: what was answered with success is there after a restart.
