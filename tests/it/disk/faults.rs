@@ -8,8 +8,9 @@ use fastrand::Rng;
 use serde_json::{Value, json};
 
 use crate::support::Upstream;
-use crate::support::binary::{Install, Served, contents, done};
+use crate::support::binary::{Install, Running, Served, contents, done};
 use crate::support::client::{Answer, get, request};
+use crate::support::wait::eventually;
 
 /// A gateway whose calls to the operating system can be made to fail.
 struct Faulty {
@@ -152,4 +153,46 @@ fn slow_no_fault_makes_an_acknowledgement_a_lie() {
         }
     }
     assert!(cut_off > 3, "{cut_off} of 12 gateways met a fault");
+}
+
+/// A start that meets faults serves all or ends with a word, and the next one without them serves all.
+#[test]
+fn slow_a_start_under_faults_serves_everything_or_ends() {
+    const POINTS: [&str; 5] = ["sync/*", "rw/pwrite", "rw/ftruncate", "dir/*", "oc/open"];
+    let upstream = Upstream::start();
+    let install = Install::new(&upstream.url());
+    let mut served = install.run();
+    let made: Vec<_> =
+        (0..60).map(|n| served.admin.create(json!({"name": n.to_string(), "grants": {"*": "read"}}))).collect();
+    made.iter().step_by(3).for_each(|token| drop(served.admin.change(&token.id, "revoke")));
+    served.process.kill();
+    let (mut ended, mut started) = (0, 0);
+    for round in 0..40 {
+        let mut rng = Rng::with_seed(round);
+        let (point, error) = (POINTS[rng.usize(..POINTS.len())], [5, 28][rng.usize(..2)]);
+        let probability = [0.02, 0.1, 0.5][rng.usize(..3)];
+        let fault = format!("enable_random name=posix/io/{point},probability={probability},failinfo={error}");
+        let mut start = Command::new("fiu-run");
+        start.args(["-x", "-c", &fault, env!("CARGO_BIN_EXE_keygate"), "run"]).current_dir(&install.directory);
+        let mut process = Running::start(&mut start);
+        let serves = eventually(&fault, || {
+            let serves = process.err().contains("\"event\":\"serving\"");
+            (serves || process.has_ended()).then_some(serves)
+        });
+        if serves {
+            started += 1;
+            process.kill();
+        } else {
+            ended += 1;
+            process.ended();
+            assert!(!process.err().is_empty(), "{fault}: it ended without a word");
+        }
+        let mut served = install.run();
+        for (number, token) in made.iter().enumerate() {
+            let right = if number % 3 == 0 { (401, Some("token_revoked".to_owned())) } else { OK };
+            assert_eq!(passes(&served, &token.secret), right, "after {fault}");
+        }
+        served.process.kill();
+    }
+    assert!(ended > 5 && started > 5, "{ended} starts ended, and {started} served");
 }
