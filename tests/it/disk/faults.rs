@@ -2,6 +2,8 @@
 //!
 //! The faults are put into the C library's calls by libfiu, from outside.
 
+mod one_file;
+
 use std::process::Command;
 
 use fastrand::Rng;
