@@ -19,11 +19,11 @@ use keygate::model::{
 use keygate::store::{CommitError, Expect, SledOptions, SledStore, Store, Write};
 
 /// The store in `place`; its anchor lies in there too, beside it.
-fn open(place: &std::path::Path) -> SledStore {
+pub fn open(place: &std::path::Path) -> SledStore {
     SledStore::open(options(place)).expect("the store opens")
 }
 
-fn options(place: &std::path::Path) -> SledOptions {
+pub fn options(place: &std::path::Path) -> SledOptions {
     SledOptions { cache_bytes: 8 << 20, ..SledOptions::new(place.join("store"), [7; 32]) }
 }
 
@@ -32,7 +32,7 @@ fn digest(seed: &str) -> Digest {
 }
 
 /// A token with something in every field.
-fn token(account: AccountId) -> Token {
+pub fn token(account: AccountId) -> Token {
     let id = TokenId::fresh();
     Token {
         id,
@@ -69,7 +69,7 @@ fn usage(requests: u64, last_used: i64) -> Usage {
     Usage { requests, last_used: Some(Timestamp::from_millis(last_used)) }
 }
 
-fn put(token: &Token, expect: Expect) -> Write {
+pub fn put(token: &Token, expect: Expect) -> Write {
     Write::PutToken { token: token.clone(), expect }
 }
 

@@ -50,6 +50,11 @@ pub enum OpenError {
     )]
     Full { path: PathBuf, free: u64, needed: u64 },
     #[error(
+        "store_full: there is no room at {} for the records a second time, beside those that are there: {problem}. The \
+         store is as it was. Make room, and try again", .path.display()
+    )]
+    NoRoom { path: PathBuf, problem: String },
+    #[error(
         "the anchor {} cannot be written: {error}. It has to lie outside of the store's directory, where this user may \
          write: give `store.anchor` a path", .anchor.display()
     )]
@@ -88,6 +93,7 @@ impl OpenError {
             | Self::UsageDamaged { .. }
             | Self::NewerSchema { .. }
             | Self::Full { .. }
+            | Self::NoRoom { .. }
             | Self::Anchor { .. } => false,
         }
     }
@@ -100,6 +106,7 @@ impl OpenError {
     pub(super) fn unread(path: &Path, error: StoreError) -> Self {
         match error {
             StoreError::Damaged { record, problem } => Self::damaged(path, format!("record {record}: {problem}")),
+            StoreError::Full(problem) => Self::NoRoom { path: path.to_owned(), problem },
             other => Self::damaged(path, other.to_string()),
         }
     }
@@ -110,6 +117,9 @@ impl OpenError {
         match error.kind() {
             io::ErrorKind::PermissionDenied => Self::Permission { path },
             io::ErrorKind::NotADirectory => Self::NotADirectory { path },
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                Self::NoRoom { path, problem: error.to_string() }
+            }
             _ => Self::Io { path, error },
         }
     }

@@ -169,7 +169,11 @@ impl Rebuild {
             drop(tree);
             database::wait_until_closed(&generation.tokens());
         }
-        self.replay(Revision(0)).map_err(|error| OpenError::damaged(&path, error.to_string()))?;
+        self.replay(Revision(0)).map_err(|error| match error {
+            RebuildError::Open(error) => error,
+            RebuildError::Store(error) => OpenError::unread(&path, error),
+            other => OpenError::damaged(&path, other.to_string()),
+        })?;
         Ok(self.summary())
     }
 

@@ -1,5 +1,7 @@
 //! A disk without room: changes are refused, everything else goes on, and it heals by itself.
 
+mod rebuild;
+
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
