@@ -108,6 +108,7 @@ impl<'a> Writer<'a> {
     }
 
     pub(super) fn group(&mut self, commits: Vec<Vec<Write>>) -> Outcomes {
+        let empty: Vec<bool> = commits.iter().map(Vec::is_empty).collect();
         let full = self.engine.space.check().err();
         self.tell(full.as_deref());
         let staged = self.stage(commits, full.as_deref())?;
@@ -121,7 +122,16 @@ impl<'a> Writer<'a> {
         if full.is_some() {
             self.engine.space.reserve();
         }
-        written.map(|()| staged.outcomes)
+        match written {
+            Ok(()) => Ok(staged.outcomes),
+            Err(Failure::Full(reason)) => Ok(empty.into_iter().map(|empty| self.without(empty, &reason)).collect()),
+            Err(fatal) => Err(fatal),
+        }
+    }
+
+    /// What a commit comes to when nothing of its group was written.
+    fn without(&self, empty: bool, reason: &str) -> Outcome {
+        if empty { Ok(Revision(self.ledger.point.revision)) } else { Err(StoreError::Full(reason.to_owned()).into()) }
     }
 
     /// Once for each time that the disk is full, and once when it is not any more.
