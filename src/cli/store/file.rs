@@ -5,6 +5,9 @@ use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{CWD, RenameFlags};
+use rustix::io::Errno;
+
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 
@@ -78,12 +81,23 @@ impl NewFile {
 
     fn keep(mut self) -> Result<(), Failure> {
         self.file.sync_all().map_err(|error| unwritable(&self.part, &error))?;
-        // Somebody may have made it meanwhile.
-        refuse_existing(&self.path)?;
-        fs::rename(&self.part, &self.path).map_err(|error| unwritable(&self.path, &error))?;
+        self.take_its_name()?;
         self.kept = true;
         let directory = self.path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         File::open(directory).and_then(|it| it.sync_all()).map_err(|error| unwritable(&self.path, &error))
+    }
+
+    /// Somebody may have made the file meanwhile, so the kernel has to look and to rename at one moment.
+    fn take_its_name(&self) -> Result<(), Failure> {
+        match rustix::fs::renameat_with(CWD, &self.part, CWD, &self.path, RenameFlags::NOREPLACE) {
+            // Not every file system can do that, and then there is a moment between the two.
+            Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {
+                refuse_existing(&self.path)?;
+                fs::rename(&self.part, &self.path).map_err(|error| unwritable(&self.path, &error))
+            }
+            Err(Errno::EXIST) => Err(exists(&self.path)),
+            renamed => renamed.map_err(|error| unwritable(&self.path, &error.into())),
+        }
     }
 }
 
@@ -101,8 +115,12 @@ fn refuse_existing(path: &Path) -> Result<(), Failure> {
     if path.symlink_metadata().is_err() {
         return Ok(());
     }
-    Err(Failure::new(Exit::Conflict, format!("{} exists already, and nothing was changed", path.display()))
-        .hint("name a file that is not there yet"))
+    Err(exists(path))
+}
+
+fn exists(path: &Path) -> Failure {
+    Failure::new(Exit::Conflict, format!("{} exists already, and nothing was changed", path.display()))
+        .hint("name a file that is not there yet")
 }
 
 fn unwritable(path: &Path, error: &io::Error) -> Failure {
