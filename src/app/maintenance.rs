@@ -19,8 +19,8 @@ use crate::auth::Accounts;
 use crate::config::{Settings, StoreSettings};
 use crate::model::{AccountId, Clock, Revision, Timestamp};
 use crate::store::{
-    Backups, ExchangeError, ExchangeReader, Finished, Rebuild, Record, Replayed, SledOptions, SledStore, Store,
-    StoreId, StoreKey, Summary,
+    Backups, ExchangeError, ExchangeReader, Finished, Header, Rebuild, Record, Replayed, SledOptions, SledStore,
+    SnapshotHead, Store, StoreId, StoreKey, Summary,
 };
 
 /// The embedded store of a configuration, which no gateway has open.
@@ -107,16 +107,7 @@ pub fn inspect(input: impl BufRead) -> Result<FileSummary, ExchangeError> {
 
 fn read_through(mut reader: ExchangeReader<impl BufRead>) -> Result<FileSummary, ExchangeError> {
     while reader.next_entry()?.is_some() {}
-    let header = reader.header();
-    let (head, created, keygate) = (header.head, header.created, header.keygate.clone());
-    Ok(FileSummary {
-        store: head.store,
-        revision: head.revision,
-        tokens: head.tokens,
-        accounts: head.accounts,
-        created,
-        keygate,
-    })
+    Ok(FileSummary::of(reader.header()))
 }
 
 impl Maintenance {
@@ -149,24 +140,18 @@ impl Maintenance {
     pub fn export(&self, into: &mut dyn Write, clock: &Clock) -> Outcome<FileSummary> {
         self.with_store(|store, runtime| {
             let backups = Backups::new(store, self.key.clone());
-            let mut export = runtime.block_on(backups.begin(clock.wall()))?;
+            let created = clock.wall();
+            let mut export = runtime.block_on(backups.begin(created))?;
             while let Some(lines) = runtime.block_on(export.next())? {
                 into.write_all(&lines)?;
             }
-            let head = *export.head();
-            Ok(FileSummary {
-                store: head.store,
-                revision: head.revision,
-                tokens: head.tokens,
-                accounts: head.accounts,
-                created: clock.wall(),
-                keygate: env!("CARGO_PKG_VERSION").to_owned(),
-            })
+            Ok(FileSummary::new(export.head(), created, env!("CARGO_PKG_VERSION")))
         })
     }
 
     /// Adds a file's records to those that are there: all, or none.
     pub fn import(&self, file: &Path, how: Import) -> Outcome<Imported> {
+        is_rereadable(file)?;
         let added = self.verify_file(file)?;
         let is_new = self.is_new();
         if is_new && how.dry_run {
@@ -179,7 +164,7 @@ impl Maintenance {
             let traces = self.traces();
             let mut rebuild = Rebuild::begin(self.options.clone())?;
             rebuild.present()?;
-            self.put_all(file, &mut rebuild, root)?;
+            let added = self.put_all(file, &mut rebuild, root)?;
             let finished = if how.dry_run { None } else { Some(rebuild.finish()?) };
             traces.keep();
             Ok(Imported { added, finished })
@@ -188,12 +173,14 @@ impl Maintenance {
 
     /// Makes of a backup and of what the present store's journal has since a store to replace it with.
     pub fn restore(&self, file: &Path) -> Outcome<Restoration> {
-        let summary = self.verify_file(file)?;
+        is_rereadable(file)?;
+        self.verify_file(file)?;
         let is_new = self.is_new();
         self.guarded(|| {
             let traces = self.traces();
             let mut rebuild = Rebuild::begin(self.options.clone())?;
-            self.put_all(file, &mut rebuild, None)?;
+            // What counts is what is put: the file may be another one than a moment ago.
+            let summary = self.put_all(file, &mut rebuild, None)?;
             if is_new {
                 rebuild.adopt(summary.store);
             }
@@ -215,7 +202,7 @@ impl Maintenance {
     }
 
     /// Every record of the file, or the line of the first that has no place.
-    fn put_all(&self, file: &Path, rebuild: &mut Rebuild, root: Option<AccountId>) -> Outcome<()> {
+    fn put_all(&self, file: &Path, rebuild: &mut Rebuild, root: Option<AccountId>) -> Outcome<FileSummary> {
         let of_file = |error| of_file(file, error);
         let mut reader = self.reader(file)?.map_err(of_file)?;
         while let Some(entry) = reader.next_entry().map_err(of_file)? {
@@ -232,7 +219,7 @@ impl Maintenance {
             let put = rebuild.put(entry.record);
             put.map_err(|error| MaintenanceError::Record { file: file.to_owned(), line, error })?;
         }
-        Ok(())
+        Ok(FileSummary::of(reader.header()))
     }
 
     fn reader(&self, file: &Path) -> Outcome<Result<ExchangeReader<BufReader<File>>, ExchangeError>> {
@@ -288,6 +275,17 @@ impl Maintenance {
     }
 }
 
+impl FileSummary {
+    fn of(header: &Header) -> Self {
+        Self::new(&header.head, header.created, &header.keygate)
+    }
+
+    fn new(head: &SnapshotHead, created: Timestamp, keygate: &str) -> Self {
+        let SnapshotHead { store, revision, tokens, accounts, proof: _ } = *head;
+        Self { store, revision, tokens, accounts, created, keygate: keygate.to_owned() }
+    }
+}
+
 impl Restoration {
     pub fn loss(&self) -> Loss {
         match self.replayed.missing {
@@ -325,6 +323,13 @@ impl Salvaged {
     pub fn accept(self) -> Outcome<Finished> {
         Ok(self.rebuild.finish()?)
     }
+}
+
+/// A pipe is empty when it is read for the second time, and would seem to be no backup.
+fn is_rereadable(file: &Path) -> Outcome<()> {
+    let kind = file.metadata().map_err(|error| of_file(file, error.into()))?.file_type();
+    // A directory has an error of its own.
+    if kind.is_file() || kind.is_dir() { Ok(()) } else { Err(MaintenanceError::NotRereadable(file.to_owned())) }
 }
 
 fn of_file(file: &Path, error: ExchangeError) -> MaintenanceError {

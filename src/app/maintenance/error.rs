@@ -21,6 +21,8 @@ pub enum MaintenanceError {
     Start(#[from] StartError),
     #[error(transparent)]
     Rebuild(#[from] RebuildError),
+    #[error("{} is no regular file, and has to be read twice: save it as a file first", .0.display())]
+    NotRereadable(PathBuf),
     #[error("{}: {error}", .file.display())]
     File { file: PathBuf, error: ExchangeError },
     #[error("{}: line {line}: {error}", .file.display())]
@@ -63,7 +65,12 @@ impl MaintenanceError {
             Self::Start(error) if error.is_data() => Fault::Data,
             Self::File { error: ExchangeError::Flawed { .. }, .. } | Self::Panicked(_) => Fault::Data,
             Self::SecondRoot { .. } => Fault::Exists,
-            Self::InMemory | Self::NoStore(_) | Self::Start(_) | Self::File { .. } | Self::Write(_) => Fault::Other,
+            Self::InMemory
+            | Self::NoStore(_)
+            | Self::NotRereadable(_)
+            | Self::Start(_)
+            | Self::File { .. }
+            | Self::Write(_) => Fault::Other,
         }
     }
 

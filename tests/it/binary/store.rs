@@ -130,6 +130,8 @@ fn an_export_is_imported_into_an_empty_store_and_nothing_twice() {
     let told = store(&install, &["export", BACKUP, "-o", "json"]).json();
     assert_eq!((told["tokens"].as_u64(), told["accounts"].as_u64()), (Some(7), Some(2)), "{told}");
     let file = install.path(BACKUP);
+    let created = store(&install, &["verify", "--file", BACKUP, "-o", "json"]).json()["created"].take();
+    assert_eq!(told["created"], created, "what is told of a file is what is in it");
     let file = file.to_str().expect("UTF-8");
 
     let second = sibling(&install);

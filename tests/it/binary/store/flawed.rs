@@ -95,6 +95,10 @@ fn another_pepper_a_directory_and_nothing_are_no_backups() {
         with("bytes").refused(65, &["error: bytes: line 1: there is no header"]);
         assert!(snapshot(stranger.directory.path()) == before, "{command:?}");
     }
+    for command in [&["import"][..], &["restore", "--yes"]] {
+        let refused = store(&stranger, &[command, &["/dev/null"]].concat());
+        refused.refused(1, &["error: /dev/null is no regular file, and has to be read twice"]);
+    }
 }
 
 /// The same file with one more token, from somebody who has the pepper: counts, checks and proof fit.
