@@ -168,6 +168,10 @@ pub(super) fn accept(
     let place = Place::of(&args.config, environment)?;
     confirm::possible(args.yes, "accept", terminal)?;
     let salvaged = place.store.salvage().map_err(|error| place.failure(&error))?;
+    let unread = salvaged.summary.healed.clone();
+    if let Some(unread) = &unread {
+        terminal.note(&format!("warning: {unread}\n"));
+    }
     if !args.yes {
         let found = &salvaged.summary;
         let sentence = format!("what can be read of the store at {}", place.path());
@@ -177,9 +181,13 @@ pub(super) fn accept(
     }
     let finished = salvaged.accept().map_err(|error| place.failure(&error))?;
     let now = &finished.summary;
-    Told::new(format!("{} is accepted as it is", place.path()), now.tokens, now.accounts, now.revision.0)
-        .with_path("replaced", finished.replaced.as_deref())
-        .tell(args.output, Path::new(""), terminal)
+    let told = Told::new(format!("{} is accepted as it is", place.path()), now.tokens, now.accounts, now.revision.0);
+    match unread {
+        Some(unread) => told.with("unread", unread),
+        None => told,
+    }
+    .with_path("replaced", finished.replaced.as_deref())
+    .tell(args.output, Path::new(""), terminal)
 }
 
 #[cfg(test)]

@@ -12,9 +12,9 @@ use super::index::{Index, Taken};
 use super::journal::{Journal, Op};
 use super::point::Point;
 use super::tokens::TokenTree;
-use crate::model::TokenId;
+use crate::model::{Account, Token, TokenId};
 use crate::store::StoreId;
-use crate::store::record::{self, Key, indexed};
+use crate::store::record::{self, Key, Stored, indexed};
 use crate::store::tally::Tally;
 use crate::store::{StoreError, StoreKey};
 
@@ -76,26 +76,47 @@ impl Builder {
     /// Changes of a journal, in place of what is there.
     pub(super) fn replace(&mut self, ops: &[Op]) -> Result<(), StoreError> {
         self.write()?;
-        for (key, value) in ops {
-            if let Some(old) = self.tree.raw(key)? {
-                self.tally.remove(&self.key, key, &old);
-                if let Some(id) = token(key) {
-                    self.tree.index().remove_digest(&found(id, &old)?.digest, id);
+        ops.iter().try_for_each(|op| self.replace_one(op))
+    }
+
+    /// Those changes up to `revision` that are later than what is there. What is not there is added only
+    /// if `adds`.
+    pub(super) fn fill(&mut self, ops: &[Op], revision: u64, adds: bool) -> Result<(), StoreError> {
+        self.write()?;
+        for op in ops {
+            let (key, new) = op;
+            let is_later = match self.tree.raw(key)? {
+                None => adds,
+                Some(old) => {
+                    let of = new.as_ref().map_or(Some(revision), |new| revision_of(key, new));
+                    of > revision_of(key, &old)
                 }
+            };
+            if is_later {
+                self.replace_one(op)?;
             }
-            if let Some(new) = value {
-                self.tally.add(&self.key, key, new);
-                match self.enter(key, new) {
-                    Ok(()) => {}
-                    Err(Entered::Store(error)) => return Err(error),
-                    // The journal's later changes give the digest to one of the two.
-                    Err(Entered::Taken(_)) => {}
-                }
-            }
-            // One by one: a later operation may be about the same record.
-            self.tree.write(&[(key.clone(), value.clone())], 0)?;
         }
         Ok(())
+    }
+
+    /// One by one: a later operation may be about the same record.
+    fn replace_one(&mut self, (key, value): &Op) -> Result<(), StoreError> {
+        if let Some(old) = self.tree.raw(key)? {
+            self.tally.remove(&self.key, key, &old);
+            if let Some(id) = token(key) {
+                self.tree.index().remove_digest(&found(id, &old)?.digest, id);
+            }
+        }
+        if let Some(new) = value {
+            self.tally.add(&self.key, key, new);
+            match self.enter(key, new) {
+                Ok(()) => {}
+                Err(Entered::Store(error)) => return Err(error),
+                // The journal's later changes give the digest to one of the two.
+                Err(Entered::Taken(_)) => {}
+            }
+        }
+        Ok(self.tree.write(&[(key.clone(), value.clone())], 0)?)
     }
 
     /// Makes everything durable, and closes it. After an error nothing of it is left.
@@ -159,6 +180,14 @@ enum Entered {
 fn token(key: &[u8]) -> Option<TokenId> {
     let (&kind, id) = key.split_first()?;
     (kind == record::TOKEN).then(|| id.try_into().ok().map(TokenId::from_bytes)).flatten()
+}
+
+/// Of the change that wrote the record; `None` where it cannot be read.
+fn revision_of(key: &[u8], value: &[u8]) -> Option<u64> {
+    match token(key) {
+        Some(_) => Token::decode(value).ok().map(|token| token.revision.0),
+        None => Account::decode(value).ok().map(|account| account.revision.0),
+    }
 }
 
 fn found(id: TokenId, value: &[u8]) -> Result<record::Indexed, StoreError> {

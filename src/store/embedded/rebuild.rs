@@ -16,6 +16,7 @@ use super::journal::{self, Contents};
 use super::marker::{self, Marker, pepper_mark};
 use super::point::Point;
 use super::recover::Place;
+use super::scan::guarded;
 use super::tokens::TokenTree;
 use super::usage::UsageTree;
 use super::{SledOptions, database, open};
@@ -85,6 +86,11 @@ impl Rebuild {
         let io = |error| OpenError::io(&path, error);
         open::space(&directory)?;
         open::upgrade_if_old(&options, &directory, &key)?;
+        let anchored = match anchor::read(&options.anchor, &key) {
+            Ok(anchor::Found::Anchored { store, point }) => Some((store, point)),
+            Ok(_) => None,
+            Err(error) => return Err(OpenError::Anchor { anchor: options.anchor.clone(), error }),
+        };
         let marker = match marker::read(&path, &key).map_err(io)? {
             marker::Found::Marker(marker) if marker.pepper != pepper_mark(&key) => {
                 return Err(OpenError::WrongPepper { path });
@@ -95,11 +101,6 @@ impl Rebuild {
             }
             // What a rebuild can do without: it makes a new one.
             marker::Found::Nothing | marker::Found::Unreadable(_) | marker::Found::Format1 => None,
-        };
-        let anchored = match anchor::read(&options.anchor, &key) {
-            Ok(anchor::Found::Anchored { store, point }) => Some((store, point)),
-            Ok(_) => None,
-            Err(error) => return Err(OpenError::Anchor { anchor: options.anchor.clone(), error }),
         };
         let foreign =
             |(anchored, _): &(StoreId, Point)| marker.as_ref().is_some_and(|marker| marker.store != *anchored);
@@ -152,29 +153,50 @@ impl Rebuild {
         copied.map(|_| summary)
     }
 
-    /// Adds whatever can be read of the present store, with the changes of its journal, unproven.
+    /// Adds whatever can be read of the present store, with the changes of its journal, unproven. Nothing
+    /// that is read is put back to what it was before. What cannot be read is in `healed`.
     pub fn salvage(&mut self) -> Result<Summary, OpenError> {
         let path = self.directory.path().to_owned();
         let Some(generation) = self.newest_before() else {
             return Err(OpenError::damaged(&path, "there is nothing of a store in it"));
         };
-        if super::disk::log(&generation.tokens()).exists() {
-            let opened =
-                database::open(&generation.tokens(), self.cache(), |problem| OpenError::damaged(&path, problem))?;
-            let tree = TokenTree::new(opened, super::index::Index::new());
-            self.revision = self.revision.max(tree.revision().ok().flatten().unwrap_or(0));
-            if let Err(error) = self.copy(&tree) {
-                tracing::warn!(%error, "not all of the store can be read; its journal may have the rest");
+        let (problem, reached) = match self.salvage_tree(&generation) {
+            Ok(tree) => tree,
+            Err(error @ OpenError::Damaged { .. }) if self.journal()?.last().is_some() => {
+                (Some(error.to_string()), None)
             }
-            drop(tree);
-            database::wait_until_closed(&generation.tokens());
+            Err(error) => return Err(error),
+        };
+        let contents = self.journal()?;
+        let last = contents.last().map_or(0, |last| last.revision);
+        // Where the journal ends before the tree does, what is not in the tree may have been deleted since.
+        let adds = problem.is_some() || reached.is_some_and(|reached| last >= reached);
+        let builder = self.builder.as_mut().expect("it is there until the end");
+        let filled = contents.replay(0, |frame| builder.fill(&frame.ops, frame.after.revision, adds));
+        filled.map_err(|error| OpenError::unread(&path, error))?;
+        self.revision = self.revision.max(reached.unwrap_or(0)).max(last);
+        let healed = problem.map(|problem| format!("not all of the database can be read: {problem}"));
+        Ok(Summary { healed, ..self.summary() })
+    }
+
+    /// Adds what can be read of a database: what is wrong with the rest, and the last change in it.
+    fn salvage_tree(&mut self, generation: &Generation) -> Result<(Option<String>, Option<u64>), OpenError> {
+        let path = self.directory.path().to_owned();
+        if !super::disk::log(&generation.tokens()).exists() {
+            return Ok((Some("it is gone".to_owned()), None));
         }
-        self.replay(Revision(0)).map_err(|error| match error {
-            RebuildError::Open(error) => error,
-            RebuildError::Store(error) => OpenError::unread(&path, error),
-            other => OpenError::damaged(&path, other.to_string()),
-        })?;
-        Ok(self.summary())
+        let opened = database::open(&generation.tokens(), self.cache(), |problem| OpenError::damaged(&path, problem))?;
+        let tree = TokenTree::new(opened, super::index::Index::new());
+        let reached = guarded(|| tree.revision()).map(|reached| reached.unwrap_or(0)).ok();
+        let copied = guarded(|| self.copy(&tree));
+        drop(tree);
+        database::wait_until_closed(&generation.tokens());
+        match copied {
+            Ok(_) => Ok((None, reached)),
+            // Then it is the new store that failed, and not the old one.
+            Err(error @ StoreError::Full(_)) => Err(OpenError::unread(&path, error)),
+            Err(error) => Ok((Some(error.to_string()), reached)),
+        }
     }
 
     /// One more record; none may be there with the same id or digest.

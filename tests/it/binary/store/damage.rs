@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{BACKUP, backup, everything, filled, held, refused_to_run, snapshot, store};
 use crate::support::binary::{Install, done};
-use crate::support::{Upstream, get};
+use crate::support::{Created, Upstream, get};
 
 const RESTORE: &str = "hint: `keygate store restore -c keygate.toml BACKUP` puts a backup in its place";
 const ACCEPT: &str = "`keygate store accept -c keygate.toml` takes what is there for the truth";
@@ -108,4 +108,63 @@ fn another_processes_store_is_left_alone() {
         store(&install, command).refused(1, &[&holder, "hint: stop that gateway first"]);
     }
     assert_eq!(served.admin.call("GET", "/readyz", None).status, 200);
+}
+
+/// Two tokens in a backup, of which the one was deleted and the other, last of all, revoked since.
+fn taken_back() -> (Install, [Created; 2]) {
+    let install = Install::new("http://127.0.0.1:1");
+    let mut served = install.run();
+    let made = [0, 1].map(|number| served.admin.create(json!({"name": format!("n{number}"), "grants": {"*": "read"}})));
+    backup(&install, &served, BACKUP);
+    served.admin.delete(&made[0].id);
+    served.admin.change(&made[1].id, "revoke");
+    served.process.stop("TERM");
+    (install, made)
+}
+
+/// Damages the last change in the journal.
+fn tear(install: &Install) {
+    let path = install.path("data/data-1/journal/0000000000000000.journal");
+    let mut bytes = fs::read(&path).expect("a journal");
+    *bytes.last_mut().expect("it has changes") ^= 1;
+    fs::write(&path, bytes).expect("written");
+}
+
+/// What the database has, the journal's older changes do not undo.
+#[test]
+fn what_is_accepted_does_not_bring_back_what_was_taken_back() {
+    let (install, made) = taken_back();
+    let before = held(&install);
+    fs::remove_file(install.path("data.anchor")).expect("removed");
+    tear(&install);
+    let accepted = store(&install, &["accept", "--yes", "-o", "json"]).json();
+    assert_eq!(accepted["tokens"], 2, "{accepted}");
+    assert_eq!(held(&install), before);
+    let served = install.run();
+    for token in made {
+        assert_eq!(get(served.proxy, "/", &token.secret).status, 401);
+    }
+}
+
+/// sled panics on it; the journal of this store has all that was ever in it.
+#[test]
+fn what_the_journal_has_is_accepted_where_the_database_cannot_be_read() {
+    let (install, _) = taken_back();
+    let before = held(&install);
+    let snapshots = fs::read_dir(install.path("data/data-1/tokens")).expect("readable");
+    for entry in snapshots.map(|entry| entry.expect("readable")).filter(|e| e.file_type().is_ok_and(|t| t.is_file())) {
+        fs::write(entry.path(), [0xff; 4096]).expect("written");
+    }
+    refused_to_run(&install, &["store_damaged", RESTORE, ACCEPT]);
+    let accepted = store(&install, &["accept", "--yes"]);
+    assert!(accepted.err.contains("warning: not all of the database can be read: "), "{accepted:?}");
+    accepted.ok();
+    assert_eq!(held(&install), before);
+    // Without the journal there is nothing left of it.
+    let (install, _) = taken_back();
+    fs::write(install.path("data/data-1/tokens/db"), [0xff; 4096]).expect("written");
+    fs::remove_dir_all(install.path("data/data-1/journal")).expect("removed");
+    let snapshot_before = snapshot(install.directory.path());
+    store(&install, &["accept", "--yes"]).refused(65, &["store_damaged", RESTORE]);
+    assert!(snapshot(install.directory.path()) == snapshot_before);
 }
