@@ -181,9 +181,7 @@ impl Maintenance {
             let mut rebuild = Rebuild::begin(self.options.clone())?;
             // What counts is what is put: the file may be another one than a moment ago.
             let summary = self.put_all(file, &mut rebuild, None)?;
-            if is_new {
-                rebuild.adopt(summary.store);
-            }
+            rebuild.adopt(summary.store);
             // Another store's later changes have nothing to do with this one's.
             let same = summary.store == rebuild.store();
             let replayed = if same { rebuild.replay(summary.revision)? } else { Replayed::default() };

@@ -63,7 +63,7 @@ pub enum RebuildError {
 pub struct Replayed {
     /// Groups of commits.
     pub changes: u64,
-    /// What is there now is exactly what was acknowledged last.
+    /// What is there now is exactly what was acknowledged last. Without an anchor that cannot be known.
     pub complete: bool,
     /// The first and the last revision of acknowledged changes that are not there.
     pub missing: Option<(Revision, Revision)>,
@@ -244,7 +244,8 @@ impl Rebuild {
             return Ok(Replayed { changes, complete: false, missing: None });
         };
         let tally = *self.builder().tally();
-        let complete = promised.proves(&self.key, self.store, &tally);
+        // A journal whose end is damaged looks like one that ended there: only the anchor knows.
+        let complete = self.acknowledged.is_some() && promised.proves(&self.key, self.store, &tally);
         let from = match contents.base() {
             Some(base) if base.revision > after.0 => Some((after.0 + 1, base.revision)),
             _ => (reached < promised.revision).then_some((reached + 1, promised.revision)),

@@ -146,6 +146,44 @@ fn what_is_accepted_does_not_bring_back_what_was_taken_back() {
     }
 }
 
+/// A journal whose end is damaged looks like one that ended there.
+#[test]
+fn without_an_anchor_no_restore_claims_that_nothing_is_lost() {
+    for torn in [true, false] {
+        let (install, made) = taken_back();
+        fs::remove_file(install.path("data.anchor")).expect("removed");
+        if torn {
+            tear(&install);
+        }
+        let before = snapshot(install.directory.path());
+        let unknown = "whether there were later ones cannot be told";
+        store(&install, &["restore", BACKUP, "--yes"]).refused(65, &[unknown, "nothing was changed", "--accept-loss"]);
+        assert!(snapshot(install.directory.path()) == before);
+        let told = store(&install, &["restore", BACKUP, "--yes", "--accept-loss", "-o", "json"]).json();
+        assert!(told["lost"].as_str().is_some_and(|lost| lost.contains(unknown)), "{told}");
+        assert_eq!(told["later_changes"], if torn { 1 } else { 2 }, "{told}");
+        let served = install.run();
+        let answers = made.map(|token| get(served.proxy, "/", &token.secret).status);
+        assert_eq!(answers, [401, if torn { 502 } else { 401 }], "what the journal has is put over the backup");
+    }
+}
+
+/// Also where the marker is lost with the anchor, so that nothing but the journal says whose it is.
+#[test]
+fn a_restore_finds_the_later_changes_without_a_marker_and_an_anchor() {
+    let (install, made) = taken_back();
+    for name in ["data.anchor", "data/keygate.store"] {
+        fs::remove_file(install.path(name)).expect("removed");
+    }
+    store(&install, &["restore", BACKUP, "--yes"]).refused(65, &["whether there were later ones cannot be told"]);
+    let told = store(&install, &["restore", BACKUP, "--yes", "--accept-loss", "-o", "json"]).json();
+    assert_eq!(told["later_changes"], 2, "{told}");
+    let served = install.run();
+    for token in made {
+        assert_eq!(get(served.proxy, "/", &token.secret).status, 401);
+    }
+}
+
 /// sled panics on it; the journal of this store has all that was ever in it.
 #[test]
 fn what_the_journal_has_is_accepted_where_the_database_cannot_be_read() {
