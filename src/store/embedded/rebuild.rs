@@ -93,7 +93,12 @@ impl Rebuild {
         };
         let marker = match marker::read(&path, &key).map_err(io)? {
             marker::Found::Marker(marker) if marker.pepper != pepper_mark(&key) => {
-                return Err(OpenError::WrongPepper { path });
+                let ours = anchored.is_some_and(|(store, _)| journal_of(&directory, &key, store));
+                if !ours {
+                    return Err(OpenError::WrongPepper { path });
+                }
+                // It is this pepper's store, and the marker is damaged.
+                None
             }
             marker::Found::Marker(marker) => Some(marker),
             marker::Found::Later(found) => {
@@ -363,6 +368,13 @@ impl Rebuild {
     fn cache(&self) -> u64 {
         self.options.cache_bytes
     }
+}
+
+/// Whether there are changes of that store in a journal, which only the right pepper reads.
+fn journal_of(directory: &Directory, key: &StoreKey, store: StoreId) -> bool {
+    let generations = directory.generations().unwrap_or_default();
+    let read = |generation: &Generation| journal::read(&generation.journal(), key, store);
+    generations.iter().any(|generation| read(generation).is_ok_and(|contents| contents.last().is_some()))
 }
 
 impl Drop for Rebuild {

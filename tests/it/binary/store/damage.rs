@@ -184,6 +184,34 @@ fn a_restore_finds_the_later_changes_without_a_marker_and_an_anchor() {
     }
 }
 
+#[test]
+fn a_damaged_mark_of_the_pepper_is_no_dead_end() {
+    let damaged = || {
+        let (install, _) = taken_back();
+        let before = held(&install);
+        let path = install.path("data/keygate.store");
+        let mut marker: Value = serde_json::from_slice(&fs::read(&path).expect("a marker")).expect("JSON");
+        marker["pepper"] = json!("00".repeat(32));
+        fs::write(&path, marker.to_string()).expect("written");
+        refused_to_run(&install, &["store_damaged: the store at data is damaged", RESTORE, ACCEPT]);
+        (install, before)
+    };
+    let (install, before) = damaged();
+    let told = store(&install, &["restore", BACKUP, "--yes", "-o", "json"]).json();
+    assert_eq!((&told["later_changes"], &told["lost"]), (&json!(2), &Value::Null), "{told}");
+    assert_eq!(held(&install), before);
+    let (install, before) = damaged();
+    store(&install, &["accept", "--yes"]).ok();
+    assert_eq!(held(&install), before);
+
+    // Another pepper's store is still refused, whatever lies beside it.
+    let (install, _) = taken_back();
+    fs::write(install.path("pepper"), "f".repeat(96)).expect("written");
+    let before = snapshot(install.directory.path());
+    store(&install, &["accept", "--yes"]).refused(65, &["made with another pepper"]);
+    assert!(snapshot(install.directory.path()) == before);
+}
+
 /// sled panics on it; the journal of this store has all that was ever in it.
 #[test]
 fn what_the_journal_has_is_accepted_where_the_database_cannot_be_read() {
