@@ -51,7 +51,7 @@ pub(super) fn read_through(directory: &Path) -> io::Result<()> {
         log => log?,
     };
     // Whether the kernel reads ahead is its own affair.
-    let _ = rustix::fs::fadvise(&log, 0, None, rustix::fs::Advice::Sequential);
+    let _ = rustix::fs::fadvise(&log, 0, None, rustix::fs::Advice::WillNeed);
     let (mut chunk, mut at) = (vec![0; 1 << 20], 0);
     loop {
         match log.read_at(&mut chunk, at)? {
