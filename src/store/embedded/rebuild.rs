@@ -340,10 +340,8 @@ impl Rebuild {
 
     fn journal(&self) -> Result<Contents, OpenError> {
         let Some(generation) = self.newest_before() else { return Ok(Contents::none(&self.key)) };
-        match journal::read(&generation.journal(), &self.key, self.store) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Contents::none(&self.key)),
-            other => other.map_err(|error| OpenError::io(self.directory.path(), error)),
-        }
+        journal::read(&generation.journal(), &self.key, self.store)
+            .map_err(|error| OpenError::io(self.directory.path(), error))
     }
 
     /// The present generation; without a marker the newest one, which is the likeliest.

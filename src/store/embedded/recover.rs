@@ -5,7 +5,6 @@
 //! or in the journal where that goes on further (changes that were being made when the process ended).
 //! Only what is proven is served.
 
-use std::io;
 use std::path::Path;
 
 use super::database;
@@ -45,7 +44,8 @@ pub(super) struct Place<'a> {
 impl Place<'_> {
     /// Opens the tree, puts right what can be, and proves it against what was `acknowledged`.
     pub(super) fn prove(&self, acknowledged: &Point) -> Result<Proven, OpenError> {
-        let contents = self.journal()?;
+        let contents = journal::read(&self.generation.journal(), self.key, self.marker.store)
+            .map_err(|error| OpenError::io(self.path, error))?;
         let db = self.open()?;
         let tree = TokenTree::new(db.clone(), Index::new());
         let found = guarded(|| tree.revision()).ok().flatten().unwrap_or(0);
@@ -80,14 +80,6 @@ impl Place<'_> {
             return Err(OpenError::damaged(self.path, format!("the file {name}/db is gone")));
         }
         database::open(&tokens, self.cache, |problem| OpenError::damaged(self.path, problem))
-    }
-
-    /// A journal that is gone is like one that holds nothing.
-    fn journal(&self) -> Result<Contents, OpenError> {
-        match journal::read(&self.generation.journal(), self.key, self.marker.store) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Contents::none(self.key)),
-            other => other.map_err(|error| OpenError::io(self.path, error)),
-        }
     }
 
     /// Puts every change after `revision` over the tree; the revision that this leads to.

@@ -104,9 +104,13 @@ pub(super) fn replace(directory: &Path, key: StoreKey, store: StoreId, base: &Po
     Ok(journal)
 }
 
-/// Reads what is there; damage ends what can be used, and is told.
+/// Reads what is there; damage ends what can be used, and is told. A journal that is gone is like one
+/// that holds nothing.
 pub(super) fn read(directory: &Path, key: &StoreKey, store: StoreId) -> io::Result<Contents> {
-    read::read(directory, key, store)
+    match read::read(directory, key, store) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Contents::none(key)),
+        other => other,
+    }
 }
 
 /// A frame that did not get into the journal.
