@@ -4,14 +4,14 @@ use std::collections::HashMap;
 use std::io;
 use std::path::Path;
 
-use super::database;
 use super::directory::Generation;
 use super::disk::{self, Disk};
 use super::error::OpenError;
 use super::index::{Index, Taken};
 use super::journal::{Journal, Op};
 use super::point::Point;
-use super::tokens::TokenTree;
+use super::tokens::{TokenTree, damaged, failed, name};
+use super::{database, keys};
 use crate::model::{Account, Token, TokenId};
 use crate::store::StoreId;
 use crate::store::record::{self, Key, Stored, indexed};
@@ -71,6 +71,22 @@ impl Builder {
         self.tally.add(&self.key, &key, &value);
         self.waiting.insert(key, value);
         if self.waiting.len() >= BATCH { Ok(self.write()?) } else { Ok(()) }
+    }
+
+    /// Every record of another tree, as far as it can be read.
+    pub(super) fn copy(&mut self, from: &sled::Db) -> Result<(), StoreError> {
+        for kind in [record::ACCOUNT, record::TOKEN] {
+            for entry in from.range(keys::bounds(kind)) {
+                let (key, value) = entry.map_err(|error| failed("list of records", error))?;
+                let name = name(&key);
+                let key = key[..].try_into().map_err(|_| damaged(&name, "its key is cut short"))?;
+                self.put(key, value.to_vec()).map_err(|error| match error {
+                    PutError::Store(error) => error,
+                    PutError::Exists | PutError::Digest(_) => damaged(name, "it is there twice"),
+                })?;
+            }
+        }
+        Ok(())
     }
 
     /// Changes of a journal, in place of what is there.
@@ -191,12 +207,12 @@ fn revision_of(key: &[u8], value: &[u8]) -> Option<u64> {
 }
 
 fn found(id: TokenId, value: &[u8]) -> Result<record::Indexed, StoreError> {
-    indexed(value).map_err(|problem| super::tokens::damaged(id, problem))
+    indexed(value).map_err(|problem| damaged(id, problem))
 }
 
 fn sled_error(error: sled::Error) -> StoreError {
     match error {
         sled::Error::Io(error) => error.into(),
-        other => super::tokens::failed("of the new store", other),
+        other => failed("of the new store", other),
     }
 }

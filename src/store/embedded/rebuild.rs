@@ -151,11 +151,11 @@ impl Rebuild {
             Place { path: &path, generation: &generation, marker: &marker, key: &self.key, cache: self.cache() };
         let proven = place.prove(&acknowledged)?;
         self.revision = self.revision.max(proven.point.revision);
-        let copied = self.copy(&proven.tokens).map_err(|error| OpenError::unread(&path, error));
+        let copied = self.builder().copy(proven.tokens.db()).map_err(|error| OpenError::unread(&path, error));
         let summary = Summary { healed: proven.healed.clone(), ..proven.point.summary() };
         drop(proven);
         database::wait_until_closed(&generation.tokens());
-        copied.map(|_| summary)
+        copied.map(|()| summary)
     }
 
     /// Adds whatever can be read of the present store, with the changes of its journal, unproven. Nothing
@@ -193,11 +193,11 @@ impl Rebuild {
         let opened = database::open(&generation.tokens(), self.cache(), |problem| OpenError::damaged(&path, problem))?;
         let tree = TokenTree::new(opened, super::index::Index::new());
         let reached = guarded(|| tree.revision()).map(|reached| reached.unwrap_or(0)).ok();
-        let copied = guarded(|| self.copy(&tree));
+        let copied = guarded(|| self.builder().copy(tree.db()));
         drop(tree);
         database::wait_until_closed(&generation.tokens());
         match copied {
-            Ok(_) => Ok((None, reached)),
+            Ok(()) => Ok((None, reached)),
             // Then it is the new store that failed, and not the old one.
             Err(error @ StoreError::Full(_)) => Err(OpenError::unread(&path, error)),
             Err(error) => Ok((Some(error.to_string()), reached)),
@@ -317,25 +317,6 @@ impl Rebuild {
         drop(usage);
         database::wait_until_closed(&path);
         Ok(())
-    }
-
-    fn copy(&mut self, tree: &TokenTree) -> Result<u64, StoreError> {
-        let mut copied = 0;
-        for kind in [record::ACCOUNT, record::TOKEN] {
-            for entry in tree.db().range(super::keys::bounds(kind)) {
-                let (key, value) = entry.map_err(|error| super::tokens::failed("list of records", error))?;
-                let name = super::tokens::name(&key);
-                let key = key[..].try_into().map_err(|_| super::tokens::damaged(&name, "its key is cut short"))?;
-                match self.builder().put(key, value.to_vec()) {
-                    Ok(()) => copied += 1,
-                    Err(PutError::Store(error)) => return Err(error),
-                    Err(PutError::Exists | PutError::Digest(_)) => {
-                        return Err(super::tokens::damaged(name, "it is there twice"));
-                    }
-                }
-            }
-        }
-        Ok(copied)
     }
 
     fn journal(&self) -> Result<Contents, OpenError> {

@@ -7,14 +7,14 @@
 use std::fs;
 
 use super::anchor::{self, Anchor};
-use super::builder::{Builder, PutError};
+use super::builder::Builder;
 use super::directory::Directory;
 use super::error::OpenError;
 use super::marker::{self, Marker, pepper_mark};
-use super::tokens::failed;
+use super::tokens::{damaged, failed};
 use super::{SledOptions, database, disk, keys};
 use crate::store::StoreId;
-use crate::store::record::{self, unseal};
+use crate::store::record::unseal;
 use crate::store::{StoreError, StoreKey};
 
 /// Its keys for facts about the store itself.
@@ -75,33 +75,23 @@ fn check(db: &sled::Db, options: &SledOptions) -> Result<(), OpenError> {
 }
 
 fn copy(db: &sled::Db, builder: &mut Builder) -> Result<(), StoreError> {
-    for kind in [record::ACCOUNT, record::TOKEN] {
-        for entry in db.range(keys::bounds(kind)) {
-            let (key, value) = entry.map_err(|error| failed("list of records", error))?;
-            let name = super::tokens::name(&key);
-            let key = key[..].try_into().map_err(|_| super::tokens::damaged(&name, "its key is cut short"))?;
-            builder.put(key, value.to_vec()).map_err(|error| match error {
-                PutError::Store(error) => error,
-                PutError::Exists | PutError::Digest(_) => super::tokens::damaged(name, "it is there twice"),
-            })?;
-        }
-    }
+    builder.copy(db)?;
     let indexed = db.range(keys::bounds(DIGESTS)).filter(Result::is_ok).count() as u64;
     let tokens = builder.tally().tokens;
     if indexed == tokens {
         return Ok(());
     }
-    Err(super::tokens::damaged("index by digest", format_args!("it has {indexed} tokens, and there are {tokens}")))
+    Err(damaged("index by digest", format_args!("it has {indexed} tokens, and there are {tokens}")))
 }
 
 fn fact(db: &sled::Db, key: &'static [u8]) -> Result<Vec<u8>, StoreError> {
     let name = String::from_utf8_lossy(key);
     let value = db.get(key).map_err(|error| failed(&name, error))?;
-    let value = value.ok_or_else(|| super::tokens::damaged(&name, "it is gone"))?;
-    unseal(&value).map(<[u8]>::to_vec).map_err(|problem| super::tokens::damaged(name, problem))
+    let value = value.ok_or_else(|| damaged(&name, "it is gone"))?;
+    unseal(&value).map(<[u8]>::to_vec).map_err(|problem| damaged(name, problem))
 }
 
 fn number(bytes: Vec<u8>) -> Result<u64, StoreError> {
-    let bytes = bytes[..].try_into().map_err(|_| super::tokens::damaged("of a number", "it is cut short"))?;
+    let bytes = bytes[..].try_into().map_err(|_| damaged("of a number", "it is cut short"))?;
     Ok(u64::from_be_bytes(bytes))
 }
