@@ -34,12 +34,11 @@ pub(super) struct Commit {
 
 pub(super) type Outcome = Result<Revision, CommitError>;
 
-/// One outcome a commit, in order; or why the whole group failed.
-pub(super) type Outcomes = Result<Vec<Outcome>, Failure>;
+/// One outcome a commit, in order; or why it is not known what of the group is on the disk.
+pub(super) type Outcomes = Result<Vec<Outcome>, String>;
 
-/// Why nothing of a group is acknowledged.
-#[derive(Debug)]
-pub(super) enum Failure {
+/// Why a group was not written.
+enum Failure {
     /// Nothing was changed, and the next group may succeed.
     Full(String),
     /// It is not known what is on the disk.
@@ -60,13 +59,12 @@ pub(super) fn run(queue: &Queue<Commit>, health: &Health, mut step: impl FnMut(V
                     answer(answers.into_iter().zip(outcomes));
                     continue;
                 }
-                Ok(Err(Failure::Full(reason))) => StoreError::Full(reason),
-                Ok(Err(Failure::Fatal(reason))) => StoreError::Unavailable(health.fence(&reason)),
-                Err(_) => StoreError::Unavailable(health.fence("the writer panicked")),
+                Ok(Err(reason)) => health.fence(&reason),
+                Err(_) => health.fence("the writer panicked"),
             },
-            Err(fenced) => StoreError::Unavailable(fenced),
+            Err(fenced) => fenced,
         };
-        answer(answers.into_iter().map(|answer| (answer, Err(failure.clone().into()))));
+        answer(answers.into_iter().map(|answer| (answer, Err(StoreError::Unavailable(failure.clone()).into()))));
     }
 }
 
@@ -125,7 +123,7 @@ impl<'a> Writer<'a> {
         match written {
             Ok(()) => Ok(staged.outcomes),
             Err(Failure::Full(reason)) => Ok(empty.into_iter().map(|empty| self.without(empty, &reason)).collect()),
-            Err(fatal) => Err(fatal),
+            Err(Failure::Fatal(reason)) => Err(reason),
         }
     }
 
@@ -151,7 +149,7 @@ impl<'a> Writer<'a> {
 
     /// Checks each commit on what the ones before it make. On a `full` disk, only what takes rights away
     /// goes on, out of the reserve. The error: the database cannot be read.
-    fn stage(&self, commits: Vec<Vec<Write>>, full: Option<&str>) -> Result<Staged, Failure> {
+    fn stage(&self, commits: Vec<Vec<Write>>, full: Option<&str>) -> Result<Staged, String> {
         let mut group = Group::new(&self.engine.tokens);
         let mut staged = Staged {
             outcomes: Vec::with_capacity(commits.len()),
@@ -178,7 +176,7 @@ impl<'a> Writer<'a> {
                 }
                 // The database itself has failed, perhaps at an earlier write that it did in its own time.
                 Err(CommitError::Store(StoreError::Unavailable(reason))) => {
-                    return Err(Failure::Fatal(format!("reading the store failed: {reason}")));
+                    return Err(format!("reading the store failed: {reason}"));
                 }
                 Err(error) => Err(error),
             };
@@ -189,13 +187,13 @@ impl<'a> Writer<'a> {
     }
 
     /// What the changes write and replace, and what the records come to with them.
-    fn add_up(&self, staged: &mut Staged) -> Result<(), Failure> {
+    fn add_up(&self, staged: &mut Staged) -> Result<(), String> {
         let mut written: HashMap<Vec<u8>, Option<Vec<u8>>> = HashMap::new();
         for change in &staged.changes {
             let (key, value) = op(change);
             let old = match written.get(&key) {
                 Some(old) => old.clone(),
-                None => self.engine.tokens.raw(&key).map_err(|error| Failure::Fatal(error.to_string()))?,
+                None => self.engine.tokens.raw(&key).map_err(|error| error.to_string())?,
             };
             if let Some(old) = &old {
                 staged.tally.remove(&self.ledger.key, &key, old);
@@ -288,7 +286,7 @@ mod tests {
         let mut tries = 0;
         run(&queue, &health, |_| {
             tries += 1;
-            Err(Failure::Fatal("no disk".to_owned()))
+            Err("no disk".to_owned())
         });
         assert_eq!(tries, 1, "the second group is refused unseen");
         answers.into_iter().for_each(|answered| assert!(error(answered).ends_with("no disk")));
@@ -303,7 +301,7 @@ mod tests {
         run(&queue, &health, |group| {
             tries += 1;
             if tries == 1 {
-                return Err(Failure::Full("no room".to_owned()));
+                return Ok(group.into_iter().map(|_| Err(StoreError::Full("no room".to_owned()).into())).collect());
             }
             Ok(group.into_iter().map(|_| Ok(Revision(7))).collect())
         });
