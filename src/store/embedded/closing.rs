@@ -10,13 +10,14 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::Engine;
+use super::database;
 use super::directory::{Directory, Generation};
-use super::disk::{self, Disk};
+use super::disk::Disk;
 use crate::store::StoreError;
 
 type Ended = Result<(), StoreError>;
 
-/// How long a drop waits for the end, and a close for sled to let go of its lock.
+/// How long a drop waits for the end.
 const PATIENCE: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(2);
 const PAUSES: u128 = PATIENCE.as_millis() / PAUSE.as_millis();
@@ -96,13 +97,7 @@ impl Parts {
         let panicked = threads.into_iter().filter_map(|thread| thread.join().err()).count();
         let flushed = flush(&engine, &databases);
         drop(engine);
-        // sled's last thread may hold its lock a moment longer than its last handle lives.
-        for _ in 0..PAUSES {
-            if !databases.iter().any(|database| disk::is_locked(database)) {
-                break;
-            }
-            thread::sleep(PAUSE);
-        }
+        databases.iter().for_each(|database| database::wait_until_closed(database));
         drop(directory);
         match panicked {
             0 => flushed.map_err(|error| unfinished(&error.to_string())),

@@ -12,6 +12,8 @@ use super::error::OpenError;
 /// sled gives up its lock a moment after its last handle is gone.
 const LOCK_PAUSE: Duration = Duration::from_millis(10);
 const LOCK_TRIES: usize = 300;
+const CLOSED_PAUSE: Duration = Duration::from_millis(2);
+const CLOSED_TRIES: usize = 2_500;
 
 /// Waits for the lock of a handle that is being dropped, but not for a process that keeps it.
 pub(super) fn open(path: &Path, cache: u64, damage: impl Fn(String) -> OpenError) -> Result<sled::Db, OpenError> {
@@ -60,13 +62,14 @@ fn is_lock(error: &io::Error) -> bool {
     error.to_string().contains("could not acquire lock")
 }
 
-/// Waits until sled has let go of the directory's files, at most some seconds.
+/// Waits until sled has let go of the directory's files, at most five seconds: its last thread may hold
+/// its lock a moment longer than its last handle lives.
 pub(super) fn wait_until_closed(path: &Path) {
-    for _ in 0..LOCK_TRIES {
+    for _ in 0..CLOSED_TRIES {
         if !disk::is_locked(path) {
             return;
         }
-        thread::sleep(LOCK_PAUSE);
+        thread::sleep(CLOSED_PAUSE);
     }
 }
 
