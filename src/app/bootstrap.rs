@@ -69,14 +69,17 @@ pub(super) async fn create_first(lifecycle: &Lifecycle) -> Result<FirstToken, St
 }
 
 pub(super) fn open_store(settings: &StoreSettings, pepper: &Pepper) -> Result<Arc<dyn Store>, StartError> {
-    Ok(match settings {
-        StoreSettings::Memory => Arc::new(MemoryStore::new(store_key(pepper))),
-        StoreSettings::Sled { path, anchor, cache } => {
-            let secret = *pepper.derive(SledOptions::SECRET);
-            let (path, anchor) = (path.clone(), anchor.clone());
-            Arc::new(SledStore::open(SledOptions { path, anchor, cache_bytes: *cache, secret })?)
-        }
+    Ok(match sled_options(settings, pepper) {
+        None => Arc::new(MemoryStore::new(store_key(pepper))),
+        Some(options) => Arc::new(SledStore::open(options)?),
     })
+}
+
+/// What the embedded store is opened with; `None` for one in memory.
+pub(super) fn sled_options(settings: &StoreSettings, pepper: &Pepper) -> Option<SledOptions> {
+    let StoreSettings::Sled { path, anchor, cache } = settings else { return None };
+    let secret = *pepper.derive(SledOptions::SECRET);
+    Some(SledOptions { path: path.clone(), anchor: anchor.clone(), cache_bytes: *cache, secret })
 }
 
 /// What the store of this pepper proves its contents with.

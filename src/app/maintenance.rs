@@ -13,10 +13,10 @@ use tokio::runtime::Runtime;
 
 pub use error::{Fault, MaintenanceError};
 
-use super::bootstrap::store_key;
+use super::bootstrap::sled_options;
 use super::error::StartError;
 use crate::auth::Accounts;
-use crate::config::{Settings, StoreSettings};
+use crate::config::Settings;
 use crate::model::{AccountId, Clock, Revision, Timestamp};
 use crate::store::{
     Backups, ExchangeError, ExchangeReader, Finished, Header, Rebuild, Record, Replayed, SledOptions, SledStore,
@@ -112,13 +112,8 @@ fn read_through(mut reader: ExchangeReader<impl BufRead>) -> Result<FileSummary,
 
 impl Maintenance {
     pub fn new(settings: &Settings) -> Outcome<Self> {
-        let StoreSettings::Sled { path, anchor, cache } = &settings.store else {
-            return Err(MaintenanceError::InMemory);
-        };
-        let secret = *settings.tokens.pepper.derive(SledOptions::SECRET);
-        let (path, anchor) = (path.clone(), anchor.clone());
-        let options = SledOptions { path, anchor, cache_bytes: *cache, secret };
-        Ok(Self { options, key: store_key(&settings.tokens.pepper) })
+        let options = sled_options(&settings.store, &settings.tokens.pepper).ok_or(MaintenanceError::InMemory)?;
+        Ok(Self { key: options.key(), options })
     }
 
     pub fn path(&self) -> &Path {
