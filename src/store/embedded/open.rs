@@ -147,7 +147,7 @@ fn identify(
     }
     match anchored {
         anchor::Found::Anchored { store, point } if store == marker.store => Ok(Some((marker, point))),
-        _ => Err(unanchored(options, key)),
+        other => Err(unanchored(options, &other)),
     }
 }
 
@@ -161,7 +161,7 @@ fn never_filled(options: &SledOptions, directory: &Directory, key: &StoreKey) ->
         anchor::Found::Anchored { point, .. } => {
             Err(OpenError::Gone { path: path.to_owned(), anchor: options.anchor.clone(), tokens: point.tokens })
         }
-        anchor::Found::Unreadable => Err(unanchored(options, key)),
+        found @ anchor::Found::Unreadable => Err(unanchored(options, &found)),
         anchor::Found::Nothing if holds_records(directory) => Err(marker_gone(path)),
         anchor::Found::Nothing => Ok(()),
     }
@@ -250,16 +250,16 @@ fn remove_unfinished(directory: &Directory, present: u64) {
     }
 }
 
-fn read_anchor(options: &SledOptions, key: &StoreKey) -> Result<anchor::Found, OpenError> {
+pub(super) fn read_anchor(options: &SledOptions, key: &StoreKey) -> Result<anchor::Found, OpenError> {
     anchor::read(&options.anchor, key).map_err(|error| OpenError::io(&options.anchor, error))
 }
 
 /// Why the anchor is none of the store's.
-pub(super) fn unanchored(options: &SledOptions, key: &StoreKey) -> OpenError {
-    let what = match anchor::read(&options.anchor, key) {
-        Ok(anchor::Found::Nothing) => "gone",
-        Ok(anchor::Found::Anchored { .. }) => "the anchor of another store",
-        Ok(anchor::Found::Unreadable) | Err(_) => "damaged, or of another pepper",
+pub(super) fn unanchored(options: &SledOptions, found: &anchor::Found) -> OpenError {
+    let what = match found {
+        anchor::Found::Nothing => "gone",
+        anchor::Found::Anchored { .. } => "the anchor of another store",
+        anchor::Found::Unreadable => "damaged, or of another pepper",
     };
     OpenError::Unanchored { path: options.path.clone(), anchor: options.anchor.clone(), what }
 }

@@ -86,10 +86,10 @@ impl Rebuild {
         let io = |error| OpenError::io(&path, error);
         open::space(&directory)?;
         open::upgrade_if_old(&options, &directory, &key)?;
-        let anchored = match anchor::read(&options.anchor, &key) {
-            Ok(anchor::Found::Anchored { store, point }) => Some((store, point)),
-            Ok(_) => None,
-            Err(error) => return Err(OpenError::Anchor { anchor: options.anchor.clone(), error }),
+        let found = open::read_anchor(&options, &key)?;
+        let anchored = match found {
+            anchor::Found::Anchored { store, point } => Some((store, point)),
+            anchor::Found::Nothing | anchor::Found::Unreadable => None,
         };
         let marker = match marker::read(&path, &key).map_err(io)? {
             marker::Found::Marker(marker) if marker.pepper != pepper_mark(&key) => {
@@ -111,7 +111,7 @@ impl Rebuild {
             |(anchored, _): &(StoreId, Point)| marker.as_ref().is_some_and(|marker| marker.store != *anchored);
         if anchored.as_ref().is_some_and(foreign) {
             // Another store depends on that file.
-            return Err(open::unanchored(&options, &key));
+            return Err(open::unanchored(&options, &found));
         }
         let store = marker.as_ref().map(|marker| marker.store).or(anchored.map(|(store, _)| store));
         let store = store.unwrap_or_else(StoreId::fresh);
@@ -144,7 +144,7 @@ impl Rebuild {
             };
         };
         let Some(acknowledged) = self.acknowledged else {
-            return Err(open::unanchored(&self.options, &self.key));
+            return Err(open::unanchored(&self.options, &open::read_anchor(&self.options, &self.key)?));
         };
         let generation = self.directory.generation(marker.generation);
         let place =

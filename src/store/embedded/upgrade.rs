@@ -12,7 +12,7 @@ use super::directory::Directory;
 use super::error::OpenError;
 use super::marker::{self, Marker, pepper_mark};
 use super::tokens::{damaged, failed};
-use super::{SledOptions, database, disk, keys};
+use super::{SledOptions, database, disk, keys, open};
 use crate::store::StoreId;
 use crate::store::record::unseal;
 use crate::store::{StoreError, StoreKey};
@@ -34,7 +34,7 @@ pub(super) fn upgrade(options: &SledOptions, directory: &Directory, key: &StoreK
     let db = database::open(&old, options.cache_bytes, |problem| OpenError::damaged(path, problem))?;
     check(&db, options)?;
     let revision = fact(&db, keys::REVISION).and_then(number).map_err(|error| OpenError::unread(path, error))?;
-    if let Ok(anchor::Found::Anchored { point, .. }) = anchor::read(&options.anchor, key)
+    if let anchor::Found::Anchored { point, .. } = open::read_anchor(options, key)?
         && point.revision > revision
     {
         // It was upgraded before, and this is a copy from before that.
