@@ -128,6 +128,9 @@ mod tests {
             name: String::new(),
             state: AccountState::Active,
             visible_to_parent,
+            ceiling: None,
+            plan: None,
+            policy: None,
             created: Timestamp::from_millis(0),
             revision: Revision(1),
         }

@@ -122,6 +122,9 @@ mod tests {
             name,
             state: AccountState::Active,
             visible_to_parent: true,
+            ceiling: None,
+            plan: None,
+            policy: None,
             created,
             revision: Revision(1),
         }

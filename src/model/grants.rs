@@ -116,6 +116,31 @@ impl Grants {
         self.on(name).allows(action)
     }
 
+    /// What both allow: on every resource, now and later, `limited.on(r)` is the intersection of
+    /// `self.on(r)` and `other.on(r)`.
+    #[must_use]
+    pub fn limited_by(&self, other: &Grants) -> Grants {
+        let mut entries: Vec<(ResourceName, Access)> = Vec::new();
+        for name in self.0.iter().chain(&other.0).map(|(name, _)| name) {
+            let both = match name.as_str() {
+                EVERY_API | EVERY_MANAGEMENT => self.exact(name).intersection(other.exact(name)),
+                name => self.on(name).intersection(other.on(name)),
+            };
+            if !both.is_none() && !entries.iter().any(|(known, _)| known == name) {
+                entries.push((name.clone(), both));
+            }
+        }
+        Grants::new(entries)
+    }
+
+    /// As a ceiling, which speaks of the management API only where it names a part of it.
+    #[must_use]
+    pub fn as_ceiling(&self) -> Grants {
+        let names = |entry: &(ResourceName, Access)| entry.0.as_str().starts_with(MANAGEMENT);
+        let rest = if self.0.iter().any(names) { None } else { Some((ResourceName::every_management(), Access::FULL)) };
+        Grants::new(self.0.iter().cloned().chain(rest))
+    }
+
     /// Refuses where `self` has a grant that `giver` could not exercise.
     pub fn within(&self, giver: &Grants) -> Result<(), GrantError> {
         for (resource, access) in &self.0 {
@@ -185,6 +210,40 @@ mod tests {
         assert!(grants(&[("files", Access::WRITE)]).within(&giver).is_err());
         assert!(grants(&[("*", Access::READ)]).within(&giver).is_err());
         assert!(grants(&[("keygate.tokens", Access::READ)]).within(&grants(&[("*", Access::FULL)])).is_err());
+    }
+
+    #[test]
+    fn a_ceiling_speaks_of_management_only_where_it_names_it() {
+        let quiet = grants(&[("devices", Access::READ)]).as_ceiling();
+        assert_eq!(
+            (quiet.on("keygate.tokens"), quiet.on("devices"), quiet.on("files")),
+            (Access::FULL, Access::READ, Access::NONE)
+        );
+        let named = grants(&[("*", Access::FULL), ("keygate.tokens", Access::READ)]).as_ceiling();
+        assert_eq!((named.on("keygate.tokens"), named.on("keygate.users")), (Access::READ, Access::NONE));
+    }
+
+    fn any_grants() -> impl proptest::strategy::Strategy<Value = Grants> {
+        use proptest::prelude::*;
+        let name = prop::sample::select(vec!["*", "keygate.*", "a", "b", "keygate.tokens", "keygate.users"]);
+        prop::collection::vec((name, 0u8..16), 0..5).prop_map(|entries| {
+            Grants::new(
+                entries
+                    .into_iter()
+                    .map(|(name, bits)| (name.parse().expect("a name"), Access::from_bits(bits).expect("four bits"))),
+            )
+        })
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn a_limit_is_an_intersection_on_every_resource(one in any_grants(), other in any_grants()) {
+            let both = one.limited_by(&other);
+            for name in ["a", "b", "unheard", "keygate.tokens", "keygate.users", "keygate.unheard"] {
+                proptest::prop_assert_eq!(both.on(name), one.on(name).intersection(other.on(name)), "{}", name);
+            }
+            proptest::prop_assert_eq!(both.within(&one), Ok(()));
+        }
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Public identifiers: `tok_…` for tokens, `acc_…` for accounts.
+//! Public identifiers: `tok_…` for tokens, `acc_…` for accounts, `usr_…` for users.
 //!
 //! An id is a UUID version 7 (RFC 9562 section 5.7) in 22 base62 characters, so ids sort by the time
 //! they were made, as text and as bytes. An id is not a secret.
@@ -83,6 +83,11 @@ typed_id!(
     /// An account's public name.
     AccountId,
     "acc"
+);
+typed_id!(
+    /// A user's public name.
+    UserId,
+    "usr"
 );
 
 #[cfg(test)]

@@ -2,8 +2,10 @@
 
 use super::clock::Timestamp;
 use super::digest::Digest;
+use super::filters::Filters;
 use super::grants::Grants;
-use super::id::{AccountId, TokenId};
+use super::id::{AccountId, TokenId, UserId};
+use super::name::RoleName;
 use super::quota::Quota;
 
 /// What a token is for; the letters stand in its text.
@@ -104,6 +106,12 @@ pub struct Token {
     /// May be empty.
     pub description: String,
     pub grants: Grants,
+    /// In place of grants of its own: what these give at present. Empty where there are grants.
+    pub roles: Vec<RoleName>,
+    /// Whose it is, if it is a person's (personal, session): it can do what that person can, at most.
+    pub user: Option<UserId>,
+    /// Which part of the data it is limited to.
+    pub filters: Filters,
     pub state: State,
     pub not_before: Option<Timestamp>,
     /// `None`: never expires.
@@ -117,6 +125,8 @@ pub struct Token {
     pub hint: String,
     /// Under which it is looked up.
     pub digest: Digest,
+    /// Its text, encrypted, where the account's policy lets its owner see it again.
+    pub sealed: Option<Box<[u8]>>,
     /// Of the change that wrote this record; the store sets it.
     pub revision: Revision,
 }

@@ -7,12 +7,13 @@ use std::collections::HashMap;
 use std::fmt::Display;
 
 use super::{CommitError, Expect, StoreError, Write};
-use crate::model::{Account, AccountId, Digest, Revision, Token, TokenId};
+use crate::model::{Account, AccountId, Digest, Revision, Token, TokenId, User, UserId};
 
 /// The records as they are now.
 pub(super) trait Records {
     fn token(&self, id: TokenId) -> Result<Option<Token>, StoreError>;
     fn account(&self, id: AccountId) -> Result<Option<Account>, StoreError>;
+    fn user(&self, id: UserId) -> Result<Option<User>, StoreError>;
     /// Whose digest this is.
     fn owner(&self, digest: &Digest) -> Result<Option<TokenId>, StoreError>;
 }
@@ -25,7 +26,10 @@ pub(super) enum Change {
         before: Option<Box<Token>>,
         after: Option<Box<Token>>,
     },
-    Account(Account),
+    Account(Box<Account>),
+    AccountGone(AccountId),
+    User(Box<User>),
+    UserGone(UserId),
 }
 
 /// The records as they will be after the commits of a group: each commit sees the ones before it.
@@ -59,17 +63,27 @@ struct Draft<'a, R> {
     records: &'a R,
     tokens: HashMap<TokenId, Option<Token>>,
     digests: HashMap<Digest, Option<TokenId>>,
-    accounts: HashMap<AccountId, Account>,
+    accounts: HashMap<AccountId, Option<Account>>,
+    users: HashMap<UserId, Option<User>>,
 }
 
 impl<'a, R: Records> Draft<'a, R> {
     fn new(records: &'a R) -> Self {
-        Self { records, tokens: HashMap::new(), digests: HashMap::new(), accounts: HashMap::new() }
+        Self {
+            records,
+            tokens: HashMap::new(),
+            digests: HashMap::new(),
+            accounts: HashMap::new(),
+            users: HashMap::new(),
+        }
     }
 
     fn absorb(&mut self, change: &Change) {
         match change {
-            Change::Account(account) => drop(self.accounts.insert(account.id, account.clone())),
+            Change::Account(account) => drop(self.accounts.insert(account.id, Some(Account::clone(account)))),
+            Change::AccountGone(id) => drop(self.accounts.insert(*id, None)),
+            Change::User(user) => drop(self.users.insert(user.id, Some(User::clone(user)))),
+            Change::UserGone(id) => drop(self.users.insert(*id, None)),
             Change::Token { before, after } => {
                 if let Some(before) = before {
                     self.digests.insert(before.digest, None);
@@ -88,6 +102,9 @@ impl<'a, R: Records> Draft<'a, R> {
             Write::PutToken { token, expect } => self.put_token(Token { revision, ..token }, expect),
             Write::DeleteToken { id, expect } => self.delete_token(id, expect),
             Write::PutAccount { account, expect } => self.put_account(Account { revision, ..account }, expect),
+            Write::DeleteAccount { id, expect } => self.delete_account(id, expect),
+            Write::PutUser { user, expect } => self.put_user(User { revision, ..user }, expect),
+            Write::DeleteUser { id, expect } => self.delete_user(id, expect),
         }
     }
 
@@ -115,8 +132,29 @@ impl<'a, R: Records> Draft<'a, R> {
     fn put_account(&mut self, account: Account, expect: Expect) -> Result<Change, CommitError> {
         let before = self.account(account.id)?.map(|account| account.revision);
         expect.check(before, account.id)?;
-        self.accounts.insert(account.id, account.clone());
-        Ok(Change::Account(account))
+        self.accounts.insert(account.id, Some(account.clone()));
+        Ok(Change::Account(Box::new(account)))
+    }
+
+    fn delete_account(&mut self, id: AccountId, expect: Revision) -> Result<Change, CommitError> {
+        let before = self.account(id)?.map(|account| account.revision);
+        Expect::Revision(expect).check(before, id)?;
+        self.accounts.insert(id, None);
+        Ok(Change::AccountGone(id))
+    }
+
+    fn put_user(&mut self, user: User, expect: Expect) -> Result<Change, CommitError> {
+        let before = self.user(user.id)?.map(|user| user.revision);
+        expect.check(before, user.id)?;
+        self.users.insert(user.id, Some(user.clone()));
+        Ok(Change::User(Box::new(user)))
+    }
+
+    fn delete_user(&mut self, id: UserId, expect: Revision) -> Result<Change, CommitError> {
+        let before = self.user(id)?.map(|user| user.revision);
+        Expect::Revision(expect).check(before, id)?;
+        self.users.insert(id, None);
+        Ok(Change::UserGone(id))
     }
 }
 
@@ -126,7 +164,11 @@ impl<R: Records> Records for Draft<'_, R> {
     }
 
     fn account(&self, id: AccountId) -> Result<Option<Account>, StoreError> {
-        self.accounts.get(&id).map_or_else(|| self.records.account(id), |drafted| Ok(Some(drafted.clone())))
+        self.accounts.get(&id).map_or_else(|| self.records.account(id), |drafted| Ok(drafted.clone()))
+    }
+
+    fn user(&self, id: UserId) -> Result<Option<User>, StoreError> {
+        self.users.get(&id).map_or_else(|| self.records.user(id), |drafted| Ok(drafted.clone()))
     }
 
     fn owner(&self, digest: &Digest) -> Result<Option<TokenId>, StoreError> {

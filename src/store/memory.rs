@@ -9,7 +9,7 @@ use super::{
     CommitError, Impaired, Record, Snapshot, SnapshotHead, Store, StoreError, StoreFuture, StoreId, StoreKey, Write,
     proof_of,
 };
-use crate::model::{Account, AccountId, Digest, Revision, Token, TokenId, Usage};
+use crate::model::{Account, AccountId, Digest, Revision, Token, TokenId, Usage, User, UserId};
 
 /// Everything in maps behind one lock, which is held for one call at a time and never awaited on.
 #[derive(Debug)]
@@ -41,6 +41,7 @@ struct Inner {
     accounts_of: HashMap<TokenId, AccountId>,
     digests: HashMap<Digest, TokenId>,
     accounts: BTreeMap<AccountId, Account>,
+    users: BTreeMap<UserId, User>,
     usage: HashMap<TokenId, Usage>,
     revision: Revision,
     closed: bool,
@@ -97,6 +98,10 @@ impl Store for MemoryStore {
 
     fn accounts(&self) -> StoreFuture<'_, Result<Vec<Account>, StoreError>> {
         self.ask(|inner| Ok(inner.accounts.values().cloned().collect()))
+    }
+
+    fn users(&self) -> StoreFuture<'_, Result<Vec<User>, StoreError>> {
+        self.ask(|inner| Ok(inner.users.values().cloned().collect()))
     }
 
     fn commit(&self, writes: Vec<Write>) -> StoreFuture<'_, Result<Revision, CommitError>> {
@@ -161,9 +166,10 @@ impl Inner {
 
     fn apply(&mut self, change: Change) {
         match change {
-            Change::Account(account) => {
-                self.accounts.insert(account.id, account);
-            }
+            Change::Account(account) => drop(self.accounts.insert(account.id, *account)),
+            Change::AccountGone(id) => drop(self.accounts.remove(&id)),
+            Change::User(user) => drop(self.users.insert(user.id, *user)),
+            Change::UserGone(id) => drop(self.users.remove(&id)),
             Change::Token { before, after } => {
                 if let Some(before) = &before {
                     self.digests.remove(&before.digest);
@@ -184,7 +190,9 @@ impl Inner {
         let mut tokens: Vec<&Token> = self.tokens.values().collect();
         tokens.sort_by_key(|token| token.id);
         let usage = |id| self.usage.get(&id).copied().unwrap_or_default();
-        accounts.chain(tokens.into_iter().map(|token| Record::Token(token.clone(), usage(token.id)))).collect()
+        let users = self.users.values().cloned().map(Record::User);
+        let tokens = tokens.into_iter().map(|token| Record::Token(token.clone(), usage(token.id)));
+        accounts.chain(users).chain(tokens).collect()
     }
 
     fn insert(&mut self, token: Token) {
@@ -201,6 +209,10 @@ impl Records for Inner {
 
     fn account(&self, id: AccountId) -> Result<Option<Account>, StoreError> {
         Ok(self.accounts.get(&id).cloned())
+    }
+
+    fn user(&self, id: UserId) -> Result<Option<User>, StoreError> {
+        Ok(self.users.get(&id).cloned())
     }
 
     fn owner(&self, digest: &Digest) -> Result<Option<TokenId>, StoreError> {

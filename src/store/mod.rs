@@ -1,4 +1,4 @@
-//! Where accounts and tokens are kept.
+//! Where accounts, users and tokens are kept.
 //!
 //! [`Store`] is what the rest of the gateway needs of a database; [`SledStore`] is the embedded one
 //! and [`MemoryStore`] the one for tests and for throw-away runs. A commit that was answered is
@@ -22,7 +22,7 @@ pub use memory::MemoryStore;
 pub use snapshot::{Record, Snapshot, SnapshotHead};
 pub use tally::{Proof, StoreId, StoreKey};
 
-use crate::model::{Account, AccountId, Digest, Revision, Token, TokenId, Usage};
+use crate::model::{Account, AccountId, Digest, Revision, Token, TokenId, Usage, User, UserId};
 
 /// A future that a store hands out.
 pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -45,6 +45,9 @@ pub trait Store: Send + Sync + 'static {
 
     /// Every account, in the order of their ids.
     fn accounts(&self) -> StoreFuture<'_, Result<Vec<Account>, StoreError>>;
+
+    /// Every user, in the order of their ids.
+    fn users(&self) -> StoreFuture<'_, Result<Vec<User>, StoreError>>;
 
     /// Applies all of `writes` or none, and answers when they are durable, with their revision.
     /// Without a write it answers when everything that a read could have shown before is durable.
@@ -92,6 +95,18 @@ pub enum Write {
     PutAccount {
         account: Account,
         expect: Expect,
+    },
+    DeleteAccount {
+        id: AccountId,
+        expect: Revision,
+    },
+    PutUser {
+        user: User,
+        expect: Expect,
+    },
+    DeleteUser {
+        id: UserId,
+        expect: Revision,
     },
 }
 

@@ -2,13 +2,14 @@
 
 use super::tally::{Proof, StoreId};
 use super::{StoreError, StoreFuture};
-use crate::model::{Account, Revision, Token, Usage};
+use crate::model::{Account, Revision, Token, Usage, User};
 
 /// One record of a store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(clippy::large_enum_variant, reason = "nearly all records are tokens")]
 pub enum Record {
     Account(Account),
+    User(User),
     /// The usage is that of about the same moment: it belongs to no revision.
     Token(Token, Usage),
 }
@@ -29,6 +30,6 @@ pub struct SnapshotHead {
 pub trait Snapshot: Send {
     fn head(&self) -> &SnapshotHead;
 
-    /// The next records: accounts and then tokens, each in the order of their ids. Empty at the end.
+    /// The next records: accounts, users and then tokens, each in the order of their ids. Empty at the end.
     fn next(&mut self) -> StoreFuture<'_, Result<Vec<Record>, StoreError>>;
 }

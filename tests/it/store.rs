@@ -13,8 +13,8 @@ use std::time::Duration;
 pub use kill::child;
 
 use keygate::model::{
-    Access, Account, AccountId, AccountState, Digest, Grants, Kind, Quota, Revision, State, Timestamp, Token, TokenId,
-    Usage,
+    Access, Account, AccountId, AccountState, Digest, Filters, Grants, Invitation, Kind, Membership, Quota, Revision,
+    State, Timestamp, Token, TokenId, Usage, User, UserId, UserState,
 };
 use keygate::store::{CommitError, Expect, SledOptions, SledStore, Store, Write};
 
@@ -41,6 +41,10 @@ pub fn token(account: AccountId) -> Token {
         name: "ci".to_owned(),
         description: "deploys".to_owned(),
         grants: Grants::new([("devices".parse().expect("a name"), Access::READ_WRITE)]),
+        roles: vec!["viewer".parse().expect("a name")],
+        user: Some(UserId::from_bytes([3; 16])),
+        filters: Filters::new([("region".to_owned(), vec!["eu".to_owned()])]).expect("lawful"),
+        sealed: Some(Box::new([1, 2, 3])),
         state: State::Active,
         not_before: Some(Timestamp::from_millis(5)),
         expires: Some(Timestamp::from_millis(6)),
@@ -60,6 +64,26 @@ fn account(name: &str) -> Account {
         name: name.to_owned(),
         state: AccountState::Active,
         visible_to_parent: false,
+        ceiling: None,
+        plan: None,
+        policy: None,
+        created: Timestamp::from_millis(1),
+        revision: Revision(0),
+    }
+}
+
+/// A user with something in every field.
+fn user(account: AccountId) -> User {
+    User {
+        id: UserId::fresh(),
+        account,
+        login: "ada@example.org".parse().expect("a login"),
+        name: "Ada".to_owned(),
+        password: Some("$argon2id$…".to_owned()),
+        invitation: Some(Invitation { digest: digest("invitation"), expires: Timestamp::from_millis(8) }),
+        state: UserState::Active,
+        memberships: vec![Membership { account, roles: vec!["admin".parse().expect("a name")] }],
+        sessions_since: Timestamp::from_millis(2),
         created: Timestamp::from_millis(1),
         revision: Revision(0),
     }

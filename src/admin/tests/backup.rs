@@ -9,7 +9,7 @@ use http_body_util::BodyExt;
 use tower::ServiceExt;
 
 use super::world::World;
-use crate::model::{Account, AccountId, Digest, Token, TokenId, Usage};
+use crate::model::{Account, AccountId, Digest, Token, TokenId, Usage, User};
 use crate::store::{
     CommitError, Impaired, MemoryStore, Record, Snapshot, SnapshotHead, Store, StoreError, StoreFuture, Write,
 };
@@ -69,6 +69,10 @@ impl Store for OneCopy {
 
     fn accounts(&self) -> StoreFuture<'_, Result<Vec<Account>, StoreError>> {
         self.inner.accounts()
+    }
+
+    fn users(&self) -> StoreFuture<'_, Result<Vec<User>, StoreError>> {
+        self.inner.users()
     }
 
     fn commit(&self, writes: Vec<Write>) -> StoreFuture<'_, Result<crate::model::Revision, CommitError>> {

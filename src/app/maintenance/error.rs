@@ -60,6 +60,7 @@ impl MaintenanceError {
                 RebuildError::Store(error) => of_store(error),
                 RebuildError::DuplicateToken(_)
                 | RebuildError::DuplicateAccount(_)
+                | RebuildError::DuplicateUser(_)
                 | RebuildError::DuplicateDigest(_) => Fault::Exists,
             },
             Self::Start(error) if error.is_data() => Fault::Data,

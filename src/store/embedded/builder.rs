@@ -75,7 +75,7 @@ impl Builder {
 
     /// Every record of another tree, as far as it can be read.
     pub(super) fn copy(&mut self, from: &sled::Db) -> Result<(), StoreError> {
-        for kind in [record::ACCOUNT, record::TOKEN] {
+        for kind in record::KINDS {
             for entry in from.range(keys::bounds(kind)) {
                 let (key, value) = entry.map_err(|error| failed("list of records", error))?;
                 let name = name(&key);

@@ -202,7 +202,7 @@ fn chunk(engine: &Engine, copies: &Copies, number: u64) -> Result<(Vec<Record>, 
     let last = loop {
         let Some(entry) = rest.next() else { break true };
         let (key, value) = entry.map_err(|error| failed("list of records", error))?;
-        if matches!(key.first(), Some(&(record::TOKEN | record::ACCOUNT))) {
+        if key.first().is_some_and(|kind| record::KINDS.contains(kind)) {
             read.push((key.to_vec(), value.to_vec()));
             if read.len() == CHUNK {
                 break false;
@@ -216,8 +216,10 @@ fn chunk(engine: &Engine, copies: &Copies, number: u64) -> Result<(Vec<Record>, 
 
 fn decode(engine: &Engine, key: &[u8], value: &[u8]) -> Result<Record, StoreError> {
     let wrong = |problem| damaged(name(key), problem);
-    if key.first() == Some(&record::ACCOUNT) {
-        return Ok(Record::Account(Stored::decode(value).map_err(wrong)?));
+    match key.first() {
+        Some(&record::ACCOUNT) => return Ok(Record::Account(Stored::decode(value).map_err(wrong)?)),
+        Some(&record::USER) => return Ok(Record::User(Stored::decode(value).map_err(wrong)?)),
+        _ => {}
     }
     let token: crate::model::Token = Stored::decode(value).map_err(wrong)?;
     let usage = engine.usage.get(token.id).unwrap_or_default();

@@ -54,7 +54,7 @@ use self::usage::UsageTree;
 use self::writer::{Commit, Writer};
 use super::changes::Records;
 use super::{CommitError, Impaired, Snapshot, Store, StoreError, StoreFuture, StoreId, StoreKey, Summary, Write};
-use crate::model::{Account, AccountId, Digest, Revision, Token, TokenId, Usage};
+use crate::model::{Account, AccountId, Digest, Revision, Token, TokenId, Usage, User};
 
 /// Commits that may wait at a time; each holds its few records in memory.
 const COMMITS: usize = 4096;
@@ -208,6 +208,10 @@ impl Store for SledStore {
         self.readers.ask(|engine| engine.tokens.accounts())
     }
 
+    fn users(&self) -> StoreFuture<'_, Result<Vec<User>, StoreError>> {
+        self.readers.ask(|engine| engine.tokens.users())
+    }
+
     fn commit(&self, writes: Vec<Write>) -> StoreFuture<'_, Result<Revision, CommitError>> {
         Box::pin(async move {
             let (answer, answered) = oneshot::channel();
@@ -282,6 +286,9 @@ mod tests {
             name: "home".to_owned(),
             state: AccountState::Active,
             visible_to_parent: false,
+            ceiling: None,
+            plan: None,
+            policy: None,
             created: Timestamp::from_millis(0),
             revision: Revision(0),
         }

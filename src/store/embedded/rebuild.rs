@@ -20,7 +20,7 @@ use super::scan::guarded;
 use super::tokens::TokenTree;
 use super::usage::UsageTree;
 use super::{SledOptions, database, open};
-use crate::model::{AccountId, Revision, TokenId, Usage};
+use crate::model::{AccountId, Revision, TokenId, Usage, UserId};
 use crate::store::StoreId;
 use crate::store::record;
 use crate::store::{Record, StoreError, StoreKey, Summary};
@@ -50,6 +50,8 @@ pub enum RebuildError {
     DuplicateToken(TokenId),
     #[error("there is an account {0} already")]
     DuplicateAccount(AccountId),
+    #[error("there is a user {0} already")]
+    DuplicateUser(UserId),
     #[error("token {0} has the same secret already")]
     DuplicateDigest(TokenId),
     #[error(transparent)]
@@ -215,6 +217,7 @@ impl Rebuild {
                 return Err(match record {
                     Record::Token(token, _) => RebuildError::DuplicateToken(token.id),
                     Record::Account(account) => RebuildError::DuplicateAccount(account.id),
+                    Record::User(user) => RebuildError::DuplicateUser(user.id),
                 });
             }
         }
@@ -226,6 +229,7 @@ impl Rebuild {
                 token.revision
             }
             Record::Account(account) => account.revision,
+            Record::User(user) => user.revision,
         };
         self.revision = self.revision.max(revision.0);
         Ok(())

@@ -41,7 +41,7 @@ pub(super) fn scan(db: &sled::Db, key: &StoreKey) -> Result<Scan, StoreError> {
         });
         threads.into_iter().map(|thread| thread.join().unwrap_or_else(|_| Err(panicked()))).collect()
     });
-    let mut tally = guarded(|| accounts(db, key))?;
+    let mut tally = guarded(|| others(db, key))?;
     for part in parts {
         let part = part?;
         tally = tally.and(part.tally);
@@ -80,10 +80,12 @@ fn tokens(db: &sled::Db, key: &StoreKey, index: &Index, from: Vec<u8>, to: Vec<u
     Ok(part)
 }
 
-fn accounts(db: &sled::Db, key: &StoreKey) -> Result<Tally, StoreError> {
+/// Every record that is no token's.
+fn others(db: &sled::Db, key: &StoreKey) -> Result<Tally, StoreError> {
     let mut tally = Tally::default();
-    for entry in db.range(keys::bounds(record::ACCOUNT)) {
-        let (name, value) = entry.map_err(|error| failed("list of accounts", error))?;
+    let kinds = record::KINDS.into_iter().filter(|kind| *kind != record::TOKEN);
+    for entry in kinds.flat_map(|kind| db.range(keys::bounds(kind))) {
+        let (name, value) = entry.map_err(|error| failed("list of accounts and users", error))?;
         tally.add(key, &name, &value);
     }
     Ok(tally)

@@ -1,4 +1,4 @@
-//! The tree that matters: tokens and accounts, and the index that finds them.
+//! The tree that matters: tokens, accounts and users, and the index that finds tokens.
 //!
 //! Reads are plain; the one that writes is the writer thread. A change may land between the look into
 //! the index and the read of the record, so what the two say is compared, and looked at again where
@@ -13,7 +13,7 @@ use super::super::record::{self, Stored, seal, unseal};
 use super::index::Index;
 use super::journal::Op;
 use super::keys;
-use crate::model::{Account, AccountId, Digest, Token, TokenId};
+use crate::model::{Account, AccountId, Digest, Token, TokenId, User, UserId};
 use crate::store::StoreError;
 
 /// How often the index and a record may disagree before it is damage. Each commit takes longer than
@@ -96,6 +96,17 @@ impl TokenTree {
             .collect()
     }
 
+    pub(super) fn users(&self) -> Result<Vec<User>, StoreError> {
+        let entries = self.db.range(keys::bounds(record::USER));
+        entries
+            .map(|entry| {
+                let (key, value) = entry.map_err(|error| failed("list of users", error))?;
+                let user: User = decode("of a user", &value)?;
+                if record::user_key(user.id) == key[..] { Ok(user) } else { Err(misplaced(user.id)) }
+            })
+            .collect()
+    }
+
     pub(super) fn has_token(&self, id: TokenId) -> Result<bool, StoreError> {
         self.db.contains_key(record::token_key(id)).map_err(|error| failed(id, error))
     }
@@ -163,6 +174,13 @@ impl Records for TokenTree {
         }
     }
 
+    fn user(&self, id: UserId) -> Result<Option<User>, StoreError> {
+        match self.read::<User>(&record::user_key(id), id)? {
+            Some(user) if user.id != id => Err(misplaced(id)),
+            found => Ok(found),
+        }
+    }
+
     fn owner(&self, digest: &Digest) -> Result<Option<TokenId>, StoreError> {
         Ok(self.index.owner(digest))
     }
@@ -172,6 +190,9 @@ impl Records for TokenTree {
 pub(super) fn op(change: &Change) -> Op {
     match change {
         Change::Account(account) => (record::account_key(account.id).to_vec(), Some(account.encode())),
+        Change::AccountGone(id) => (record::account_key(*id).to_vec(), None),
+        Change::User(user) => (record::user_key(user.id).to_vec(), Some(user.encode())),
+        Change::UserGone(id) => (record::user_key(*id).to_vec(), None),
         Change::Token { after: Some(after), .. } => (record::token_key(after.id).to_vec(), Some(after.encode())),
         Change::Token { before: Some(before), after: None } => (record::token_key(before.id).to_vec(), None),
         Change::Token { before: None, after: None } => unreachable!("a change of nothing is not made"),
@@ -184,6 +205,7 @@ pub(super) fn name(key: &[u8]) -> String {
     match (key.first(), id) {
         (Some(&record::TOKEN), Some(id)) => TokenId::from_bytes(id).to_string(),
         (Some(&record::ACCOUNT), Some(id)) => AccountId::from_bytes(id).to_string(),
+        (Some(&record::USER), Some(id)) => UserId::from_bytes(id).to_string(),
         _ => String::from_utf8_lossy(key).into_owned(),
     }
 }

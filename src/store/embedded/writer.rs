@@ -18,7 +18,7 @@ use super::open::Ledger;
 use super::point::Point;
 use super::queue::Queue;
 use super::tokens::op;
-use crate::model::{AccountState, Revision, State, TokenId};
+use crate::model::{AccountState, Revision, State, TokenId, UserState};
 use crate::store::changes::{Change, Group};
 use crate::store::tally::Tally;
 use crate::store::{CommitError, Expect, StoreError, Write};
@@ -239,7 +239,8 @@ impl<'a> Writer<'a> {
 /// Revocations and the like, which must not wait.
 fn takes_away(write: &Write) -> bool {
     match write {
-        Write::DeleteToken { .. } => true,
+        Write::DeleteToken { .. } | Write::DeleteAccount { .. } | Write::DeleteUser { .. } => true,
+        Write::PutUser { user, expect } => *expect != Expect::Absent && user.state == UserState::Disabled,
         Write::PutToken { token, expect } => *expect != Expect::Absent && token.state != State::Active,
         Write::PutAccount { account, expect } => *expect != Expect::Absent && account.state == AccountState::Suspended,
     }
@@ -248,7 +249,7 @@ fn takes_away(write: &Write) -> bool {
 fn deletion(change: &Change) -> Option<TokenId> {
     match change {
         Change::Token { before: Some(before), after: None } => Some(before.id),
-        Change::Token { .. } | Change::Account(_) => None,
+        _ => None,
     }
 }
 

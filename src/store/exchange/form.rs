@@ -9,7 +9,10 @@ use serde::{Deserialize, Serialize};
 
 use super::error::Flaw;
 use super::seal;
-use crate::model::{Account, AccountState, Digest, Grants, Kind, Quota, Revision, State, Timestamp, Token, Usage};
+use super::user_form::UserForm;
+use crate::model::{
+    Account, AccountState, Digest, Filters, Grants, Kind, Quota, Revision, State, Timestamp, Token, Usage,
+};
 use crate::store::{Record, hex};
 
 /// One line behind the header.
@@ -26,6 +29,8 @@ struct LineForm {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     account: Option<AccountForm>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    user: Option<UserForm>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     token: Option<TokenForm>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     usage: Option<UsageForm>,
@@ -41,6 +46,12 @@ struct AccountForm {
     name: String,
     state: AccountStateForm,
     visible_to_parent: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    ceiling: Option<BTreeMap<String, String>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    plan: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    policy: Option<String>,
     created: i64,
     revision: u64,
 }
@@ -61,6 +72,14 @@ struct TokenForm {
     name: String,
     description: String,
     grants: BTreeMap<String, String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    roles: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    user: Option<String>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    filters: BTreeMap<String, Vec<String>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sealed: Option<String>,
     state: StateForm,
     not_before: Option<i64>,
     expires: Option<i64>,
@@ -102,15 +121,18 @@ struct EndForm {
 
 impl Line {
     pub(super) fn read(line: &[u8]) -> Result<Self, Flaw> {
-        let LineForm { account, token, usage, end } = seal::unseal(line)?;
-        match (account, token, usage, end) {
-            (Some(account), None, None, None) => Ok(Self::Record(Record::Account(account.account()?))),
-            (None, Some(token), usage, None) => {
+        let LineForm { account, user, token, usage, end } = seal::unseal(line)?;
+        match (account, user, token, usage, end) {
+            (None, Some(user), None, None, None) => Ok(Self::Record(Record::User(user.user()?))),
+            (Some(account), None, None, None, None) => Ok(Self::Record(Record::Account(account.account()?))),
+            (None, None, Some(token), usage, None) => {
                 let usage = usage.map(UsageForm::usage).unwrap_or_default();
                 Ok(Self::Record(Record::Token(token.token()?, usage)))
             }
-            (None, None, None, Some(end)) => Ok(Self::End(end.lines)),
-            _ => Err(Flaw::Form("a line is an `account`, a `token` with its `usage`, or the `end`".to_owned())),
+            (None, None, None, None, Some(end)) => Ok(Self::End(end.lines)),
+            _ => {
+                Err(Flaw::Form("a line is an `account`, a `user`, a `token` with its `usage`, or the `end`".to_owned()))
+            }
         }
     }
 }
@@ -118,6 +140,7 @@ impl Line {
 pub(super) fn write(record: &Record, into: &mut Vec<u8>) {
     let form = match record {
         Record::Account(account) => LineForm { account: Some(AccountForm::of(account)), ..LineForm::default() },
+        Record::User(user) => LineForm { user: Some(UserForm::of(user)), ..LineForm::default() },
         Record::Token(token, usage) => LineForm {
             token: Some(TokenForm::of(token)),
             usage: (*usage != Usage::default()).then(|| UsageForm::of(*usage)),
@@ -132,7 +155,7 @@ pub(super) fn write_end(lines: u64, into: &mut Vec<u8>) {
 }
 
 /// What `text` says in the field of that name.
-fn parsed<T: std::str::FromStr<Err: Display>>(field: &str, text: &str) -> Result<T, Flaw> {
+pub(super) fn parsed<T: std::str::FromStr<Err: Display>>(field: &str, text: &str) -> Result<T, Flaw> {
     text.parse().map_err(|error| Flaw::Form(format!("`{field}`: {error}")))
 }
 
@@ -147,6 +170,9 @@ impl AccountForm {
                 AccountState::Suspended => AccountStateForm::Suspended,
             },
             visible_to_parent: account.visible_to_parent,
+            ceiling: account.ceiling.as_ref().map(grants_form),
+            plan: account.plan.as_ref().map(ToString::to_string),
+            policy: account.policy.as_ref().map(ToString::to_string),
             created: account.created.millis(),
             revision: account.revision.0,
         }
@@ -162,6 +188,9 @@ impl AccountForm {
                 AccountStateForm::Suspended => AccountState::Suspended,
             },
             visible_to_parent: self.visible_to_parent,
+            ceiling: self.ceiling.map(grants).transpose()?,
+            plan: self.plan.map(|plan| parsed("plan", &plan)).transpose()?,
+            policy: self.policy.map(|policy| parsed("policy", &policy)).transpose()?,
             created: Timestamp::from_millis(self.created),
             revision: Revision(self.revision),
         })
@@ -176,7 +205,11 @@ impl TokenForm {
             kind: token.kind.name().to_owned(),
             name: token.name.clone(),
             description: token.description.clone(),
-            grants: token.grants.iter().map(|(name, access)| (name.to_string(), access.to_string())).collect(),
+            grants: grants_form(&token.grants),
+            roles: token.roles.iter().map(ToString::to_string).collect(),
+            user: token.user.map(|id| id.to_string()),
+            filters: token.filters.iter().map(|(key, values)| (key.to_owned(), values.to_vec())).collect(),
+            sealed: token.sealed.as_deref().map(hex::encode),
             state: match token.state {
                 State::Active => StateForm::Active,
                 State::Disabled => StateForm::Disabled,
@@ -205,6 +238,10 @@ impl TokenForm {
             name: self.name,
             description: self.description,
             grants: grants(self.grants)?,
+            roles: self.roles.iter().map(|name| parsed("roles", name)).collect::<Result<_, _>>()?,
+            user: self.user.map(|id| parsed("user", &id)).transpose()?,
+            filters: Filters::new(self.filters).map_err(|error| Flaw::Form(format!("`filters`: {error}")))?,
+            sealed: self.sealed.map(|sealed| bytes("sealed", &sealed)).transpose()?,
             state: match self.state {
                 StateForm::Active => State::Active,
                 StateForm::Disabled => State::Disabled,
@@ -220,6 +257,14 @@ impl TokenForm {
             revision: Revision(self.revision),
         })
     }
+}
+
+fn bytes(field: &str, text: &str) -> Result<Box<[u8]>, Flaw> {
+    hex::decode_all(text).ok_or_else(|| Flaw::Form(format!("`{field}`: no pairs of hexadecimal digits in lower case")))
+}
+
+fn grants_form(grants: &Grants) -> BTreeMap<String, String> {
+    grants.iter().map(|(name, access)| (name.to_string(), access.to_string())).collect()
 }
 
 fn grants(entries: BTreeMap<String, String>) -> Result<Grants, Flaw> {

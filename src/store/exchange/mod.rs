@@ -20,6 +20,7 @@ mod form;
 mod header;
 mod read;
 mod seal;
+mod user_form;
 mod write;
 
 #[cfg(test)]

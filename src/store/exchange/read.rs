@@ -90,6 +90,8 @@ impl<R: BufRead> ExchangeReader<R> {
     fn count(&mut self, record: &Record) {
         match record {
             Record::Account(_) => self.accounts += 1,
+            // Counted by the proof alone.
+            Record::User(_) => {}
             Record::Token(..) => self.tokens += 1,
         }
         if let Some((key, tally)) = &mut self.proof {

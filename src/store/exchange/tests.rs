@@ -8,7 +8,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::model::{Account, AccountId, Revision, Timestamp, Token, Usage};
-use crate::store::record::tests::{account, token};
+use crate::store::record::tests::{account, token, user};
 use crate::store::{
     MemoryStore, Record, Snapshot, SnapshotHead, Store, StoreError, StoreFuture, StoreId, StoreKey, proof_of,
 };
@@ -75,6 +75,7 @@ fn record() -> impl Strategy<Value = Record> {
         .prop_map(|(requests, last_used)| Usage { requests, last_used });
     prop_oneof![
         account().prop_map(Record::Account),
+        user().prop_map(Record::User),
         (token(), usage).prop_map(|(token, usage)| Record::Token(token, usage))
     ]
 }
@@ -87,6 +88,9 @@ fn sample() -> Vec<String> {
         name: "home".to_owned(),
         state: crate::model::AccountState::Active,
         visible_to_parent: true,
+        ceiling: None,
+        plan: None,
+        policy: None,
         created: Timestamp::from_millis(0),
         revision: Revision(1),
     };
@@ -98,6 +102,10 @@ fn sample() -> Vec<String> {
             name: "name".to_owned(),
             description: String::new(),
             grants: Default::default(),
+            roles: Vec::new(),
+            user: None,
+            filters: Default::default(),
+            sealed: None,
             state: crate::model::State::Active,
             not_before: None,
             expires: None,

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::bytes::Bytes;
-use super::{Problem, Stored, read, write};
+use super::token::{grants, grants_record};
+use super::{Problem, Stored, named, read, write};
 use crate::model::{Account, AccountId, AccountState, Revision, Timestamp};
 
 #[derive(Serialize, Deserialize)]
@@ -16,6 +17,13 @@ struct AccountRecord {
     visible_to_parent: bool,
     created: i64,
     revision: u64,
+    // From version 2 on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    ceiling: Option<Vec<(String, u8)>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    plan: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    policy: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -27,7 +35,8 @@ enum StateRecord {
 
 impl Stored for Account {
     fn encode(&self) -> Vec<u8> {
-        write(&AccountRecord {
+        let plain = self.ceiling.is_none() && self.plan.is_none() && self.policy.is_none();
+        let record = AccountRecord {
             id: Bytes(self.id.to_bytes()),
             parent: self.parent.map(|id| Bytes(id.to_bytes())),
             name: self.name.clone(),
@@ -38,7 +47,11 @@ impl Stored for Account {
             visible_to_parent: self.visible_to_parent,
             created: self.created.millis(),
             revision: self.revision.0,
-        })
+            ceiling: self.ceiling.as_ref().map(grants_record),
+            plan: self.plan.as_ref().map(ToString::to_string),
+            policy: self.policy.as_ref().map(ToString::to_string),
+        };
+        write(if plain { 1 } else { 2 }, &record)
     }
 
     fn decode(bytes: &[u8]) -> Result<Self, Problem> {
@@ -54,6 +67,9 @@ impl Stored for Account {
             visible_to_parent: record.visible_to_parent,
             created: Timestamp::from_millis(record.created),
             revision: Revision(record.revision),
+            ceiling: record.ceiling.map(grants).transpose()?,
+            plan: record.plan.as_deref().map(named).transpose()?,
+            policy: record.policy.as_deref().map(named).transpose()?,
         })
     }
 }

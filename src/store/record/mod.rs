@@ -10,6 +10,7 @@ mod bytes;
 mod skim;
 mod token;
 mod usage;
+mod user;
 
 #[cfg(test)]
 pub(super) mod tests;
@@ -18,18 +19,23 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::snapshot::Record;
-use crate::model::{AccountId, TokenId};
+use crate::model::{AccountId, TokenId, UserId};
 
 pub(super) use self::token::{Indexed, indexed};
 
-/// The version byte of every record that is written today.
-pub(super) const VERSION: u8 = 1;
+/// The last version of records that is known. A record is written in the first version that can say
+/// what it says, so that a record that is read and written again is the same bytes: proofs are over
+/// these.
+pub(super) const VERSION: u8 = 2;
 
 const CHECKSUM: usize = 8;
 
-/// What the keys of tokens and of accounts begin with.
+/// What the keys of tokens, of accounts and of users begin with.
 pub(super) const TOKEN: u8 = b't';
 pub(super) const ACCOUNT: u8 = b'A';
+pub(super) const USER: u8 = b'U';
+/// All of them, in the order of their keys.
+pub(super) const KINDS: [u8; 3] = [ACCOUNT, USER, TOKEN];
 
 pub(super) type Key = [u8; 17];
 
@@ -41,10 +47,15 @@ pub(super) fn account_key(id: AccountId) -> Key {
     key(ACCOUNT, id.to_bytes())
 }
 
+pub(super) fn user_key(id: UserId) -> Key {
+    key(USER, id.to_bytes())
+}
+
 /// Under which key a record lies, and how it is written.
 pub(super) fn entry(record: &Record) -> (Key, Vec<u8>) {
     match record {
         Record::Account(account) => (account_key(account.id), account.encode()),
+        Record::User(user) => (user_key(user.id), user.encode()),
         Record::Token(token, _) => (token_key(token.id), token.encode()),
     }
 }
@@ -76,8 +87,12 @@ pub(super) enum Problem {
 
 /// `payload` with its version and checksum.
 pub(super) fn seal(payload: &[u8]) -> Vec<u8> {
+    seal_as(1, payload)
+}
+
+fn seal_as(version: u8, payload: &[u8]) -> Vec<u8> {
     let mut sealed = Vec::with_capacity(1 + payload.len() + CHECKSUM);
-    sealed.push(VERSION);
+    sealed.push(version);
     sealed.extend_from_slice(payload);
     let checksum = checksum(&sealed);
     sealed.extend_from_slice(&checksum);
@@ -92,7 +107,7 @@ pub(super) fn unseal(bytes: &[u8]) -> Result<&[u8], Problem> {
     if checksum(covered) != *found {
         return Err(Problem::Checksum);
     }
-    if version == VERSION { Ok(payload) } else { Err(Problem::Version(version)) }
+    if (1..=VERSION).contains(&version) { Ok(payload) } else { Err(Problem::Version(version)) }
 }
 
 fn checksum(bytes: &[u8]) -> [u8; CHECKSUM] {
@@ -100,8 +115,9 @@ fn checksum(bytes: &[u8]) -> [u8; CHECKSUM] {
     [a, b, c, d, e, f, g, h]
 }
 
-fn write(record: &impl Serialize) -> Vec<u8> {
-    seal(&rmp_serde::to_vec_named(record).expect("numbers, texts and bytes always have a MessagePack form"))
+/// `version`: the first that knows all fields that the record has.
+fn write(version: u8, record: &impl Serialize) -> Vec<u8> {
+    seal_as(version, &rmp_serde::to_vec_named(record).expect("numbers, texts and bytes always have a MessagePack form"))
 }
 
 /// A map with a name for each field, and nothing behind it: a list of bare values would be read by
@@ -113,4 +129,9 @@ fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     }
     let record = rmp_serde::from_read(&mut payload).map_err(|error| Problem::Contents(error.to_string()))?;
     if payload.is_empty() { Ok(record) } else { Err(Problem::Contents("something follows the record".to_owned())) }
+}
+
+/// A name, an id or the like in its written form.
+fn named<T: std::str::FromStr<Err: std::fmt::Display>>(text: &str) -> Result<T, Problem> {
+    text.parse().map_err(|error| Problem::Contents(format!("{error}")))
 }

@@ -6,8 +6,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::model::{
-    Access, Account, AccountId, AccountState, Digest, Grants, Kind, Quota, Revision, State, Timestamp, Token, TokenId,
-    Usage,
+    Access, Account, AccountId, AccountState, Digest, Filters, Grants, Invitation, Kind, Membership, Quota, Revision,
+    RoleName, State, Timestamp, Token, TokenId, Usage, User, UserId, UserState,
 };
 
 fn timestamp() -> impl Strategy<Value = Timestamp> {
@@ -20,6 +20,20 @@ fn token_id() -> impl Strategy<Value = TokenId> {
 
 fn account_id() -> impl Strategy<Value = AccountId> {
     any::<[u8; 16]>().prop_map(AccountId::from_bytes)
+}
+
+fn user_id() -> impl Strategy<Value = UserId> {
+    any::<[u8; 16]>().prop_map(UserId::from_bytes)
+}
+
+fn roles() -> impl Strategy<Value = Vec<RoleName>> {
+    prop::collection::vec("[a-z][a-z0-9_-]{0,9}".prop_map(|name| name.parse().expect("a name")), 0..3)
+}
+
+fn filters() -> impl Strategy<Value = Filters> {
+    let values = prop::collection::vec("[^\\p{Cc}]{1,20}", 1..4);
+    prop::collection::btree_map("[a-zA-Z][a-zA-Z0-9_.-]{0,9}", values, 0..3)
+        .prop_map(|entries| Filters::new(entries).expect("lawful filters"))
 }
 
 fn state() -> impl Strategy<Value = State> {
@@ -44,7 +58,8 @@ pub(in crate::store) fn token() -> impl Strategy<Value = Token> {
     let rights = (grants(), state(), prop::option::of(quota()));
     let dates = (prop::option::of(timestamp()), prop::option::of(timestamp()), timestamp());
     let rest = (prop::option::of(token_id()), "[a-zA-Z0-9]{4}", any::<[u8; 32]>(), any::<u64>());
-    (names, rights, dates, rest).prop_map(|(names, rights, dates, rest)| Token {
+    let later = (roles(), prop::option::of(user_id()), filters(), prop::option::of(any::<Vec<u8>>()));
+    (names, rights, dates, rest, later).prop_map(|(names, rights, dates, rest, later)| Token {
         id: names.0,
         account: names.1,
         kind: names.2,
@@ -60,12 +75,19 @@ pub(in crate::store) fn token() -> impl Strategy<Value = Token> {
         hint: rest.1,
         digest: Digest::from_bytes(rest.2),
         revision: Revision(rest.3),
+        roles: later.0,
+        user: later.1,
+        filters: later.2,
+        sealed: later.3.map(Vec::into_boxed_slice),
     })
 }
 
 pub(in crate::store) fn account() -> impl Strategy<Value = Account> {
-    (account_id(), prop::option::of(account_id()), any::<String>(), any::<[bool; 2]>(), timestamp(), any::<u64>())
-        .prop_map(|(id, parent, name, [active, visible_to_parent], created, revision)| Account {
+    let names = (account_id(), prop::option::of(account_id()), any::<String>());
+    let dates = (timestamp(), any::<u64>());
+    let later = (prop::option::of(grants()), prop::option::of("[a-z][a-z0-9_-]{0,9}"));
+    (names, any::<[bool; 2]>(), dates, later).prop_map(
+        |((id, parent, name), [active, visible_to_parent], (created, revision), (ceiling, word))| Account {
             id,
             parent,
             name,
@@ -73,7 +95,31 @@ pub(in crate::store) fn account() -> impl Strategy<Value = Account> {
             visible_to_parent,
             created,
             revision: Revision(revision),
-        })
+            ceiling,
+            plan: word.as_ref().map(|word| word.parse().expect("a name")),
+            policy: word.map(|word| word.parse().expect("a name")),
+        },
+    )
+}
+
+pub(in crate::store) fn user() -> impl Strategy<Value = User> {
+    let names = (user_id(), account_id(), "[a-z0-9.@]{1,20}", any::<String>());
+    let secrets = (prop::option::of(any::<String>()), prop::option::of((any::<[u8; 32]>(), timestamp())));
+    let memberships = prop::collection::vec((account_id(), roles()), 0..4);
+    let dates = (timestamp(), timestamp(), any::<u64>());
+    (names, secrets, any::<bool>(), memberships, dates).prop_map(|(names, secrets, active, memberships, dates)| User {
+        id: names.0,
+        account: names.1,
+        login: names.2.parse().expect("a login"),
+        name: names.3,
+        password: secrets.0,
+        invitation: secrets.1.map(|(digest, expires)| Invitation { digest: Digest::from_bytes(digest), expires }),
+        state: if active { UserState::Active } else { UserState::Disabled },
+        memberships: memberships.into_iter().map(|(account, roles)| Membership { account, roles }).collect(),
+        sessions_since: dates.0,
+        created: dates.1,
+        revision: Revision(dates.2),
+    })
 }
 
 proptest! {
@@ -91,6 +137,11 @@ proptest! {
     #[test]
     fn accounts_survive_their_record(account in account()) {
         prop_assert_eq!(Account::decode(&account.encode()), Ok(account));
+    }
+
+    #[test]
+    fn users_survive_their_record(user in user()) {
+        prop_assert_eq!(User::decode(&user.encode()), Ok(user));
     }
 
     #[test]
@@ -129,8 +180,8 @@ fn a_later_version_is_told_from_damage() {
     let mut later = vec![VERSION + 1, 0xc0];
     let checksum = checksum(&later);
     later.extend(checksum);
-    assert_eq!(Usage::decode(&later), Err(Problem::Version(2)));
-    assert_eq!(Usage::decode(&later).unwrap_err().to_string(), "its version is 2, and this one of keygate reads 1");
+    assert_eq!(Usage::decode(&later), Err(Problem::Version(3)));
+    assert_eq!(Usage::decode(&later).unwrap_err().to_string(), "its version is 3, and this one of keygate reads 2");
 }
 
 #[test]
@@ -169,6 +220,9 @@ mod written_by_version_1 {
             name: "Acme — staging".to_owned(),
             state: AccountState::Suspended,
             visible_to_parent: true,
+            ceiling: None,
+            plan: None,
+            policy: None,
             created: Timestamp::from_millis(1_795_392_000_123),
             revision: Revision(300),
         };
@@ -189,6 +243,10 @@ mod written_by_version_1 {
             name: String::new(),
             description: String::new(),
             grants: Grants::default(),
+            roles: Vec::new(),
+            user: None,
+            filters: Default::default(),
+            sealed: None,
             state: State::Active,
             not_before: None,
             expires: None,

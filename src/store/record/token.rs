@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::bytes::Bytes;
-use super::{CHECKSUM, Problem, Stored, read, skim, write};
+use super::bytes::{Bytes, Whole};
+use super::{CHECKSUM, Problem, Stored, named, read, skim, write};
 use crate::model::{
-    Access, AccountId, Digest, Grants, Kind, Quota, ResourceName, Revision, State, Timestamp, Token, TokenId,
+    Access, AccountId, Digest, Filters, Grants, Kind, Quota, ResourceName, Revision, State, Timestamp, Token, TokenId,
+    UserId,
 };
 
 #[derive(Serialize, Deserialize)]
@@ -29,6 +30,15 @@ struct TokenRecord {
     hint: String,
     digest: Bytes<32>,
     revision: u64,
+    // From version 2 on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    roles: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    user: Option<Bytes<16>>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    filters: Vec<(String, Vec<String>)>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sealed: Option<Whole>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -68,13 +78,14 @@ pub(in super::super) fn indexed(bytes: &[u8]) -> Result<Indexed, Problem> {
 
 impl Stored for Token {
     fn encode(&self) -> Vec<u8> {
-        write(&TokenRecord {
+        let plain = self.roles.is_empty() && self.user.is_none() && self.filters.is_empty() && self.sealed.is_none();
+        let record = TokenRecord {
             id: Bytes(self.id.to_bytes()),
             account: Bytes(self.account.to_bytes()),
             kind: self.kind.name().to_owned(),
             name: self.name.clone(),
             description: self.description.clone(),
-            grants: self.grants.iter().map(|(name, access)| (name.as_str().to_owned(), access.bits())).collect(),
+            grants: grants_record(&self.grants),
             state: StateRecord::of(self.state),
             not_before: self.not_before.map(Timestamp::millis),
             expires: self.expires.map(Timestamp::millis),
@@ -84,7 +95,12 @@ impl Stored for Token {
             hint: self.hint.clone(),
             digest: Bytes(*self.digest.as_bytes()),
             revision: self.revision.0,
-        })
+            roles: self.roles.iter().map(ToString::to_string).collect(),
+            user: self.user.map(|id| Bytes(id.to_bytes())),
+            filters: self.filters.iter().map(|(key, values)| (key.to_owned(), values.to_vec())).collect(),
+            sealed: self.sealed.clone().map(Whole),
+        };
+        write(if plain { 1 } else { 2 }, &record)
     }
 
     fn decode(bytes: &[u8]) -> Result<Self, Problem> {
@@ -106,11 +122,20 @@ impl Stored for Token {
             hint: record.hint,
             digest: Digest::from_bytes(record.digest.0),
             revision: Revision(record.revision),
+            roles: record.roles.iter().map(|name| named(name)).collect::<Result<_, _>>()?,
+            user: record.user.map(|id| UserId::from_bytes(id.0)),
+            filters: Filters::new(record.filters)
+                .map_err(|error| Problem::Contents(format!("its filters: {error}")))?,
+            sealed: record.sealed.map(|sealed| sealed.0),
         })
     }
 }
 
-fn grants(entries: Vec<(String, u8)>) -> Result<Grants, Problem> {
+pub(super) fn grants_record(grants: &Grants) -> Vec<(String, u8)> {
+    grants.iter().map(|(name, access)| (name.as_str().to_owned(), access.bits())).collect()
+}
+
+pub(super) fn grants(entries: Vec<(String, u8)>) -> Result<Grants, Problem> {
     let entries: Vec<_> = entries
         .into_iter()
         .map(|(name, bits)| {

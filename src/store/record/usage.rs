@@ -14,7 +14,7 @@ struct UsageRecord {
 
 impl Stored for Usage {
     fn encode(&self) -> Vec<u8> {
-        write(&UsageRecord { requests: self.requests, last_used: self.last_used.map(Timestamp::millis) })
+        write(1, &UsageRecord { requests: self.requests, last_used: self.last_used.map(Timestamp::millis) })
     }
 
     fn decode(bytes: &[u8]) -> Result<Self, Problem> {

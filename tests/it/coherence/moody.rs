@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use keygate::model::{Account, AccountId, Digest, Revision, Token, TokenId, Usage};
+use keygate::model::{Account, AccountId, Digest, Revision, Token, TokenId, Usage, User};
 use keygate::store::{CommitError, Impaired, MemoryStore, Snapshot, Store, StoreError, StoreFuture, StoreKey, Write};
 use tokio::sync::watch;
 
@@ -75,6 +75,10 @@ impl Store for Moody {
 
     fn accounts(&self) -> StoreFuture<'_, Result<Vec<Account>, StoreError>> {
         self.inner.accounts()
+    }
+
+    fn users(&self) -> StoreFuture<'_, Result<Vec<User>, StoreError>> {
+        self.inner.users()
     }
 
     fn commit(&self, writes: Vec<Write>) -> StoreFuture<'_, Result<Revision, CommitError>> {

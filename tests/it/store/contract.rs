@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use keygate::model::{Account, AccountId, Revision, Token, TokenId, Usage};
+use keygate::model::{Account, AccountId, Revision, Token, TokenId, Usage, User, UserState};
 use keygate::store::{
     CommitError, Expect, Impaired, MemoryStore, Record, Snapshot, Store, StoreError, StoreKey, Write, proof_of,
 };
@@ -42,6 +42,8 @@ on_every_store! {
     pages_have_no_gap_and_no_repeat
     pages_hold_what_stays_while_others_come_and_go
     accounts_are_apart
+    users_are_kept_until_they_are_deleted
+    a_deleted_account_is_gone
     revisions_grow
     usage_adds_up
     nothing_is_taken_once_closed
@@ -212,6 +214,36 @@ async fn accounts_are_apart(store: Arc<dyn Store>) {
     assert_eq!(store.accounts().await.expect("readable"), both);
 }
 
+async fn users_are_kept_until_they_are_deleted(store: Arc<dyn Store>) {
+    let ada = user(AccountId::fresh());
+    let made = Write::PutUser { user: ada.clone(), expect: Expect::Absent };
+    let ada = User { revision: store.commit(vec![made.clone()]).await.expect("it is new"), ..ada };
+    assert_eq!(store.users().await.expect("readable"), [ada.clone()]);
+    assert!(matches!(store.commit(vec![made]).await, Err(CommitError::Conflict(_))));
+
+    let disabled = User { state: UserState::Disabled, ..ada.clone() };
+    let edit = Write::PutUser { user: disabled.clone(), expect: Expect::Revision(ada.revision) };
+    let revision = store.commit(vec![edit.clone()]).await.expect("nobody else edits it");
+    assert_eq!(store.users().await.expect("readable"), [User { revision, ..disabled }]);
+    assert!(matches!(store.commit(vec![edit]).await, Err(CommitError::Conflict(_))));
+
+    let stale = Write::DeleteUser { id: ada.id, expect: ada.revision };
+    assert!(matches!(store.commit(vec![stale]).await, Err(CommitError::Conflict(_))));
+    store.commit(vec![Write::DeleteUser { id: ada.id, expect: revision }]).await.expect("deleted");
+    assert_eq!(store.users().await.expect("readable"), []);
+}
+
+async fn a_deleted_account_is_gone(store: Arc<dyn Store>) {
+    let home = account("home");
+    let made = Write::PutAccount { account: home.clone(), expect: Expect::Absent };
+    let revision = store.commit(vec![made.clone()]).await.expect("it is new");
+    let stale = Write::DeleteAccount { id: home.id, expect: Revision(revision.0 + 1) };
+    assert!(matches!(store.commit(vec![stale]).await, Err(CommitError::Conflict(_))));
+    store.commit(vec![Write::DeleteAccount { id: home.id, expect: revision }]).await.expect("deleted");
+    assert_eq!(store.accounts().await.expect("readable"), []);
+    store.commit(vec![made]).await.expect("it is absent again");
+}
+
 async fn revisions_grow(store: Arc<dyn Store>) {
     let mut last = Revision(0);
     let mut made = create(&*store, token(AccountId::fresh())).await;
@@ -293,6 +325,8 @@ async fn a_copy_is_as_of_its_beginning(store: Arc<dyn Store>) {
     let mut home = account("home");
     let write = Write::PutAccount { account: home.clone(), expect: Expect::Absent };
     home.revision = store.commit(vec![write]).await.expect("it is new");
+    let mut ada = user(home.id);
+    ada.revision = store.commit(vec![Write::PutUser { user: ada.clone(), expect: Expect::Absent }]).await.expect("new");
     let mut made = Vec::new();
     for _ in 0..1_500 {
         made.push(create(&*store, token(home.id)).await);
@@ -311,6 +345,7 @@ async fn a_copy_is_as_of_its_beginning(store: Arc<dyn Store>) {
     let moved = Account { name: "elsewhere".to_owned(), ..home.clone() };
     let write = Write::PutAccount { account: moved, expect: Expect::Revision(home.revision) };
     store.commit(vec![write]).await.expect("nobody else edits it");
+    store.commit(vec![Write::DeleteUser { id: ada.id, expect: ada.revision }]).await.expect("deleted");
     for _ in 0..600 {
         create(&*store, token(home.id)).await;
     }
@@ -319,9 +354,9 @@ async fn a_copy_is_as_of_its_beginning(store: Arc<dyn Store>) {
 
     let used = |token: &Token| if token.id == made[3].id { usage(3, 4) } else { Usage::default() };
     let tokens = made.iter().map(|token| Record::Token(token.clone(), used(token)));
-    let expected: Vec<_> = std::iter::once(Record::Account(home)).chain(tokens).collect();
+    let expected: Vec<_> = [Record::Account(home), Record::User(ada)].into_iter().chain(tokens).collect();
     assert_eq!(records.len(), expected.len());
-    assert!(records == expected, "every record as it was, accounts first and tokens in order");
+    assert!(records == expected, "every record as it was, accounts first, then users, and tokens in order");
     assert_eq!((head.tokens, head.accounts), (1_500, 1));
     assert_eq!(proof_of(&key(), head.store, head.revision, records.iter()), head);
     store.snapshot().await.expect("another one, now that the first is done");
