@@ -20,6 +20,7 @@ mod grants;
 mod health;
 mod page;
 mod refusal;
+mod rights;
 mod token_input;
 mod tokens;
 mod whoami;
@@ -34,7 +35,7 @@ use axum::routing::MethodFilter;
 
 pub use self::endpoint::{ENDPOINTS, Endpoint, Right};
 pub use self::health::Readiness;
-use crate::auth::{Accounts, Lifecycle, Verifier};
+use crate::auth::{Accounts, Lifecycle, Users, Verifier};
 use crate::store::Backups;
 
 /// What the management API works on. Cheap to clone.
@@ -43,6 +44,7 @@ pub struct AdminState {
     pub lifecycle: Lifecycle,
     pub verifier: Verifier,
     pub accounts: Accounts,
+    pub users: Users,
     pub tokens: TokenRules,
     pub backups: Backups,
     /// Where the gateway serves (`http://127.0.0.1:8080`), for the line to copy after a creation.

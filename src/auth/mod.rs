@@ -10,12 +10,14 @@ mod cache;
 mod credential;
 mod lifecycle;
 mod principal;
+mod users;
 mod verifier;
 
 pub use accounts::Accounts;
 pub use authorize::{Bearer, Denial, Need, Permit, admit_any, admit_public, authorize, standing};
 pub use cache::CacheOptions;
 pub use credential::{CredentialError, bearer};
-pub use lifecycle::{AccountEdit, Edit, Lifecycle, LifecycleError, NewAccount, NewToken};
+pub use lifecycle::{AccountEdit, Below, Edit, Lifecycle, LifecycleError, NewAccount, NewToken, NewUser, UserEdit};
 pub use principal::{Identity, Principal};
+pub use users::Users;
 pub use verifier::{Loader, Source, Verdict, Verifier, VerifierOptions, VerifyError};
