@@ -153,6 +153,7 @@ async fn call(world: &World, endpoint: &Endpoint, authorization: Option<&str>) -
     };
     let body = match (&endpoint.method, endpoint.path) {
         (&Method::POST, "/v1/tokens") => r#"{"grants": {"devices": "read"}}"#,
+        (&Method::POST, "/v1/explain") => r#"{"method": "GET", "path": "/"}"#,
         (&Method::POST, "/v1/accounts") => r#"{"name": "new"}"#,
         (&Method::PATCH, _) => r#"{"name": "changed"}"#,
         _ => "",
@@ -197,7 +198,7 @@ fn only_the_probes_are_open_and_every_resource_is_of_the_management() {
     let open: Vec<_> = ENDPOINTS.iter().filter(|e| e.right == Right::Open).map(|e| e.path).collect();
     assert_eq!(open, ["/livez", "/readyz", "/metrics"]);
     let any: Vec<_> = ENDPOINTS.iter().filter(|e| e.right == Right::Any).map(|e| e.path).collect();
-    assert_eq!(any, ["/v1/whoami"]);
+    assert_eq!(any, ["/v1/whoami", "/v1/explain"]);
     for endpoint in ENDPOINTS {
         if let Right::Needs { resource, action } = endpoint.right {
             assert!(resource.starts_with("keygate."), "{resource}");
