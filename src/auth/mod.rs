@@ -9,6 +9,7 @@ mod authorize;
 mod cache;
 mod credential;
 mod lifecycle;
+mod login_guard;
 mod password;
 mod principal;
 mod verifier;
@@ -18,6 +19,7 @@ pub use authorize::{Bearer, Denial, Need, Permit, admit_any, admit_public, autho
 pub use cache::CacheOptions;
 pub use credential::{CredentialError, bearer};
 pub use lifecycle::{AccountEdit, Edit, Lifecycle, LifecycleError, NewAccount, NewToken};
+pub use login_guard::{LoginGuard, LoginLimits, TooOften};
 pub use password::{Checked, Password, PasswordError, PasswordFault, PasswordRules, Passwords};
 pub use principal::{Identity, Principal};
 pub use verifier::{Loader, Source, Verdict, Verifier, VerifierOptions, VerifyError};
