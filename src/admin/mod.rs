@@ -19,6 +19,7 @@ mod frame;
 mod grants;
 mod health;
 mod page;
+mod peer;
 mod refusal;
 mod token_input;
 mod tokens;
@@ -34,6 +35,7 @@ use axum::routing::MethodFilter;
 
 pub use self::endpoint::{ENDPOINTS, Endpoint, Right};
 pub use self::health::Readiness;
+pub use self::peer::Peer;
 use crate::auth::{Accounts, Lifecycle, Verifier};
 use crate::store::Backups;
 

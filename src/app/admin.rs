@@ -21,7 +21,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::Ready;
 use super::error::StartError;
-use crate::admin::{self, AdminState, TokenRules};
+use crate::admin::{self, AdminState, Peer, TokenRules};
 use crate::auth::{Accounts, Lifecycle, Verifier};
 use crate::config::Settings;
 use crate::server::Duplex;
@@ -121,8 +121,9 @@ async fn serve(listener: TcpListener, tls: Option<TlsAcceptor>, router: Router, 
             () = stop(&mut stopped) => break,
             Some(_) = connections.join_next() => {}
             accepted = listener.accept(), if connections.len() < MAX_CONNECTIONS => match accepted {
-                Ok((stream, _)) => {
-                    connections.spawn(serve_one(stream, tls.clone(), router.clone(), stopped.clone()));
+                Ok((stream, address)) => {
+                    let peer = Peer::new(address.ip());
+                    connections.spawn(serve_one(stream, peer, tls.clone(), router.clone(), stopped.clone()));
                 }
                 Err(error) => {
                     tracing::error!(%error, "a management connection cannot be accepted; trying again");
@@ -135,14 +136,21 @@ async fn serve(listener: TcpListener, tls: Option<TlsAcceptor>, router: Router, 
     while connections.join_next().await.is_some() {}
 }
 
-async fn serve_one(stream: TcpStream, tls: Option<TlsAcceptor>, router: Router, mut stopped: watch::Receiver<bool>) {
+async fn serve_one(
+    stream: TcpStream,
+    peer: Peer,
+    tls: Option<TlsAcceptor>,
+    router: Router,
+    mut stopped: watch::Receiver<bool>,
+) {
     let Ok(Ok(stream)) = tokio::time::timeout(HEAD_TIMEOUT, establish(stream, tls)).await else { return };
     let mut builder = Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_headers(100);
     builder.http2().timer(TokioTimer::new()).max_concurrent_streams(64);
     let (asked, service) = (AtomicBool::new(false), TowerToHyperService::new(router));
-    let service = service_fn(|request| {
+    let service = service_fn(|mut request| {
         asked.store(true, Ordering::Relaxed);
+        peer.note(&mut request);
         service.call(request)
     });
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
