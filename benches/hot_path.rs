@@ -13,12 +13,12 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use keygate::auth::{
-    Accounts, CacheOptions, Lifecycle, Need, NewAccount, NewToken, Verdict, Verifier, VerifierOptions, authorize,
-    bearer,
+    Accounts, CacheOptions, Lifecycle, Need, NewAccount, NewToken, Users, Verdict, Verifier, VerifierOptions,
+    authorize, bearer,
 };
 use keygate::limit::KeyedLimiter;
 use keygate::model::{
-    Access, Action, Clock, Grants, Kind, Pepper, Quota, ResourceName, TokenHasher, TokenPrefix, TokenText, parse_token,
+    Access, Action, Clock, Grants, Pepper, Quota, ResourceName, TokenHasher, TokenPrefix, TokenText, parse_token,
 };
 use keygate::route::{Pattern, RouteTable, canonical};
 use keygate::store::{MemoryStore, Store, StoreKey};
@@ -72,25 +72,15 @@ impl Setup {
         let store: Arc<dyn Store> = Arc::new(MemoryStore::new(StoreKey::new(&[1; 32])));
         let cache = CacheOptions { tokens: 10_000, unknown: 10_000, unknown_ttl: Duration::from_secs(30) };
         let options = VerifierOptions { prefix: TokenPrefix::default(), hasher: TokenHasher::new(&pepper()), cache };
-        let (verifier, loader) = Verifier::new(options, Arc::clone(&store), Arc::default());
+        let users = Users::new(Vec::new(), Arc::default());
+        let (verifier, loader) = Verifier::new(options, Arc::clone(&store), Arc::default(), users.clone());
         runtime.spawn(loader.run());
         let accounts = Accounts::new(Vec::new());
-        let lifecycle = Lifecycle::new(store, verifier.clone(), accounts.clone(), Clock::system());
+        let lifecycle = Lifecycle::new(store, verifier.clone(), accounts.clone(), users, Clock::system());
         let text = runtime.block_on(async {
-            let root = lifecycle
-                .create_account(NewAccount { parent: None, name: "root".to_owned(), visible_to_parent: true })
-                .await;
-            let new = NewToken {
-                account: root.expect("an account").id,
-                kind: Kind::Service,
-                name: String::new(),
-                description: String::new(),
-                grants: Grants::new([(ResourceName::every_api(), Access::FULL)]),
-                not_before: None,
-                expires: None,
-                rate_limit: None,
-                created_by: None,
-            };
+            let root = lifecycle.create_account(NewAccount::plain(None, "root")).await;
+            let grants = Grants::new([(ResourceName::every_api(), Access::FULL)]);
+            let new = NewToken::service(root.expect("an account").id, "", grants);
             let (_, text) = lifecycle.create(new).await.expect("a token");
             assert!(matches!(verifier.verify(text.expose()).await.1, Ok(Verdict::Known(_))));
             text

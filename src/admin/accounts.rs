@@ -1,7 +1,11 @@
-//! Accounts: create, list, show, edit. A caller sees its own and those below it that it reaches.
+//! Accounts: create, list, show, edit, move, delete. A caller sees its own and those below it that it
+//! reaches; what limits an account is set from above.
+
+use std::fmt::Display;
+use std::str::FromStr;
 
 use axum::extract::State;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use http::header::LOCATION;
 use http::{HeaderValue, StatusCode};
 
@@ -12,8 +16,8 @@ use super::refusal::Refusal;
 use super::token_input::reached;
 use super::tokens::json;
 use super::wire::{AccountRecord, Page};
-use super::{AdminState, Shared};
-use crate::auth::{AccountEdit, NewAccount};
+use super::{AdminState, Shared, grants};
+use crate::auth::{AccountEdit, LifecycleError, NewAccount};
 use crate::model::{Account, AccountId, AccountState};
 
 const ACCOUNT_NAME: Length = Length { min: 1, max: 100 };
@@ -57,15 +61,46 @@ pub(super) async fn edit(
     PathId(id): PathId<AccountId>,
     fields: Fields,
 ) -> Result<Response, Refusal> {
-    within_reach(&state, &caller, id)?;
-    let edit = edit_of(fields)?;
-    // Those above the caller's account are out of its reach, so its own is the only one on its way up.
-    if id == caller.account() && edit.state == Some(AccountState::Suspended) {
-        return Err(Refusal::OwnAccount);
+    let present = within_reach(&state, &caller, id)?;
+    let edit = edit_of(fields, &caller, &state)?;
+    if id == caller.account() {
+        may_edit_own(&present, &edit)?;
     }
     let account = state.lifecycle.edit_account(id, edit).await?;
     caller.record("account.edit", id);
     Ok(json(StatusCode::OK, &AccountRecord::new(&account)))
+}
+
+/// Those above the caller's account are out of its reach, so its own is the only one on its way up: what
+/// would lock the caller out, or free it of a limit, is for those above.
+fn may_edit_own(account: &Account, edit: &AccountEdit) -> Result<(), Refusal> {
+    let is_root = account.parent.is_none();
+    let locks_out = edit.state == Some(AccountState::Suspended) || edit.ceiling.is_some();
+    let frees = edit.parent.is_some() || edit.plan.is_some() || edit.policy.is_some();
+    if locks_out || (frees && !is_root) { Err(Refusal::OwnAccount) } else { Ok(()) }
+}
+
+pub(super) async fn delete(
+    State(state): State<Shared>,
+    caller: Caller,
+    PathId(id): PathId<AccountId>,
+    QueryFields(mut query): QueryFields,
+) -> Result<Response, Refusal> {
+    let account = within_reach(&state, &caller, id)?;
+    let everything = query.take_text("everything");
+    if everything.as_ref().is_some_and(|name| *name != account.name) {
+        query.refuse("everything", "is not the account's name");
+    }
+    query.finish_query()?;
+    if id == caller.account() {
+        return Err(Refusal::OwnAccount);
+    }
+    match state.lifecycle.delete_account(id, everything.is_some()).await {
+        Err(LifecycleError::NotEmpty(below)) => return Err(Refusal::AccountNotEmpty { below, name: account.name }),
+        done => done?,
+    }
+    caller.record("account.delete", id);
+    Ok(StatusCode::NO_CONTENT.into_response())
 }
 
 fn within_reach(state: &AdminState, caller: &Caller, id: AccountId) -> Result<Account, Refusal> {
@@ -86,13 +121,35 @@ fn new_account(mut fields: Fields, caller: &Caller, state: &AdminState) -> Resul
         }),
     };
     let visible_to_parent = fields.take_flag("visible_to_parent").unwrap_or(true);
+    let ceiling = grants::take_ceiling(&mut fields).flatten();
+    let plan = take_name(&mut fields, "plan").flatten();
+    let policy = take_name(&mut fields, "policy").flatten();
     fields.finish()?;
-    Ok(NewAccount { parent: Some(parent), name: name.unwrap_or_default(), visible_to_parent })
+    Ok(NewAccount { parent: Some(parent), name: name.unwrap_or_default(), visible_to_parent, ceiling, plan, policy })
 }
 
-fn edit_of(mut fields: Fields) -> Result<AccountEdit, Refusal> {
+/// A name that the configuration gives; `Some(None)` for null.
+fn take_name<N: FromStr<Err: Display>>(fields: &mut Fields, field: &'static str) -> Option<Option<N>> {
+    if fields.has_null(field) {
+        return Some(None);
+    }
+    let name = fields.take_text(field)?.parse();
+    Some(name.map_err(|error: N::Err| fields.refuse(field, error.to_string())).ok())
+}
+
+fn edit_of(mut fields: Fields, caller: &Caller, state: &AdminState) -> Result<AccountEdit, Refusal> {
     let name = fields.take_label("name", ACCOUNT_NAME);
     let visible_to_parent = fields.take_flag("visible_to_parent");
+    let parent = fields.take_text("parent").and_then(|text| {
+        let parent = reached(&text, caller, state);
+        if parent.is_none() {
+            fields.refuse("parent", "there is no such account, or it is out of the token's reach");
+        }
+        parent
+    });
+    let ceiling = grants::take_ceiling(&mut fields);
+    let plan = take_name(&mut fields, "plan");
+    let policy = take_name(&mut fields, "policy");
     let state = match fields.take_text("state").as_deref() {
         None => None,
         Some("active") => Some(AccountState::Active),
@@ -102,9 +159,9 @@ fn edit_of(mut fields: Fields) -> Result<AccountEdit, Refusal> {
             None
         }
     };
-    for field in ["id", "parent", "created"] {
+    for field in ["id", "created"] {
         fields.immutable(field);
     }
     fields.finish()?;
-    Ok(AccountEdit { name, visible_to_parent, state })
+    Ok(AccountEdit { name, parent, visible_to_parent, state, ceiling, plan, policy })
 }

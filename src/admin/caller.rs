@@ -5,10 +5,11 @@ use std::sync::Arc;
 use axum::extract::FromRequestParts;
 use http::request::Parts;
 
+use super::AdminState;
 use super::frame::RequestId;
 use super::refusal::Refusal;
 use crate::auth::{Permit, Principal};
-use crate::model::{AccountId, Revision, Token};
+use crate::model::{AccountId, Grants, Revision, Token, UserId};
 
 /// On whose behalf a handler works. Made from a permit and from nothing else.
 #[derive(Clone)]
@@ -26,6 +27,16 @@ impl Caller {
 
     pub(super) fn token(&self) -> &Token {
         &self.principal.token
+    }
+
+    /// All that it may do at present in its own account: what it may give.
+    pub(super) fn effective(&self, state: &AdminState) -> Grants {
+        self.principal.effective(&state.accounts)
+    }
+
+    /// The user that it stands for.
+    pub(super) fn user(&self) -> Option<UserId> {
+        self.principal.token.user
     }
 
     pub(super) fn account(&self) -> AccountId {

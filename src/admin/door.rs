@@ -85,6 +85,7 @@ fn refused(denial: Denial, needed: Option<(&'static str, Action)>) -> Refusal {
         (Denial::Expired { at }, _) => Refusal::TokenExpired { at },
         (Denial::NotYetValid { from }, _) => Refusal::TokenNotYetValid { from },
         (Denial::AccountSuspended, _) => Refusal::AccountSuspended,
+        (Denial::OwnerInactive, _) => Refusal::OwnerInactive,
         (Denial::Insufficient { has }, Some((resource, action))) => Refusal::Insufficient { resource, action, has },
         (Denial::Insufficient { .. }, None) => Refusal::Broken("a right was missing where none is needed"),
         (Denial::OutOfReach, _) => Refusal::Broken("a request about the caller's own account was out of its reach"),

@@ -86,6 +86,8 @@ pub static ENDPOINTS: &[Endpoint] = &[
     Endpoint { method: Method::POST, path: "/v1/accounts", right: needs(ACCOUNTS, Action::Create), mount: |m| on(m, accounts::create) },
     Endpoint { method: Method::GET, path: "/v1/accounts/{id}", right: needs(ACCOUNTS, Action::Read), mount: |m| on(m, accounts::show) },
     Endpoint { method: Method::PATCH, path: "/v1/accounts/{id}", right: needs(ACCOUNTS, Action::Update), mount: |m| on(m, accounts::edit) },
+    // The right to delete, and for more than an empty account its name as well.
+    Endpoint { method: Method::DELETE, path: "/v1/accounts/{id}", right: needs(ACCOUNTS, Action::Delete), mount: |m| on(m, accounts::delete) },
     // It has what every account has, so a right within one account is not enough.
     Endpoint { method: Method::GET, path: "/v1/store/backup", right: Right::NeedsRoot { resource: STORE, action: Action::Read }, mount: |m| on(m, backup::download) },
 ];

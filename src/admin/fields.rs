@@ -63,6 +63,17 @@ impl Fields {
         }
     }
 
+    /// Whether the field is given and not taken yet.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.given.iter().any(|(given, _)| given == name)
+    }
+
+    /// Whether the field is given as null, which is taken then.
+    pub(super) fn has_null(&mut self, name: &'static str) -> bool {
+        let null = self.given.iter().any(|(given, value)| given == name && *value == Json::Null);
+        null && self.take(name).is_some()
+    }
+
     /// The field's value, whatever it is; `None` where it is not given.
     pub(super) fn take(&mut self, name: &'static str) -> Option<Json> {
         self.known.push(name);
@@ -116,6 +127,11 @@ impl Fields {
             self.immutable = true;
             self.refuse(name, "cannot be changed");
         }
+    }
+
+    /// How much was wrong so far.
+    pub(super) fn errors(&self) -> usize {
+        self.errors.len()
     }
 
     /// Whether something was wrong with this field.

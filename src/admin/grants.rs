@@ -7,7 +7,7 @@ use crate::model::{Access, AccessError, Grants, ResourceName, ResourceNameError}
 
 /// Far more than an API has resources; every one is looked at on every request of the token.
 const MOST: usize = 256;
-const NEEDED: &str = "must name at least one resource and its access, as in {\"devices\": \"read\"}";
+pub(super) const NEEDED: &str = "must name at least one resource and its access, as in {\"devices\": \"read\"}";
 
 /// The grants in the field; notes what is wrong with them.
 pub(super) fn take(fields: &mut Fields) -> Option<Grants> {
@@ -15,36 +15,48 @@ pub(super) fn take(fields: &mut Fields) -> Option<Grants> {
         fields.refuse("grants", NEEDED);
         return None;
     };
+    let (sound, empty) = (fields.errors(), given == Json::Object(vec![]));
+    let grants = read(fields, "grants", given)?;
+    if empty {
+        fields.refuse("grants", NEEDED);
+    } else if grants.is_empty() && fields.errors() == sound {
+        fields.refuse("grants", "gives nothing: every access is `none`");
+    }
+    Some(grants)
+}
+
+/// What an account may do at most; `Some(None)` for null, which is no limit. `{}` allows nothing.
+pub(super) fn take_ceiling(fields: &mut Fields) -> Option<Option<Grants>> {
+    match fields.take("ceiling")? {
+        Json::Null => Some(None),
+        given => read(fields, "ceiling", given).map(Some),
+    }
+}
+
+fn read(fields: &mut Fields, field: &'static str, given: Json) -> Option<Grants> {
     let entries = match given {
         Json::Object(entries) => entries,
-        other => return fields.wrong_kind("grants", "an object", &other),
+        other => return fields.wrong_kind(field, "an object", &other),
     };
-    match entries.len() {
-        0 => fields.refuse("grants", NEEDED),
-        1..=MOST => {}
-        count => {
-            fields.refuse("grants", format!("has {count} resources; at most {MOST} are allowed"));
-            return None;
-        }
+    if entries.len() > MOST {
+        fields.refuse(field, format!("has {} resources; at most {MOST} are allowed", entries.len()));
+        return None;
     }
     let mut grants: Vec<(ResourceName, Access)> = Vec::with_capacity(entries.len());
     for (name, value) in entries {
-        if let Some((resource, access)) = one(fields, &name, value) {
+        if let Some((resource, access)) = one(fields, field, &name, value) {
             // Grants of one resource add up, so a repetition would give more than either line says.
             if grants.iter().any(|(other, _)| *other == resource) {
-                fields.refuse(&format!("grants.{name}"), "is given more than once");
+                fields.refuse(&format!("{field}.{name}"), "is given more than once");
             }
             grants.push((resource, access));
         }
     }
-    if !grants.is_empty() && grants.iter().all(|(_, access)| access.is_none()) {
-        fields.refuse("grants", "gives nothing: every access is `none`");
-    }
     Some(Grants::new(grants))
 }
 
-fn one(fields: &mut Fields, name: &str, value: Json) -> Option<(ResourceName, Access)> {
-    let field = format!("grants.{name}");
+fn one(fields: &mut Fields, field: &str, name: &str, value: Json) -> Option<(ResourceName, Access)> {
+    let field = format!("{field}.{name}");
     let resource = name.parse::<ResourceName>().ok();
     if resource.is_none() {
         fields.refuse(&field, ResourceNameError(shown(name)).to_string());

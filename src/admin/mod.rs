@@ -21,6 +21,7 @@ mod health;
 mod page;
 mod peer;
 mod refusal;
+mod rights;
 mod token_input;
 mod tokens;
 mod whoami;
@@ -36,7 +37,7 @@ use axum::routing::MethodFilter;
 pub use self::endpoint::{ENDPOINTS, Endpoint, Right};
 pub use self::health::Readiness;
 pub use self::peer::Peer;
-use crate::auth::{Accounts, Lifecycle, Verifier};
+use crate::auth::{Accounts, Lifecycle, Users, Verifier};
 use crate::store::Backups;
 
 /// What the management API works on. Cheap to clone.
@@ -45,6 +46,7 @@ pub struct AdminState {
     pub lifecycle: Lifecycle,
     pub verifier: Verifier,
     pub accounts: Accounts,
+    pub users: Users,
     pub tokens: TokenRules,
     pub backups: Backups,
     /// Where the gateway serves (`http://127.0.0.1:8080`), for the line to copy after a creation.

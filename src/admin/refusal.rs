@@ -13,7 +13,7 @@ use http::{HeaderValue, StatusCode};
 
 use super::frame::RequestId;
 use super::wire::SyntaxError;
-use crate::auth::{CredentialError, LifecycleError};
+use crate::auth::{Below, CredentialError, LifecycleError};
 use crate::model::{Access, Action, GrantError, Timestamp, TokenTextError};
 use crate::problem::{self, Challenge, FieldError, Problem};
 use crate::store::StoreError;
@@ -35,6 +35,7 @@ pub(super) enum Refusal {
         from: Timestamp,
     },
     AccountSuspended,
+    OwnerInactive,
     Insufficient {
         resource: &'static str,
         action: Action,
@@ -59,7 +60,16 @@ pub(super) enum Refusal {
     InvalidQuery(Vec<FieldError>),
     /// Of the token that the request is about.
     AlreadyRevoked,
+    /// What only an account above may do.
     OwnAccount,
+    LoginTaken,
+    AccountCircle,
+    AccountNotEmpty {
+        below: Below,
+        name: String,
+    },
+    RootAccount,
+    LastOwner,
     Conflict(String),
     NotReady(String),
     BackupRunning,
@@ -100,6 +110,7 @@ impl Refusal {
             Refusal::TokenExpired { .. } => (401, "token_expired", "The token has expired", Client),
             Refusal::TokenNotYetValid { .. } => (401, "token_not_yet_valid", "The token is not valid yet", Client),
             Refusal::AccountSuspended => (403, "account_suspended", "The account is suspended", Client),
+            Refusal::OwnerInactive => (403, "owner_inactive", "The token's user is not active", Client),
             Refusal::Insufficient { .. } => (403, "insufficient_scope", "The token lacks a right", Client),
             Refusal::GrantsExceeded(_) => (403, "grants_exceeded", "More rights than the giver has", Client),
             Refusal::NotRoot => (403, "root_only", "Only for the root account", Client),
@@ -114,6 +125,11 @@ impl Refusal {
             Refusal::ImmutableFields(_) => (422, "immutable_fields", "Some fields cannot be changed", Client),
             Refusal::InvalidQuery(_) => (400, "invalid_query", "Some query parameters are wrong", Client),
             Refusal::AlreadyRevoked => (409, "already_revoked", "The token is revoked for good", Client),
+            Refusal::LoginTaken => (409, "login_taken", "The login is taken", Client),
+            Refusal::AccountCircle => (409, "account_circle", "An account would be above itself", Client),
+            Refusal::AccountNotEmpty { .. } => (409, "account_not_empty", "The account is not empty", Client),
+            Refusal::RootAccount => (409, "root_account", "It is the root account", Client),
+            Refusal::LastOwner => (409, "last_owner", "Nobody would be left in charge", Client),
             Refusal::OwnAccount => (409, "own_account", "The account is the caller's own", Client),
             Refusal::Conflict(_) => (409, "conflict", "Others changed the object meanwhile", Client),
             Refusal::BackupRunning => (409, "backup_running", "A backup is being made", Client),
@@ -144,6 +160,7 @@ impl Refusal {
             Refusal::TokenExpired { at } => format!("the token expired at {at}"),
             Refusal::TokenNotYetValid { from } => format!("the token is valid from {from} on"),
             Refusal::AccountSuspended => "the token's account, or one above it, is suspended".into(),
+            Refusal::OwnerInactive => "the token's user is disabled, or no member of the account any more".into(),
             Refusal::Insufficient { resource, action, has } => {
                 format!("the call needs `{}` on `{resource}`, and the token has `{has}`", action.name())
             }
@@ -161,7 +178,19 @@ impl Refusal {
             }
             Refusal::AlreadyRevoked => "a revoked token stays revoked; create another one".into(),
             Refusal::OwnAccount => {
-                "a token cannot suspend its own account: nobody could undo that; ask the account above".into()
+                "a token cannot suspend, move, delete or limit its own account: ask the account above".into()
+            }
+            Refusal::LoginTaken => {
+                "there is a user with this login already; logins are one for the installation".into()
+            }
+            Refusal::AccountCircle => "the new parent is the account itself, or lies below it".into(),
+            Refusal::AccountNotEmpty { below, name } => format!(
+                "there is something in the account or below it ({below}); to delete it with everything below, \
+                 call again with `?everything=` and the account's name, {name}"
+            ),
+            Refusal::RootAccount => "the root account can be neither moved nor deleted".into(),
+            Refusal::LastOwner => {
+                "it is the account's last owner: make another member owner first, or delete the account".into()
             }
             Refusal::Conflict(_) => "the object was changed at the same time; read it and try again".into(),
             Refusal::BackupRunning => "one backup is made at a time; try again once it is complete".into(),
@@ -198,6 +227,7 @@ impl Refusal {
             // Nothing was presented; or the token is good, and none of the errors fits.
             Refusal::Credential(CredentialError::Absent)
             | Refusal::AccountSuspended
+            | Refusal::OwnerInactive
             | Refusal::GrantsExceeded(_)
             | Refusal::NotRoot => (None, None),
             Refusal::Credential(CredentialError::Malformed | CredentialError::Several) => {
@@ -224,6 +254,11 @@ impl Refusal {
             | Refusal::InvalidQuery(_)
             | Refusal::AlreadyRevoked
             | Refusal::OwnAccount
+            | Refusal::LoginTaken
+            | Refusal::AccountCircle
+            | Refusal::AccountNotEmpty { .. }
+            | Refusal::RootAccount
+            | Refusal::LastOwner
             | Refusal::Conflict(_)
             | Refusal::BackupRunning
             | Refusal::NotReady(_)
@@ -307,6 +342,16 @@ impl From<LifecycleError> for Refusal {
         match error {
             LifecycleError::NoToken(_) => Refusal::NoSuch("token"),
             LifecycleError::NoAccount(_) => Refusal::NoSuch("account"),
+            LifecycleError::NoUser(_) => Refusal::NoSuch("user"),
+            LifecycleError::LoginTaken(_) => Refusal::LoginTaken,
+            LifecycleError::NoRole(name) => Refusal::InvalidFields(vec![FieldError {
+                field: "roles".into(),
+                message: format!("there is no role `{name}`"),
+            }]),
+            LifecycleError::Circle(_) => Refusal::AccountCircle,
+            LifecycleError::LastOwner(_) => Refusal::LastOwner,
+            LifecycleError::NotEmpty(below) => Refusal::AccountNotEmpty { below, name: String::new() },
+            LifecycleError::Root => Refusal::RootAccount,
             LifecycleError::Revoked(_) => Refusal::AlreadyRevoked,
             LifecycleError::Conflict(what) => Refusal::Conflict(what),
             LifecycleError::NoRandomness(what) => Refusal::NoRandomness(what),

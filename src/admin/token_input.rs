@@ -2,10 +2,12 @@
 
 use super::caller::Caller;
 use super::fields::{DESCRIPTION, Fields, NAME};
+use super::grants::NEEDED;
 use super::page::Window;
 use super::refusal::Refusal;
+use super::rights::{self, Rights};
 use super::wire::Json;
-use super::{AdminState, expiry, grants};
+use super::{AdminState, expiry};
 use crate::auth::{Edit, NewToken};
 use crate::model::{AccountId, Kind, Quota, Standing, Timestamp, Token, TokenId};
 
@@ -15,23 +17,29 @@ pub(super) fn new_token(mut fields: Fields, caller: &Caller, state: &AdminState)
     let name = fields.take_label("name", NAME).unwrap_or_default();
     let description = fields.take_label("description", DESCRIPTION).unwrap_or_default();
     let account = account(&mut fields, caller, state);
-    let kind = fields.take_text("kind");
-    if kind.is_some_and(|kind| kind != Kind::Service.name()) {
-        fields.refuse("kind", "must be `service`");
-    }
-    let grants = grants::take(&mut fields);
+    let kind = kind(&mut fields, caller, account);
+    let rights = rights::take(&mut fields, state.users.roles());
+    let rights = rights.or_else(|| without_rights(&mut fields, kind)).unwrap_or_default();
+    rights::check_kind(&mut fields, kind, &rights, state.users.roles());
+    let filters = rights::take_filters(&mut fields).unwrap_or_default();
     let expires = expires(&mut fields, state, now);
     let not_before = not_before(&mut fields, now, expires);
     let rate_limit = rate_limit(&mut fields);
     fields.finish()?;
-    let grants = grants.unwrap_or_default();
-    grants::within(&grants, &caller.token().grants)?;
+    let user = if kind == Kind::Personal { caller.user() } else { None };
+    // What a token of a user may do is limited by that user's rights at every request.
+    if user.is_none() || !is_all(&rights) {
+        rights.within(&caller.effective(state), &state.users)?;
+    }
     Ok(NewToken {
         account,
-        kind: Kind::Service,
+        kind,
         name,
         description,
-        grants,
+        grants: rights.grants,
+        roles: rights.roles,
+        user,
+        filters,
         not_before,
         expires,
         rate_limit,
@@ -39,31 +47,79 @@ pub(super) fn new_token(mut fields: Fields, caller: &Caller, state: &AdminState)
     })
 }
 
-pub(super) fn edit(mut fields: Fields) -> Result<Edit, Refusal> {
-    let edit =
-        Edit { name: fields.take_label("name", NAME), description: fields.take_label("description", DESCRIPTION) };
+/// What `fields` ask to change of `token`, within what the caller may give.
+pub(super) fn edit(mut fields: Fields, token: &Token, caller: &Caller, state: &AdminState) -> Result<Edit, Refusal> {
     for field in IMMUTABLE {
         fields.immutable(field);
     }
+    let name = fields.take_label("name", NAME);
+    let description = fields.take_label("description", DESCRIPTION);
+    let rights = if token.kind == Kind::Session {
+        ["grants", "roles", "filters", "expires"].into_iter().for_each(|field| fields.immutable(field));
+        None
+    } else {
+        rights::take(&mut fields, state.users.roles())
+    };
+    if let Some(rights) = &rights {
+        rights::check_kind(&mut fields, token.kind, rights, state.users.roles());
+    }
+    let filters = rights::take_filters(&mut fields);
+    let now = state.lifecycle.clock().wall();
+    let expires = fields.has("expires").then(|| expires(&mut fields, state, now));
+    let rate_limit = if fields.has_null("rate_limit") { Some(None) } else { rate_limit(&mut fields).map(Some) };
     fields.finish()?;
-    Ok(edit)
+    if let Some(rights) = &rights {
+        rights.within(&caller.effective(state), &state.users)?;
+    }
+    let rights = rights.map(|rights| (rights.grants, rights.roles));
+    Ok(Edit { name, description, rights, filters, expires, rate_limit })
+}
+
+/// What kind is asked for: one that the caller can make, for the account that it is to be of.
+fn kind(fields: &mut Fields, caller: &Caller, account: AccountId) -> Kind {
+    let Some(text) = fields.take_text("kind") else { return Kind::Service };
+    match Kind::from_name(&text) {
+        Some(Kind::Personal) if caller.user().is_none() => {
+            fields.refuse("kind", "cannot be `personal`: such a token is made by its user, with a session's token");
+        }
+        Some(Kind::Personal) if caller.account() != account => {
+            fields.refuse("kind", "cannot be `personal` for another account than the one of the session");
+        }
+        Some(Kind::Session) => fields.refuse("kind", "cannot be `session`: a login makes one, `POST /v1/sessions`"),
+        Some(kind) => return kind,
+        None => fields.refuse("kind", "must be `personal`, `service` or `shared`"),
+    }
+    Kind::Service
+}
+
+/// A personal token that names no rights has its user's; any other has to name some.
+fn without_rights(fields: &mut Fields, kind: Kind) -> Option<Rights> {
+    if kind == Kind::Personal {
+        return Some(Rights::of_user());
+    }
+    if !fields.is_refused("grants") && !fields.is_refused("roles") {
+        fields.refuse("grants", NEEDED);
+    }
+    None
+}
+
+fn is_all(rights: &Rights) -> bool {
+    rights.roles.is_empty() && rights.grants == Rights::of_user().grants
 }
 
 /// The fields of a record that an edit may not change.
-const IMMUTABLE: [&str; 15] = [
+const IMMUTABLE: [&str; 13] = [
     "id",
     "account",
     "kind",
-    "grants",
+    "user",
     "state",
     "created",
     "created_by",
-    "expires",
     "not_before",
     "last_used",
     "requests",
     "hint",
-    "rate_limit",
     "revoked_at",
     "token",
 ];

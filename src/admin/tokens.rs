@@ -63,8 +63,8 @@ pub(super) async fn edit(
     PathId(id): PathId<TokenId>,
     fields: Fields,
 ) -> Result<Response, Refusal> {
-    within_reach(&state, &caller, id).await?;
-    let token = state.lifecycle.edit(id, edit_of(fields)?).await?;
+    let token = within_reach(&state, &caller, id).await?;
+    let token = state.lifecycle.edit(id, edit_of(fields, &token, &caller, &state)?).await?;
     caller.record("token.edit", id);
     record(&state, &token).await
 }

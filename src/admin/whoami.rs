@@ -17,7 +17,7 @@ pub(super) async fn show(State(state): State<Shared>, caller: Caller) -> Result<
     let record = Whoami {
         token: TokenRecord::new(token, usage, state.lifecycle.clock().wall()),
         account: AccountRecord::new(&account),
-        grants: grants_record(&token.grants),
+        grants: grants_record(&caller.effective(&state)),
     };
     Ok(json(StatusCode::OK, &record))
 }

@@ -22,7 +22,7 @@ use tokio_rustls::TlsAcceptor;
 use super::Ready;
 use super::error::StartError;
 use crate::admin::{self, AdminState, Peer, TokenRules};
-use crate::auth::{Accounts, Lifecycle, Verifier};
+use crate::auth::{Accounts, Lifecycle, Users, Verifier};
 use crate::config::Settings;
 use crate::server::Duplex;
 use crate::store::Backups;
@@ -51,6 +51,7 @@ pub(super) struct Parts<'a> {
     pub(super) lifecycle: &'a Lifecycle,
     pub(super) verifier: &'a Verifier,
     pub(super) accounts: &'a Accounts,
+    pub(super) users: &'a Users,
     pub(super) backups: Backups,
 }
 
@@ -62,12 +63,13 @@ pub(super) fn state(
     ready: Ready,
     metrics: impl Fn() -> String + Send + Sync + 'static,
 ) -> AdminState {
-    let Parts { lifecycle, verifier, accounts, backups } = parts;
+    let Parts { lifecycle, verifier, accounts, users, backups } = parts;
     let example = settings.routes.iter().find(|route| !route.public);
     AdminState {
         lifecycle: lifecycle.clone(),
         verifier: verifier.clone(),
         accounts: accounts.clone(),
+        users: users.clone(),
         backups,
         tokens: TokenRules { default_expiry: settings.tokens.default_expiry, max_expiry: settings.tokens.max_expiry },
         proxy_url: proxy_url.to_owned(),

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::error::StartError;
-use crate::auth::{Accounts, CacheOptions, Lifecycle, NewAccount, NewToken, Verifier, VerifierOptions};
+use crate::auth::{Accounts, CacheOptions, Lifecycle, NewAccount, NewToken, Users, Verifier, VerifierOptions};
 use crate::config::{Settings, StoreSettings};
-use crate::model::{Access, Account, Clock, Grants, Kind, Pepper, ResourceName, Token, TokenHasher, TokenText};
+use crate::model::{Access, Account, Clock, Grants, Pepper, ResourceName, Token, TokenHasher, TokenText};
 use crate::store::{MemoryStore, SledOptions, SledStore, Store, StoreKey};
 
 /// What [`bootstrap`] found or made.
@@ -41,8 +41,9 @@ pub fn bootstrap(settings: &Settings, clock: &Clock) -> Result<Bootstrap, StartE
             hasher: TokenHasher::new(&settings.tokens.pepper),
             cache,
         };
-        let (verifier, _) = Verifier::new(options, Arc::clone(&store), Arc::default());
-        let lifecycle = Lifecycle::new(Arc::clone(&store), verifier, accounts, clock.clone());
+        let users = Users::new(vec![], Arc::default());
+        let (verifier, _) = Verifier::new(options, Arc::clone(&store), Arc::default(), users.clone());
+        let lifecycle = Lifecycle::new(Arc::clone(&store), verifier, accounts, users, clock.clone());
         Ok(Bootstrap::Created(Box::new(create_first(&lifecycle).await?)))
     });
     runtime.block_on(store.close())?;
@@ -50,19 +51,12 @@ pub fn bootstrap(settings: &Settings, clock: &Clock) -> Result<Bootstrap, StartE
 }
 
 pub(super) async fn create_first(lifecycle: &Lifecycle) -> Result<FirstToken, StartError> {
-    let root = NewAccount { parent: None, name: "root".to_owned(), visible_to_parent: true };
-    let account = lifecycle.create_account(root).await?;
+    let account = lifecycle.create_account(NewAccount::plain(None, "root")).await?;
     let everything = [ResourceName::every_api(), ResourceName::every_management()];
+    let grants = Grants::new(everything.map(|resource| (resource, Access::FULL)));
     let first = NewToken {
-        account: account.id,
-        kind: Kind::Service,
-        name: "first administrator".to_owned(),
         description: "created together with the installation".to_owned(),
-        grants: Grants::new(everything.map(|resource| (resource, Access::FULL))),
-        not_before: None,
-        expires: None,
-        rate_limit: None,
-        created_by: None,
+        ..NewToken::service(account.id, "first administrator", grants)
     };
     let (token, text) = lifecycle.create(first).await?;
     Ok(FirstToken { account, token, text })

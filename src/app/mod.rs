@@ -31,7 +31,7 @@ pub use maintenance::{
 };
 
 use crate::admin::Readiness;
-use crate::auth::{Accounts, CacheOptions, Lifecycle, Verifier, VerifierOptions};
+use crate::auth::{Accounts, CacheOptions, Lifecycle, Users, Verifier, VerifierOptions};
 use crate::config::{AccessLog, Settings, StoreSettings};
 use crate::limit::TokenLimits;
 use crate::model::{Clock, TokenHasher, TokenText};
@@ -91,6 +91,7 @@ impl Gateway {
         let (stop, stopped) = watch::channel(false);
         let (stop_admin, admin_stopped) = watch::channel(false);
         let accounts = Accounts::new(runtime.block_on(store.accounts())?);
+        let users = Users::new(runtime.block_on(store.users())?, Arc::default());
         let limits = Arc::new(TokenLimits::new(settings.tokens.rate_limit));
         let cache = CacheOptions {
             tokens: settings.cache.tokens,
@@ -99,9 +100,10 @@ impl Gateway {
         };
         let hasher = TokenHasher::new(&settings.tokens.pepper);
         let options = VerifierOptions { prefix: settings.tokens.prefix.clone(), hasher, cache };
-        let (verifier, loader) = Verifier::new(options, Arc::clone(&store), Arc::clone(&limits));
+        let (verifier, loader) = Verifier::new(options, Arc::clone(&store), Arc::clone(&limits), users.clone());
         runtime.spawn(loader.run());
-        let lifecycle = Lifecycle::new(Arc::clone(&store), verifier.clone(), accounts.clone(), clock.clone());
+        let lifecycle =
+            Lifecycle::new(Arc::clone(&store), verifier.clone(), accounts.clone(), users.clone(), clock.clone());
         let first_token = runtime.block_on(first_token(&settings.store, &lifecycle, &accounts))?;
 
         let proxy = Proxy::new(ProxyOptions {
@@ -160,6 +162,7 @@ impl Gateway {
                     lifecycle: &lifecycle,
                     verifier: &verifier,
                     accounts: &accounts,
+                    users: &users,
                     backups: Backups::new(Arc::clone(&store), bootstrap::store_key(&settings.tokens.pepper)),
                 },
                 ready,

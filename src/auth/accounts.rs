@@ -1,11 +1,11 @@
-//! The tree of accounts, in memory: who owns what, and who reaches whom.
+//! The tree of accounts, in memory: who reaches whom, and what may be done where at most.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
-use crate::model::{Account, AccountId, AccountState};
+use crate::model::{Access, Account, AccountId, AccountState, Grants};
 
 /// The accounts at present. Cheap to clone; clones see the same tree.
 #[derive(Clone)]
@@ -13,13 +13,16 @@ pub struct Accounts {
     tree: Arc<ArcSwap<Tree>>,
 }
 
+/// The accounts at one moment.
 #[derive(Default)]
-struct Tree(HashMap<AccountId, Node>);
+pub(super) struct Tree(HashMap<AccountId, Node>);
 
-struct Node {
+pub(super) struct Node {
     account: Account,
     /// It and every account above it are active, and the way up ends at a root.
-    active: bool,
+    pub(super) active: bool,
+    /// What its own ceiling and all above it allow together; `None`: none of them has one.
+    ceiling: Option<Grants>,
 }
 
 impl Accounts {
@@ -29,6 +32,32 @@ impl Accounts {
 
     pub fn get(&self, id: AccountId) -> Option<Account> {
         self.tree.load().0.get(&id).map(|node| node.account.clone())
+    }
+
+    /// One decision on one state of the tree, whatever changes meanwhile.
+    pub(super) fn look<T>(&self, decide: impl FnOnce(&Tree) -> T) -> T {
+        decide(&self.tree.load())
+    }
+
+    /// The account and those above it, up to the root; empty where it is not in force.
+    pub fn way_up(&self, id: AccountId) -> Vec<Account> {
+        let tree = self.tree.load();
+        tree.way_up(id).map(|way| way.cloned().collect()).unwrap_or_default()
+    }
+
+    /// The account and all below it, each before those below it.
+    pub fn subtree(&self, id: AccountId) -> Vec<AccountId> {
+        let tree = self.tree.load();
+        let mut found = vec![id];
+        let mut at = 0;
+        while let Some(&parent) = found.get(at) {
+            let children = tree.0.values().filter(|node| node.account.parent == Some(parent));
+            let mut children: Vec<_> = children.map(|node| node.account.id).collect();
+            children.sort();
+            found.extend(children);
+            at += 1;
+        }
+        found
     }
 
     /// Every account that a token of `own` reaches, in the order of their ids.
@@ -60,6 +89,19 @@ impl Accounts {
         self.tree.load().0.values().find(|node| node.account.parent.is_none()).map(|node| node.account.clone())
     }
 
+    /// Forgets an account, once its deletion is durable.
+    pub(super) fn remove(&self, id: AccountId) {
+        self.tree.rcu(|tree| {
+            let rest = tree.0.values().filter(|node| node.account.id != id);
+            Tree::of(rest.map(|node| node.account.clone()).collect())
+        });
+    }
+
+    /// Takes in all that the store has, in place of what is known.
+    pub(super) fn replace(&self, accounts: Vec<Account>) {
+        self.tree.store(Arc::new(Tree::of(accounts)));
+    }
+
     /// Takes a new or changed account in, once the change is durable. Calls that meet each other are
     /// all kept: one that finds the tree replaced meanwhile begins again with the new one.
     pub(super) fn put(&self, account: Account) {
@@ -76,19 +118,31 @@ impl Accounts {
 
 impl Tree {
     fn of(accounts: Vec<Account>) -> Self {
-        let mut tree =
-            Tree(accounts.into_iter().map(|account| (account.id, Node { account, active: false })).collect());
-        let active: Vec<_> =
-            tree.0.keys().copied().filter(|&id| tree.way_up(id).is_some_and(|mut way| way.all(is_active))).collect();
-        for id in active {
+        let node = |account: Account| (account.id, Node { account, active: false, ceiling: None });
+        let mut tree = Tree(accounts.into_iter().map(node).collect());
+        let together: Vec<_> = tree.0.keys().map(|&id| (id, tree.is_active(id), tree.ceiling(id))).collect();
+        for (id, active, ceiling) in together {
             if let Some(node) = tree.0.get_mut(&id) {
-                node.active = true;
+                (node.active, node.ceiling) = (active, ceiling);
             }
         }
         tree
     }
 
-    fn reaches(&self, own: AccountId, target: AccountId) -> bool {
+    pub(super) fn node(&self, id: AccountId) -> Option<&Node> {
+        self.0.get(&id)
+    }
+
+    fn is_active(&self, id: AccountId) -> bool {
+        self.way_up(id).is_some_and(|mut way| way.all(is_active))
+    }
+
+    fn ceiling(&self, id: AccountId) -> Option<Grants> {
+        let ceilings = self.way_up(id)?.filter_map(|account| account.ceiling.as_ref());
+        ceilings.map(Grants::as_ceiling).reduce(|all, ceiling| all.limited_by(&ceiling))
+    }
+
+    pub(super) fn reaches(&self, own: AccountId, target: AccountId) -> bool {
         let Some(mut way) = self.way_up(target) else { return false };
         way.find_map(|account| match account {
             _ if account.id == own => Some(true),
@@ -109,6 +163,24 @@ impl Tree {
             }
         }
         Some(way.into_iter())
+    }
+}
+
+impl Node {
+    /// What of `access` on the resource is left under the ceilings.
+    pub(super) fn limit(&self, resource: &str, access: Access) -> Access {
+        match &self.ceiling {
+            None => access,
+            Some(ceiling) => access.intersection(ceiling.on(resource)),
+        }
+    }
+
+    /// What of the grants is left under the ceilings.
+    pub(super) fn limit_all(&self, grants: Grants) -> Grants {
+        match &self.ceiling {
+            None => grants,
+            Some(ceiling) => grants.limited_by(ceiling),
+        }
     }
 }
 
@@ -161,6 +233,23 @@ mod tests {
         assert!(!accounts.is_active(leaf.id) && !accounts.is_active(middle.id) && accounts.is_active(root.id));
         accounts.put(middle.clone());
         assert!(!accounts.is_active(middle.id), "an older record does not undo a later change");
+    }
+
+    #[test]
+    fn ceilings_add_up_on_the_way_down() {
+        let ceiling = |name: &str, access| Some(Grants::new([(name.parse().expect("a name"), access)]));
+        let root = account(None, true);
+        let middle = Account { ceiling: ceiling("*", Access::READ_WRITE), ..account(Some(&root), true) };
+        let leaf = Account { ceiling: ceiling("devices", Access::FULL), ..account(Some(&middle), true) };
+        let accounts = Accounts::new(vec![root.clone(), middle.clone(), leaf.clone()]);
+        let left = |id, resource| accounts.look(|tree| tree.node(id).map(|node| node.limit(resource, Access::FULL)));
+        assert_eq!(left(root.id, "devices"), Some(Access::FULL));
+        assert_eq!(left(middle.id, "files"), Some(Access::READ_WRITE));
+        assert_eq!((left(leaf.id, "devices"), left(leaf.id, "files")), (Some(Access::READ_WRITE), Some(Access::NONE)));
+        assert_eq!(left(leaf.id, "keygate.tokens"), Some(Access::FULL));
+        assert_eq!(accounts.subtree(root.id), [root.id, middle.id, leaf.id]);
+        accounts.remove(middle.id);
+        assert!(!accounts.is_active(leaf.id), "what is above it is gone");
     }
 
     #[test]

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use super::accounts::Accounts;
+use super::accounts::{Accounts, Tree};
 use super::principal::Principal;
-use crate::model::{Access, AccountId, Action, ResourceName, Standing, Timestamp};
+use super::users::OwnerFault;
+use crate::model::{Access, AccountId, Action, ResourceName, Standing, Timestamp, Token};
 
 /// What a request needs in order to go on.
 #[derive(Debug, Clone, Copy)]
@@ -30,7 +31,7 @@ pub struct Bearer {
     pub access: Access,
 }
 
-/// Why a known token may not do this. The first four are of the token, the others of the request.
+/// Why a known token may not do this. The last two are of the request, the others of the token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Denial {
     Disabled,
@@ -45,9 +46,11 @@ pub enum Denial {
     },
     /// The token's account, or one above it, is suspended or gone.
     AccountSuspended,
+    /// The user behind the token is disabled, gone, or no member of the account any more.
+    OwnerInactive,
     /// The target account is not within the token's reach.
     OutOfReach,
-    /// The token's grants do not cover the action.
+    /// The token's grants, its user's or a ceiling do not cover the action.
     Insufficient {
         has: Access,
     },
@@ -60,19 +63,27 @@ pub fn authorize(
     accounts: &Accounts,
     now: Timestamp,
 ) -> Result<Permit, Denial> {
-    standing(&principal, accounts, now)?;
-    let token = &principal.token;
-    let account = match need.target {
-        None => token.account,
-        Some(target) if target == token.account => target,
-        Some(target) if accounts.reaches(token.account, target) && accounts.is_active(target) => target,
-        Some(_) => return Err(Denial::OutOfReach),
-    };
-    let access = token.grants.on(need.resource.as_str());
+    let (account, access) = accounts.look(|tree| decide(&principal, need, tree, now))?;
     if !access.allows(need.action) {
         return Err(Denial::Insufficient { has: access });
     }
     Ok(Permit { bearer: Some(Bearer { principal, account, access }) })
+}
+
+/// The account that the request is about, and what the token may do on the resource there: its own
+/// rights, those of its user, and the ceilings of that account and of all above it, together.
+fn decide(principal: &Principal, need: Need<'_>, tree: &Tree, now: Timestamp) -> Result<(AccountId, Access), Denial> {
+    let (token, resource) = (&principal.token, need.resource.as_str());
+    in_force(token, now)?;
+    let own = tree.node(token.account).filter(|node| node.active).ok_or(Denial::AccountSuspended)?;
+    let access = principal.access(resource).map_err(of_owner)?;
+    match need.target.filter(|target| *target != token.account) {
+        None => Ok((token.account, own.limit(resource, access))),
+        Some(target) => {
+            let node = tree.node(target).filter(|node| node.active && tree.reaches(token.account, target));
+            Ok((target, node.ok_or(Denial::OutOfReach)?.limit(resource, access)))
+        }
+    }
 }
 
 /// Decides for a request that needs a token in force and no right, such as to ask who one is.
@@ -84,13 +95,27 @@ pub fn admit_any(principal: Arc<Principal>, accounts: &Accounts, now: Timestamp)
 
 /// Whether the token is worth anything at present, whatever it asks for.
 pub fn standing(principal: &Principal, accounts: &Accounts, now: Timestamp) -> Result<(), Denial> {
-    match principal.token.standing(now) {
-        Standing::Active if accounts.is_active(principal.token.account) => Ok(()),
-        Standing::Active => Err(Denial::AccountSuspended),
+    in_force(&principal.token, now)?;
+    if !accounts.is_active(principal.token.account) {
+        return Err(Denial::AccountSuspended);
+    }
+    principal.check_owner().map_err(of_owner)
+}
+
+fn in_force(token: &Token, now: Timestamp) -> Result<(), Denial> {
+    match token.standing(now) {
+        Standing::Active => Ok(()),
         Standing::Disabled => Err(Denial::Disabled),
         Standing::Revoked { at } => Err(Denial::Revoked { at }),
         Standing::Expired { at } => Err(Denial::Expired { at }),
         Standing::NotYetValid { from } => Err(Denial::NotYetValid { from }),
+    }
+}
+
+fn of_owner(fault: OwnerFault) -> Denial {
+    match fault {
+        OwnerFault::Inactive => Denial::OwnerInactive,
+        OwnerFault::Ended { at } => Denial::Revoked { at },
     }
 }
 
@@ -109,8 +134,8 @@ impl Permit {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::auth::principal::tests::token;
-    use crate::model::{Account, AccountState, Grants, Revision, State, Token};
+    use crate::auth::principal::tests::{of, token};
+    use crate::model::{Account, AccountState, Grants, Revision, State};
 
     const NOW: Timestamp = Timestamp::from_millis(1_000_000);
 
@@ -136,7 +161,7 @@ mod tests {
         let accounts = Accounts::new(vec![account(token.account)]);
         change(&mut token);
         let need = Need { resource: &devices, action, target: None };
-        let permit = authorize(Arc::new(Principal::new(token, None)), need, &accounts, NOW)?;
+        let permit = authorize(of(token), need, &accounts, NOW)?;
         Ok(permit.bearer().expect("a bearer").access)
     }
 
@@ -169,7 +194,7 @@ mod tests {
     fn a_token_without_grants_is_admitted_where_none_is_needed_and_only_in_force() {
         let mut token = token(Grants::default());
         let accounts = Accounts::new(vec![account(token.account)]);
-        let admit = |token: &Token| admit_any(Arc::new(Principal::new(token.clone(), None)), &accounts, NOW).err();
+        let admit = |token: &Token| admit_any(of(token.clone()), &accounts, NOW).err();
         assert_eq!(admit(&token), None);
         token.state = State::Disabled;
         assert_eq!(admit(&token), Some(Denial::Disabled));
@@ -184,7 +209,7 @@ mod tests {
         let other = AccountId::fresh();
         let accounts = Accounts::new(vec![account(token.account), account(other)]);
         let need = Need { resource: &devices, action: Action::Read, target: Some(other) };
-        let denied = authorize(Arc::new(Principal::new(token, None)), need, &accounts, NOW).err();
+        let denied = authorize(of(token), need, &accounts, NOW).err();
         assert_eq!(denied, Some(Denial::OutOfReach));
     }
 }

@@ -12,14 +12,16 @@ mod lifecycle;
 mod login_guard;
 mod password;
 mod principal;
+mod users;
 mod verifier;
 
 pub use accounts::Accounts;
 pub use authorize::{Bearer, Denial, Need, Permit, admit_any, admit_public, authorize, standing};
 pub use cache::CacheOptions;
 pub use credential::{CredentialError, bearer};
-pub use lifecycle::{AccountEdit, Edit, Lifecycle, LifecycleError, NewAccount, NewToken};
+pub use lifecycle::{AccountEdit, Below, Edit, Lifecycle, LifecycleError, NewAccount, NewToken, NewUser, UserEdit};
 pub use login_guard::{LoginGuard, LoginLimits, TooOften};
 pub use password::{Checked, Password, PasswordError, PasswordFault, PasswordRules, Passwords};
 pub use principal::{Identity, Principal};
+pub use users::Users;
 pub use verifier::{Loader, Source, Verdict, Verifier, VerifierOptions, VerifyError};

@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use http::HeaderValue;
 
+use super::accounts::Accounts;
+use super::users::{Owner, OwnerFault, Users};
 use crate::limit::KeyedLimiter;
-use crate::model::{Kind, Token};
+use crate::model::{Access, Grants, Kind, ResourceName, Token};
 
 /// A token whose secret was presented, with what every one of its requests needs made ready.
 ///
@@ -16,6 +18,10 @@ pub struct Principal {
     pub identity: Identity,
     /// Its rate limit; `None`: unlimited.
     pub limiter: Option<Arc<KeyedLimiter>>,
+    /// By itself: its own grants, or those of its roles.
+    granted: Grants,
+    /// The user that it stands for, whose rights limit its own.
+    owner: Option<Arc<Owner>>,
 }
 
 /// The values of the identity headers that are the same for all requests of a token.
@@ -26,13 +32,48 @@ pub struct Identity {
 }
 
 impl Principal {
-    pub fn new(token: Token, limiter: Option<Arc<KeyedLimiter>>) -> Self {
+    pub fn new(token: Token, limiter: Option<Arc<KeyedLimiter>>, users: &Users) -> Self {
         let identity = Identity {
             account: ascii(token.account.to_string()),
             token: ascii(token.id.to_string()),
             kind: kind_value(token.kind),
         };
-        Self { token, identity, limiter }
+        let (granted, owner) = (granted(&token, users), users.owner(&token));
+        Self { token, identity, limiter, granted, owner }
+    }
+
+    /// What it may do on the resource by itself and by its user, before any ceiling.
+    pub(super) fn access(&self, resource: &str) -> Result<Access, OwnerFault> {
+        let own = self.granted.on(resource);
+        match &self.owner {
+            None => Ok(own),
+            Some(owner) => owner.decide(&self.token, |grants| own.intersection(grants.on(resource))),
+        }
+    }
+
+    /// Whether its user, if it has one, is in force.
+    pub(super) fn check_owner(&self) -> Result<(), OwnerFault> {
+        self.owner.as_ref().map_or(Ok(()), |owner| owner.decide(&self.token, |_| ()))
+    }
+
+    /// All that it may do in its own account at present, and so all that it may give. Nothing if its
+    /// user or its account is not in force.
+    pub fn effective(&self, accounts: &Accounts) -> Grants {
+        let own = match &self.owner {
+            None => Ok(self.granted.clone()),
+            Some(owner) => owner.decide(&self.token, |grants| self.granted.limited_by(grants)),
+        };
+        let own = own.unwrap_or_default();
+        accounts.look(|tree| tree.node(self.token.account).map(|node| node.limit_all(own)).unwrap_or_default())
+    }
+}
+
+/// What the record gives. A shared token reads, whatever the record says.
+pub(super) fn granted(token: &Token, users: &Users) -> Grants {
+    let granted = if token.roles.is_empty() { token.grants.clone() } else { users.roles().grants(&token.roles) };
+    match token.kind {
+        Kind::Shared => granted.limited_by(&Grants::new([(ResourceName::every_api(), Access::READ)])),
+        Kind::Personal | Kind::Service | Kind::Session => granted,
     }
 }
 
@@ -47,11 +88,16 @@ fn kind_value(kind: Kind) -> HeaderValue {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::model::{AccountId, Digest, Grants, Revision, State, Timestamp, TokenId};
+    use crate::model::{AccountId, Digest, Revision, State, Timestamp, TokenId};
 
     /// An active service token without grants.
     pub(in crate::auth) fn principal() -> Arc<Principal> {
-        Arc::new(Principal::new(token(Grants::default()), None))
+        of(token(Grants::default()))
+    }
+
+    /// Of a token that is tied to nobody, or whose user is not there.
+    pub(in crate::auth) fn of(token: Token) -> Arc<Principal> {
+        Arc::new(Principal::new(token, None, &Users::new(vec![], Arc::default())))
     }
 
     pub(in crate::auth) fn token(grants: Grants) -> Token {

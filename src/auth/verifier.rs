@@ -13,6 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::cache::{CacheOptions, Cached, TokenCache};
 use super::principal::Principal;
+use super::users::Users;
 use crate::limit::TokenLimits;
 use crate::model::{Digest, Token, TokenHasher, TokenPrefix, TokenText, TokenTextError, parse_token};
 use crate::store::{Store, StoreError};
@@ -77,6 +78,7 @@ pub struct Loader {
     shared: Arc<Shared>,
     store: Arc<dyn Store>,
     limits: Arc<TokenLimits>,
+    users: Users,
     misses: mpsc::Receiver<Miss>,
 }
 
@@ -89,12 +91,17 @@ pub struct VerifierOptions {
 
 impl Verifier {
     /// The verifier and its loader, which the caller runs on the control path.
-    pub fn new(options: VerifierOptions, store: Arc<dyn Store>, limits: Arc<TokenLimits>) -> (Self, Loader) {
+    pub fn new(
+        options: VerifierOptions,
+        store: Arc<dyn Store>,
+        limits: Arc<TokenLimits>,
+        users: Users,
+    ) -> (Self, Loader) {
         let VerifierOptions { prefix, hasher, cache } = options;
         let shared = Arc::new(Shared { prefix, hasher, cache: TokenCache::new(cache) });
         let (misses, waiting) = mpsc::channel(QUEUE);
         let verifier = Self { shared: Arc::clone(&shared), store: Arc::clone(&store), misses };
-        (verifier, Loader { shared, store, limits, misses: waiting })
+        (verifier, Loader { shared, store, limits, users, misses: waiting })
     }
 
     /// What `text` is, and where that was found.
@@ -219,7 +226,7 @@ impl Loader {
 
     fn principal(&self, token: Token) -> Arc<Principal> {
         let limiter = self.limits.of(token.rate_limit);
-        Arc::new(Principal::new(token, limiter))
+        Arc::new(Principal::new(token, limiter, &self.users))
     }
 }
 

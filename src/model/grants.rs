@@ -36,6 +36,11 @@ impl ResourceName {
         &self.0
     }
 
+    /// Whether it is the management API, or a part of it.
+    pub fn is_management(&self) -> bool {
+        self.0.starts_with(MANAGEMENT)
+    }
+
     /// Whether a grant on `self` speaks of the resource `name`.
     fn covers(&self, name: &str) -> bool {
         match &*self.0 {

@@ -333,6 +333,13 @@ fn denied(denial: Denial, scope: &str) -> Answer {
             Some(Challenge::default()),
             Reason::Suspended,
         ),
+        Denial::OwnerInactive => (
+            403,
+            "owner_inactive",
+            "the token's user is disabled, or no member of the account any more".to_owned(),
+            Some(Challenge::default()),
+            Reason::Owner,
+        ),
         Denial::OutOfReach => (
             403,
             "account_out_of_reach",

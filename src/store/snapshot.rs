@@ -6,7 +6,6 @@ use crate::model::{Account, Revision, Token, Usage, User};
 
 /// One record of a store.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[expect(clippy::large_enum_variant, reason = "nearly all records are tokens")]
 pub enum Record {
     Account(Account),
     User(User),

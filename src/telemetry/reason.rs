@@ -18,6 +18,7 @@ pub enum Reason {
     Expired,
     NotYetValid,
     Suspended,
+    Owner,
     Account,
     Scope,
     NoRoute,
@@ -31,7 +32,7 @@ pub enum Reason {
 }
 
 impl Reason {
-    pub const ALL: [Reason; 23] = [
+    pub const ALL: [Reason; 24] = [
         Reason::Ok,
         Reason::Public,
         Reason::BadRequest,
@@ -46,6 +47,7 @@ impl Reason {
         Reason::Expired,
         Reason::NotYetValid,
         Reason::Suspended,
+        Reason::Owner,
         Reason::Account,
         Reason::Scope,
         Reason::NoRoute,
@@ -73,6 +75,7 @@ impl Reason {
             Reason::Expired => "expired",
             Reason::NotYetValid => "not_yet_valid",
             Reason::Suspended => "suspended",
+            Reason::Owner => "owner",
             Reason::Account => "account",
             Reason::Scope => "scope",
             Reason::NoRoute => "no_route",

@@ -145,7 +145,12 @@ fn challenge_of(code: &str) -> &'static str {
 /// One call of the endpoint, with an object of the root account and a body that is right for it.
 async fn call(world: &World, endpoint: &Endpoint, authorization: Option<&str>) -> Answer {
     let target = world.make(world.root.id, &[("devices", "read")]).await;
-    let id = if endpoint.path.contains("/accounts") { world.root.id.to_string() } else { target.token.id.to_string() };
+    let id = match (&endpoint.method, endpoint.path.contains("/accounts")) {
+        // An account does not delete itself.
+        (&Method::DELETE, true) => world.child.id.to_string(),
+        (_, true) => world.root.id.to_string(),
+        (_, false) => target.token.id.to_string(),
+    };
     let body = match (&endpoint.method, endpoint.path) {
         (&Method::POST, "/v1/tokens") => r#"{"grants": {"devices": "read"}}"#,
         (&Method::POST, "/v1/accounts") => r#"{"name": "new"}"#,

@@ -32,8 +32,7 @@ async fn each_wrong_field_of_a_token_has_its_words() {
         (r#""name": "a\u0007b""#.into(), "name: has the control character U+0007 at place 2; remove it"),
         (r#""name": "a\u202eb""#.into(), "name: has the control character U+202E at place 2; remove it"),
         (format!(r#""description": "{}""#, long(1001)), "description: has 1001 characters; at most 1000 are allowed"),
-        (r#""kind": "personal""#.into(), "kind: must be `service`"),
-        (r#""kind": "robot""#.into(), "kind: must be `service`"),
+        (r#""kind": "robot""#.into(), "kind: must be `personal`, `service` or `shared`"),
         (r#""account": "x""#.into(), "account: there is no such account, or it is out of the token's reach"),
         (r#""expires": null"#.into(), "expires: must not be null: leave it out for the default, or write `never`"),
         (r#""expires": 90"#.into(), "expires: must be text, not a number"),
@@ -73,11 +72,11 @@ async fn each_wrong_field_of_a_token_has_its_words() {
         ),
         (
             r#""expiry": "90d""#.into(),
-            "expiry: is no field of this call; did you mean `expires`? It has: name, description, account, kind, grants, expires, not_before, rate_limit",
+            "expiry: is no field of this call; did you mean `expires`? It has: name, description, account, kind, roles, grants, filters, expires, not_before, rate_limit",
         ),
         (
             r#""nmae": "x""#.into(),
-            "nmae: is no field of this call; did you mean `name`? It has: name, description, account, kind, grants, expires, not_before, rate_limit",
+            "nmae: is no field of this call; did you mean `name`? It has: name, description, account, kind, roles, grants, filters, expires, not_before, rate_limit",
         ),
         (r#""name": "a", "name": "b""#.into(), "name: is given more than once"),
     ];
@@ -134,26 +133,34 @@ async fn a_flood_of_wrong_fields_has_a_small_answer() {
 #[tokio::test]
 async fn all_that_is_wrong_is_said_at_once() {
     let world = World::new().await;
-    let body = r#"{"name": 7, "grants": {"X": "all"}, "expires": "x", "rate_limit": {}, "kind": "shared", "foo": 1}"#;
+    let body = r#"{"name": 7, "grants": {"X": "all"}, "expires": "x", "rate_limit": {}, "kind": "x", "foo": 1}"#;
     let answer = world.post("/v1/tokens", body).await.expect_problem(422, "invalid_fields");
     let fields: Vec<_> = errors(&answer).iter().map(|e| e.split(':').next().unwrap_or("").to_owned()).collect();
     assert_eq!(fields, ["name", "kind", "grants.X", "grants.X", "expires", "rate_limit", "foo"]);
 }
 
 #[tokio::test]
-async fn only_name_and_description_can_be_edited() {
+async fn what_a_token_is_cannot_be_edited() {
     let world = World::new().await;
     let path = format!("/v1/tokens/{}", world.admin.token.id);
-    for field in ["id", "account", "kind", "grants", "state", "expires", "rate_limit", "hint", "token", "created_by"] {
+    for field in ["id", "account", "kind", "user", "state", "not_before", "hint", "token", "created_by"] {
         let answer = world.patch(&path, &format!(r#"{{"{field}": "x"}}"#)).await;
         assert_eq!(errors(&answer.expect_problem(422, "immutable_fields")), [format!("{field}: cannot be changed")]);
     }
     let answer = world.patch(&path, r#"{"titel": "x"}"#).await.expect_problem(422, "invalid_fields");
-    assert_eq!(errors(&answer), ["titel: is no field of this call. It has: name, description"]);
-    let answer = world.patch(&format!("/v1/accounts/{}", world.child.id), r#"{"parent": "x", "state": "gone"}"#).await;
+    assert_eq!(
+        errors(&answer),
+        ["titel: is no field of this call. It has: name, description, roles, grants, filters, rate_limit"]
+    );
+    let body = r#"{"parent": "x", "state": "gone", "created": "x"}"#;
+    let answer = world.patch(&format!("/v1/accounts/{}", world.child.id), body).await;
     assert_eq!(
         errors(&answer.expect_problem(422, "immutable_fields")),
-        ["state: must be `active` or `suspended`", "parent: cannot be changed"]
+        [
+            "parent: there is no such account, or it is out of the token's reach",
+            "state: must be `active` or `suspended`",
+            "created: cannot be changed"
+        ]
     );
     let before = world.get(&path).await.text;
     assert_eq!(world.patch(&path, "{}").await.expect(200).text, before, "nothing asked, nothing changed");
@@ -169,7 +176,7 @@ async fn each_wrong_field_of_an_account_has_its_words() {
         (r#"{"name": "x", "visible_to_parent": "yes"}"#, "visible_to_parent: must be true or false, not text"),
         (
             r#"{"name": "x", "state": "active"}"#,
-            "state: is no field of this call. It has: name, parent, visible_to_parent",
+            "state: is no field of this call. It has: name, parent, visible_to_parent, ceiling, plan, policy",
         ),
     ];
     for (body, message) in cases {

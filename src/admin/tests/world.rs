@@ -13,10 +13,11 @@ use tower::ServiceExt;
 
 use crate::admin::{AdminState, Readiness, TokenRules, router};
 use crate::auth::{
-    Accounts, CacheOptions, Denial, Lifecycle, NewAccount, NewToken, Verdict, Verifier, VerifierOptions, admit_any,
+    Accounts, CacheOptions, Denial, Lifecycle, NewAccount, NewToken, NewUser, Users, Verdict, Verifier,
+    VerifierOptions, admit_any,
 };
 use crate::limit::TokenLimits;
-use crate::model::{Account, AccountId, Clock, Grants, Kind, Pepper, Token, TokenHasher, TokenPrefix, TokenText};
+use crate::model::{Account, AccountId, Clock, Grants, Kind, Pepper, Token, TokenHasher, TokenPrefix, TokenText, User};
 use crate::store::{Backups, MemoryStore, Store, StoreKey};
 
 pub(super) struct World {
@@ -24,6 +25,7 @@ pub(super) struct World {
     pub(super) lifecycle: Lifecycle,
     pub(super) verifier: Verifier,
     pub(super) accounts: Accounts,
+    pub(super) users: Users,
     pub(super) clock: Clock,
     pub(super) store: Arc<MemoryStore>,
     pub(super) readiness: Arc<Mutex<Readiness>>,
@@ -70,14 +72,24 @@ impl World {
             hasher: TokenHasher::new(&Pepper::from_material(&[b'p'; 32]).expect("long enough")),
             cache: CacheOptions { tokens: 1_000, unknown: 1_000, unknown_ttl: Duration::from_secs(30) },
         };
-        let (verifier, loader) =
-            Verifier::new(options, Arc::clone(&store) as Arc<dyn Store>, Arc::new(TokenLimits::new(None)));
+        let users = Users::new(vec![], Arc::default());
+        let (verifier, loader) = Verifier::new(
+            options,
+            Arc::clone(&store) as Arc<dyn Store>,
+            Arc::new(TokenLimits::new(None)),
+            users.clone(),
+        );
         tokio::spawn(loader.run());
         let accounts = Accounts::new(vec![]);
-        let lifecycle =
-            Lifecycle::new(Arc::clone(&store) as Arc<dyn Store>, verifier.clone(), accounts.clone(), clock.clone());
+        let lifecycle = Lifecycle::new(
+            Arc::clone(&store) as Arc<dyn Store>,
+            verifier.clone(),
+            accounts.clone(),
+            users.clone(),
+            clock.clone(),
+        );
         let account = async |parent: Option<&Account>, visible_to_parent| {
-            let new = NewAccount { parent: parent.map(|p| p.id), name: "an account".into(), visible_to_parent };
+            let new = NewAccount { visible_to_parent, ..NewAccount::plain(parent.map(|p| p.id), "an account") };
             lifecycle.create_account(new).await.expect("an account")
         };
         let root = account(None, true).await;
@@ -89,6 +101,7 @@ impl World {
             lifecycle: lifecycle.clone(),
             verifier: verifier.clone(),
             accounts: accounts.clone(),
+            users: users.clone(),
             tokens,
             backups: Backups::new(copies(Arc::clone(&store)), key),
             proxy_url: "http://127.0.0.1:8080/".into(),
@@ -99,7 +112,23 @@ impl World {
         };
         let router = router(state);
         let admin = make(&lifecycle, root.id, &[("*", "full"), ("keygate.*", "full")], |_| {}).await;
-        Self { router, lifecycle, verifier, accounts, clock, store, readiness, root, child, foreign, admin }
+        Self { router, lifecycle, verifier, accounts, users, clock, store, readiness, root, child, foreign, admin }
+    }
+
+    /// A member of the account with these roles, and a session of it there.
+    pub(super) async fn member(&self, account: AccountId, login: &str, roles: &[&str]) -> (User, Made) {
+        let new = NewUser {
+            account,
+            login: login.parse().expect("a login"),
+            name: login.into(),
+            password: None,
+            roles: roles.iter().map(|name| name.parse().expect("a name")).collect(),
+        };
+        let user = self.lifecycle.create_user(new).await.expect("a user");
+        let everything = [("*", "full"), ("keygate.*", "full")];
+        let session =
+            self.make_with(account, &everything, |new| (new.kind, new.user) = (Kind::Session, Some(user.id))).await;
+        (user, session)
     }
 
     pub(super) async fn make(&self, account: AccountId, grants: &[(&str, &str)]) -> Made {
@@ -215,17 +244,7 @@ async fn make(
     entries: &[(&str, &str)],
     change: impl FnOnce(&mut NewToken),
 ) -> Made {
-    let mut new = NewToken {
-        account,
-        kind: Kind::Service,
-        name: "a token".into(),
-        description: String::new(),
-        grants: grants(entries),
-        not_before: None,
-        expires: None,
-        rate_limit: None,
-        created_by: None,
-    };
+    let mut new = NewToken::service(account, "a token", grants(entries));
     change(&mut new);
     let (token, text) = lifecycle.create(new).await.expect("a token");
     Made { token, text: text.expose().to_owned() }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::TokenRecord;
+use super::{TokenRecord, grants_record};
 use crate::model::{Account, AccountState};
 
 #[derive(Debug, Serialize)]
@@ -15,6 +15,11 @@ pub(in crate::admin) struct AccountRecord {
     name: String,
     state: &'static str,
     visible_to_parent: bool,
+    /// The most that tokens may do here and below; null: no limit of its own.
+    ceiling: Option<BTreeMap<String, String>>,
+    plan: Option<String>,
+    /// Null: that of the account above.
+    policy: Option<String>,
     created: String,
 }
 
@@ -37,6 +42,9 @@ impl AccountRecord {
                 AccountState::Suspended => "suspended",
             },
             visible_to_parent: account.visible_to_parent,
+            ceiling: account.ceiling.as_ref().map(grants_record),
+            plan: account.plan.as_ref().map(ToString::to_string),
+            policy: account.policy.as_ref().map(ToString::to_string),
             created: account.created.to_string(),
         }
     }

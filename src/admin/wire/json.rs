@@ -15,7 +15,7 @@ pub(in crate::admin) enum Json {
     /// Any other number.
     Number,
     Text(String),
-    List,
+    List(Vec<Json>),
     Object(Vec<(String, Json)>),
 }
 
@@ -44,7 +44,7 @@ impl Json {
             Json::Flag(_) => "true or false",
             Json::Whole(_) | Json::Number => "a number",
             Json::Text(_) => "text",
-            Json::List => "a list",
+            Json::List(_) => "a list",
             Json::Object(_) => "an object",
         }
     }
@@ -90,8 +90,11 @@ impl<'de> Visitor<'de> for Document {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Json, A::Error> {
-        while list.next_element::<Json>()?.is_some() {}
-        Ok(Json::List)
+        let mut items = Vec::new();
+        while let Some(item) = list.next_element()? {
+            items.push(item);
+        }
+        Ok(Json::List(items))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Json, A::Error> {

@@ -14,7 +14,13 @@ pub(in crate::admin) struct TokenRecord {
     kind: &'static str,
     name: String,
     description: String,
+    /// Its own; empty where it has roles.
     grants: BTreeMap<String, String>,
+    roles: Vec<String>,
+    /// Whose it is; null: tied to nobody.
+    user: Option<String>,
+    /// Which part of the data it is limited to.
+    filters: BTreeMap<String, Vec<String>>,
     /// `active`, `disabled`, `revoked`, `expired` or `not_yet_valid`, at the time of the answer.
     state: &'static str,
     created: String,
@@ -68,6 +74,9 @@ impl TokenRecord {
             name: token.name.clone(),
             description: token.description.clone(),
             grants: grants_record(&token.grants),
+            roles: token.roles.iter().map(ToString::to_string).collect(),
+            user: token.user.map(|id| id.to_string()),
+            filters: token.filters.iter().map(|(key, values)| (key.to_owned(), values.to_vec())).collect(),
             state: token.standing(now).name(),
             created: token.created.to_string(),
             created_by: token.created_by.map(|id| id.to_string()),

@@ -17,7 +17,7 @@ use super::run::log_to_stderr;
 use super::terminal::Terminal;
 use crate::app::{Bootstrap, Gateway, bootstrap};
 use crate::auth::NewToken;
-use crate::model::{Access, AccountId, Clock, Grants, Kind, ResourceName, Token, TokenText};
+use crate::model::{Access, AccountId, Clock, Grants, ResourceName, Token, TokenText};
 use scratch::Scratch;
 use story::Story;
 use upstream::Upstream;
@@ -101,17 +101,8 @@ fn note_taken(wished: SocketAddr, used: SocketAddr, terminal: &mut Terminal<'_>)
 }
 
 fn token(gateway: &Gateway, account: AccountId, name: &str, access: Access) -> Result<(Token, TokenText), Failure> {
-    let new = NewToken {
-        account,
-        kind: Kind::Service,
-        name: format!("demo {name}"),
-        description: String::new(),
-        grants: Grants::new([(ResourceName::every_api(), access)]),
-        not_before: None,
-        expires: None,
-        rate_limit: None,
-        created_by: None,
-    };
+    let grants = Grants::new([(ResourceName::every_api(), access)]);
+    let new = NewToken::service(account, format!("demo {name}"), grants);
     gateway.block_on(gateway.lifecycle().create(new)).map_err(failed)
 }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use keygate::auth::{
-    Accounts, CacheOptions, Lifecycle, NewAccount, NewToken, Source, Verdict, Verifier, VerifierOptions,
+    Accounts, CacheOptions, Lifecycle, NewAccount, NewToken, Source, Users, Verdict, Verifier, VerifierOptions,
 };
 use keygate::model::{AccountId, Clock, Grants, Kind, Pepper, TokenHasher, TokenId, TokenPrefix, TokenText};
 use keygate::proxy::{Handler, HostHeader, Proxy, ProxyOptions, Route, Rule, UpstreamOptions, UpstreamVersion, Worker};
@@ -37,28 +37,21 @@ impl Parts {
         let pepper = Pepper::from_material(b"a pepper for tests, which is long enough to be one").expect("long enough");
         let cache = CacheOptions { tokens: 100, unknown: 100, unknown_ttl: Duration::from_secs(60) };
         let options = VerifierOptions { prefix: TokenPrefix::default(), hasher: TokenHasher::new(&pepper), cache };
-        let (verifier, loader) = Verifier::new(options, Arc::clone(&store) as _, Arc::default());
+        let users = Users::new(Vec::new(), Arc::default());
+        let (verifier, loader) = Verifier::new(options, Arc::clone(&store) as _, Arc::default(), users.clone());
         runtime.spawn(loader.run());
         let accounts = Accounts::new(Vec::new());
-        let lifecycle = Lifecycle::new(Arc::clone(&store) as _, verifier.clone(), accounts.clone(), Clock::system());
-        let root = NewAccount { parent: None, name: "root".to_owned(), visible_to_parent: true };
+        let lifecycle =
+            Lifecycle::new(Arc::clone(&store) as _, verifier.clone(), accounts.clone(), users, Clock::system());
+        let root = NewAccount::plain(None, "root");
         let account = runtime.block_on(lifecycle.create_account(root)).expect("the store answers").id;
         Self { store, verifier, lifecycle, accounts, account, runtime }
     }
 
     fn token(&self) -> (TokenId, String) {
         let name = "devices".parse().expect("a name");
-        let new = NewToken {
-            account: self.account,
-            kind: Kind::Service,
-            name: String::new(),
-            description: String::new(),
-            grants: Grants::new([(name, "read".parse().expect("an access"))]),
-            not_before: None,
-            expires: None,
-            rate_limit: None,
-            created_by: None,
-        };
+        let grants = Grants::new([(name, "read".parse().expect("an access"))]);
+        let new = NewToken::service(self.account, "", grants);
         let (token, text) = self.runtime.block_on(self.lifecycle.create(new)).expect("the store answers");
         (token.id, text.expose().to_owned())
     }

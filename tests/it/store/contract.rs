@@ -218,7 +218,7 @@ async fn users_are_kept_until_they_are_deleted(store: Arc<dyn Store>) {
     let ada = user(AccountId::fresh());
     let made = Write::PutUser { user: ada.clone(), expect: Expect::Absent };
     let ada = User { revision: store.commit(vec![made.clone()]).await.expect("it is new"), ..ada };
-    assert_eq!(store.users().await.expect("readable"), [ada.clone()]);
+    assert_eq!(store.users().await.expect("readable"), std::slice::from_ref(&ada));
     assert!(matches!(store.commit(vec![made]).await, Err(CommitError::Conflict(_))));
 
     let disabled = User { state: UserState::Disabled, ..ada.clone() };

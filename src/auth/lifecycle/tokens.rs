@@ -1,23 +1,16 @@
-//! The token's whole life: issue, edit, disable, enable, revoke, delete.
-//!
-//! Every change is durable first, then forgotten by every cache, and only then acknowledged. The
-//! three steps run in a task of their own, so that a caller who hangs up between them cannot leave a
-//! change durable and the cache unaware of it.
+//! Tokens: issue, edit, disable, enable, revoke, delete.
 
 use std::sync::Arc;
 
-use super::accounts::Accounts;
-use super::verifier::Verifier;
+use super::{Lifecycle, LifecycleError, TRIES, interrupted, of_commit, too_busy};
 use crate::model::{
-    Account, AccountId, AccountState, Clock, Digest, Grants, Kind, Quota, Revision, State, Timestamp, Token, TokenId,
-    TokenText, Usage,
+    AccountId, Digest, Filters, Grants, Kind, Quota, Revision, RoleName, State, Timestamp, Token, TokenId, TokenText,
+    Usage, UserId,
 };
-use crate::store::{CommitError, Expect, Store, StoreError, Write};
+use crate::store::{CommitError, Expect, Write};
 
-/// How often an edit that meets another one is tried again.
-const TRIES: usize = 16;
-
-/// What a creation asks for. The caller has checked the giver's rights against `grants`.
+/// What a creation asks for. The caller has checked the giver's rights against `grants` or `roles`, one
+/// of which is empty.
 #[derive(Debug, Clone)]
 pub struct NewToken {
     pub account: AccountId,
@@ -25,6 +18,9 @@ pub struct NewToken {
     pub name: String,
     pub description: String,
     pub grants: Grants,
+    pub roles: Vec<RoleName>,
+    pub user: Option<UserId>,
+    pub filters: Filters,
     pub not_before: Option<Timestamp>,
     pub expires: Option<Timestamp>,
     pub rate_limit: Option<Quota>,
@@ -36,61 +32,54 @@ pub struct NewToken {
 pub struct Edit {
     pub name: Option<String>,
     pub description: Option<String>,
+    /// In place of grants and roles.
+    pub rights: Option<(Grants, Vec<RoleName>)>,
+    pub filters: Option<Filters>,
+    pub expires: Option<Option<Timestamp>>,
+    pub rate_limit: Option<Option<Quota>>,
 }
 
-/// What a creation of an account asks for.
-#[derive(Debug, Clone)]
-pub struct NewAccount {
-    /// `None` for the root of an installation.
-    pub parent: Option<AccountId>,
-    pub name: String,
-    pub visible_to_parent: bool,
+impl NewToken {
+    /// A service token that never expires, with nothing else.
+    pub fn service(account: AccountId, name: impl Into<String>, grants: Grants) -> Self {
+        Self {
+            account,
+            kind: Kind::Service,
+            name: name.into(),
+            description: String::new(),
+            grants,
+            roles: Vec::new(),
+            user: None,
+            filters: Filters::default(),
+            not_before: None,
+            expires: None,
+            rate_limit: None,
+            created_by: None,
+        }
+    }
 }
 
-/// What an edit of an account changes; `None` leaves a field as it is.
-#[derive(Debug, Clone, Default)]
-pub struct AccountEdit {
-    pub name: Option<String>,
-    pub visible_to_parent: Option<bool>,
-    pub state: Option<AccountState>,
-}
-
-/// Why a change did not happen.
-#[derive(Debug, thiserror::Error)]
-pub enum LifecycleError {
-    #[error("there is no token {0}")]
-    NoToken(TokenId),
-    #[error("there is no account {0}")]
-    NoAccount(AccountId),
-    /// Revocation is final.
-    #[error("token {0} is revoked, and that is final")]
-    Revoked(TokenId),
-    #[error("{0}")]
-    Conflict(String),
-    #[error("the operating system gave no randomness: {0}")]
-    NoRandomness(String),
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
-/// Changes tokens and accounts. Cheap to clone.
-#[derive(Clone)]
-pub struct Lifecycle {
-    store: Arc<dyn Store>,
-    verifier: Verifier,
-    accounts: Accounts,
-    clock: Clock,
+impl Edit {
+    fn apply(&self, token: &mut Token) {
+        if let Some(name) = &self.name {
+            token.name.clone_from(name);
+        }
+        if let Some(description) = &self.description {
+            token.description.clone_from(description);
+        }
+        if let Some((grants, roles)) = &self.rights {
+            token.grants.clone_from(grants);
+            token.roles.clone_from(roles);
+        }
+        if let Some(filters) = &self.filters {
+            token.filters.clone_from(filters);
+        }
+        token.expires = self.expires.unwrap_or(token.expires);
+        token.rate_limit = self.rate_limit.unwrap_or(token.rate_limit);
+    }
 }
 
 impl Lifecycle {
-    pub fn new(store: Arc<dyn Store>, verifier: Verifier, accounts: Accounts, clock: Clock) -> Self {
-        Self { store, verifier, accounts, clock }
-    }
-
-    pub fn clock(&self) -> &Clock {
-        &self.clock
-    }
-
     /// Makes a token. The text is in the answer and nowhere else.
     pub async fn create(&self, new: NewToken) -> Result<(Token, TokenText), LifecycleError> {
         if self.accounts.get(new.account).is_none() {
@@ -105,9 +94,9 @@ impl Lifecycle {
             name: new.name,
             description: new.description,
             grants: new.grants,
-            roles: Vec::new(),
-            user: None,
-            filters: Default::default(),
+            roles: new.roles,
+            user: new.user,
+            filters: new.filters,
             sealed: None,
             state: State::Active,
             not_before: new.not_before,
@@ -121,7 +110,7 @@ impl Lifecycle {
         };
         let digest = token.digest;
         let revision =
-            self.commit(vec![Write::PutToken { token: token.clone(), expect: Expect::Absent }], digest).await?;
+            self.commit(vec![Write::PutToken { token: token.clone(), expect: Expect::Absent }], vec![digest]).await?;
         Ok((Token { revision, ..token }, text))
     }
 
@@ -146,12 +135,7 @@ impl Lifecycle {
 
     pub async fn edit(&self, id: TokenId, edit: Edit) -> Result<Token, LifecycleError> {
         self.change(id, |token| {
-            if let Some(name) = &edit.name {
-                token.name.clone_from(name);
-            }
-            if let Some(description) = &edit.description {
-                token.description.clone_from(description);
-            }
+            edit.apply(token);
             Ok(())
         })
         .await
@@ -184,44 +168,9 @@ impl Lifecycle {
         for _ in 0..TRIES {
             let token = self.to_be_changed(id).await?;
             let write = Write::DeleteToken { id, expect: token.revision };
-            match self.commit(vec![write], token.digest).await {
+            match self.commit(vec![write], vec![token.digest]).await {
                 Err(LifecycleError::Conflict(_)) => {}
                 done => return done.map(drop),
-            }
-        }
-        Err(too_busy(id))
-    }
-
-    pub async fn create_account(&self, new: NewAccount) -> Result<Account, LifecycleError> {
-        if let Some(parent) = new.parent.filter(|&parent| self.accounts.get(parent).is_none()) {
-            return Err(LifecycleError::NoAccount(parent));
-        }
-        let account = Account {
-            id: AccountId::fresh(),
-            parent: new.parent,
-            name: new.name,
-            state: AccountState::Active,
-            visible_to_parent: new.visible_to_parent,
-            ceiling: None,
-            plan: None,
-            policy: None,
-            created: self.clock.wall(),
-            revision: Revision::default(),
-        };
-        self.put_account(account, Expect::Absent).await
-    }
-
-    pub async fn edit_account(&self, id: AccountId, edit: AccountEdit) -> Result<Account, LifecycleError> {
-        for _ in 0..TRIES {
-            let mut account = self.accounts.get(id).ok_or(LifecycleError::NoAccount(id))?;
-            let expect = Expect::Revision(account.revision);
-            account.name = edit.name.clone().unwrap_or(account.name);
-            account.visible_to_parent = edit.visible_to_parent.unwrap_or(account.visible_to_parent);
-            account.state = edit.state.unwrap_or(account.state);
-            match self.put_account(account, expect).await {
-                // The other change is in our copy of the tree once its own task has run.
-                Err(LifecycleError::Conflict(_)) => tokio::task::yield_now().await,
-                done => return done,
             }
         }
         Err(too_busy(id))
@@ -263,11 +212,11 @@ impl Lifecycle {
             if changed == present {
                 // Nothing to write; but what was read may be another caller's change that is not
                 // durable yet, and whoever is told "done" must be able to rely on it.
-                self.commit(vec![], present.digest).await?;
+                self.commit(vec![], vec![present.digest]).await?;
                 return Ok(present);
             }
             let write = Write::PutToken { token: changed.clone(), expect: Expect::Revision(present.revision) };
-            match self.commit(vec![write], changed.digest).await {
+            match self.commit(vec![write], vec![changed.digest]).await {
                 Err(LifecycleError::Conflict(_)) => {}
                 Err(error) => return Err(error),
                 Ok(revision) => return Ok(Token { revision, ..changed }),
@@ -276,41 +225,16 @@ impl Lifecycle {
         Err(too_busy(id))
     }
 
-    async fn put_account(&self, account: Account, expect: Expect) -> Result<Account, LifecycleError> {
-        let (store, accounts) = (Arc::clone(&self.store), self.accounts.clone());
-        let committed = tokio::spawn(async move {
-            let revision = store.commit(vec![Write::PutAccount { account: account.clone(), expect }]).await?;
-            let account = Account { revision, ..account };
-            accounts.put(account.clone());
-            Ok(account)
-        });
-        committed.await.unwrap_or_else(|_| Err(interrupted())).map_err(of_commit)
-    }
-
-    /// Makes the writes durable and forgets `digest`, whatever the caller does meanwhile.
-    async fn commit(&self, writes: Vec<Write>, digest: Digest) -> Result<Revision, LifecycleError> {
+    /// Makes the writes durable and forgets the digests, whatever the caller does meanwhile.
+    pub(super) async fn commit(&self, writes: Vec<Write>, digests: Vec<Digest>) -> Result<Revision, LifecycleError> {
         let (store, verifier) = (Arc::clone(&self.store), self.verifier.clone());
         let committed = tokio::spawn(async move {
             let outcome = store.commit(writes).await;
             // Also after an error: it may have come after the record was changed.
-            verifier.invalidate(&digest);
+            digests.iter().for_each(|digest| verifier.invalidate(digest));
             outcome
         });
-        committed.await.unwrap_or_else(|_| Err(interrupted())).map_err(of_commit)
+        let outcome = committed.await.unwrap_or_else(|_| Err(CommitError::Store(interrupted())));
+        outcome.map_err(of_commit)
     }
-}
-
-fn of_commit(error: CommitError) -> LifecycleError {
-    match error {
-        CommitError::Conflict(what) => LifecycleError::Conflict(what),
-        CommitError::Store(error) => LifecycleError::Store(error),
-    }
-}
-
-fn interrupted() -> CommitError {
-    CommitError::Store(StoreError::Unavailable("the change was interrupted".into()))
-}
-
-fn too_busy(what: impl std::fmt::Display) -> LifecycleError {
-    LifecycleError::Conflict(format!("{what} was changed by others {TRIES} times while this change was tried"))
 }

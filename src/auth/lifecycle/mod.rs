@@ -1,0 +1,104 @@
+//! The whole life of tokens, accounts and users: the only way to change them.
+//!
+//! Every change is durable first, then known to every cache, and only then acknowledged. The three
+//! steps run in a task of their own, so that a caller who hangs up between them cannot leave a change
+//! durable and the cache unaware of it.
+//!
+//! Tokens are changed side by side ([`tokens`]): each has its own record. Accounts and users are changed
+//! one at a time ([`turn`]), since what is lawful depends on the others: no two logins are the same, no
+//! account is above itself, none loses its last owner.
+
+mod accounts;
+mod tokens;
+mod turn;
+mod users;
+
+use std::sync::Arc;
+
+use tokio::sync::Mutex;
+
+use super::accounts::Accounts;
+use super::users::Users;
+use super::verifier::Verifier;
+use crate::model::{AccountId, Clock, Login, RoleName, TokenId, UserId};
+use crate::store::{CommitError, Store, StoreError};
+
+pub use self::accounts::{AccountEdit, Below, NewAccount};
+pub use self::tokens::{Edit, NewToken};
+pub use self::users::{NewUser, UserEdit};
+
+/// How often an edit that meets another one is tried again.
+const TRIES: usize = 16;
+
+/// Why a change did not happen.
+#[derive(Debug, thiserror::Error)]
+pub enum LifecycleError {
+    #[error("there is no token {0}")]
+    NoToken(TokenId),
+    #[error("there is no account {0}")]
+    NoAccount(AccountId),
+    #[error("there is no user {0}")]
+    NoUser(UserId),
+    /// Revocation is final.
+    #[error("token {0} is revoked, and that is final")]
+    Revoked(TokenId),
+    #[error("there is a user with the login {0} already")]
+    LoginTaken(Login),
+    #[error("there is no role {0}")]
+    NoRole(RoleName),
+    /// The new parent is the account itself, or one below it.
+    #[error("account {0} would be above itself")]
+    Circle(AccountId),
+    /// Nobody would be left who may do everything.
+    #[error("it is the last owner of account {0}")]
+    LastOwner(AccountId),
+    /// The account has something in it or below it.
+    #[error("the account is not empty: {0}")]
+    NotEmpty(Below),
+    /// The one account that is above all others.
+    #[error("the root account can be neither moved nor deleted")]
+    Root,
+    #[error("{0}")]
+    Conflict(String),
+    #[error("the operating system gave no randomness: {0}")]
+    NoRandomness(String),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Changes tokens, accounts and users. Cheap to clone.
+#[derive(Clone)]
+pub struct Lifecycle {
+    store: Arc<dyn Store>,
+    verifier: Verifier,
+    accounts: Accounts,
+    users: Users,
+    clock: Clock,
+    /// Held by the one change of accounts or users that is under way.
+    turn: Arc<Mutex<()>>,
+}
+
+impl Lifecycle {
+    pub fn new(store: Arc<dyn Store>, verifier: Verifier, accounts: Accounts, users: Users, clock: Clock) -> Self {
+        Self { store, verifier, accounts, users, clock, turn: Arc::default() }
+    }
+
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+}
+
+fn of_commit(error: CommitError) -> LifecycleError {
+    match error {
+        CommitError::Conflict(what) => LifecycleError::Conflict(what),
+        CommitError::Store(error) => LifecycleError::Store(error),
+    }
+}
+
+fn interrupted() -> StoreError {
+    StoreError::Unavailable("the change was interrupted".into())
+}
+
+fn too_busy(what: impl std::fmt::Display) -> LifecycleError {
+    LifecycleError::Conflict(format!("{what} was changed by others {TRIES} times while this change was tried"))
+}
