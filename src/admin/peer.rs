@@ -1,6 +1,7 @@
 //! From where a request comes.
 
 use std::convert::Infallible;
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 
 use axum::extract::FromRequestParts;
@@ -22,6 +23,12 @@ impl Peer {
 
     pub(super) fn address(self) -> IpAddr {
         self.0
+    }
+}
+
+impl fmt::Display for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "from {}", self.0)
     }
 }
 

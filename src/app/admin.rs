@@ -21,8 +21,8 @@ use tokio_rustls::TlsAcceptor;
 
 use super::Ready;
 use super::error::StartError;
-use crate::admin::{self, AdminState, Peer, TokenRules};
-use crate::auth::{Accounts, Lifecycle, Users, Verifier};
+use crate::admin::{self, AdminState, LoginRules, Peer, TokenRules};
+use crate::auth::{Accounts, Lifecycle, LoginGuard, Passwords, Users, Verifier};
 use crate::config::Settings;
 use crate::server::Duplex;
 use crate::store::Backups;
@@ -52,6 +52,8 @@ pub(super) struct Parts<'a> {
     pub(super) verifier: &'a Verifier,
     pub(super) accounts: &'a Accounts,
     pub(super) users: &'a Users,
+    pub(super) passwords: Passwords,
+    pub(super) login_guard: Arc<LoginGuard>,
     pub(super) backups: Backups,
 }
 
@@ -63,13 +65,16 @@ pub(super) fn state(
     ready: Ready,
     metrics: impl Fn() -> String + Send + Sync + 'static,
 ) -> AdminState {
-    let Parts { lifecycle, verifier, accounts, users, backups } = parts;
+    let Parts { lifecycle, verifier, accounts, users, passwords, login_guard, backups } = parts;
     let example = settings.routes.iter().find(|route| !route.public);
     AdminState {
         lifecycle: lifecycle.clone(),
         verifier: verifier.clone(),
         accounts: accounts.clone(),
         users: users.clone(),
+        passwords,
+        login_guard,
+        logins: LoginRules::default(),
         backups,
         tokens: TokenRules { default_expiry: settings.tokens.default_expiry, max_expiry: settings.tokens.max_expiry },
         proxy_url: proxy_url.to_owned(),
