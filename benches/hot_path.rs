@@ -13,12 +13,12 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use keygate::auth::{
-    Accounts, CacheOptions, Lifecycle, Need, NewAccount, NewToken, Users, Verdict, Verifier, VerifierOptions,
+    Accounts, CacheOptions, Lifecycle, Need, NewAccount, NewToken, NewUser, Users, Verdict, Verifier, VerifierOptions,
     authorize, bearer,
 };
 use keygate::limit::KeyedLimiter;
 use keygate::model::{
-    Access, Action, Clock, Grants, Pepper, Quota, ResourceName, TokenHasher, TokenPrefix, TokenText, parse_token,
+    Access, Action, Clock, Grants, Kind, Pepper, Quota, ResourceName, TokenHasher, TokenPrefix, TokenText, parse_token,
 };
 use keygate::route::{Pattern, RouteTable, canonical};
 use keygate::store::{MemoryStore, Store, StoreKey};
@@ -46,6 +46,10 @@ fn hot_path(criterion: &mut Criterion) {
     criterion.bench_function("authorize: warm principal", |b| {
         b.iter(|| authorize(Arc::clone(&principal), black_box(need), &setup.accounts, now).is_ok());
     });
+    let personal = setup.verify(setup.personal.expose());
+    criterion.bench_function("authorize: a user's token below a ceiling", |b| {
+        b.iter(|| authorize(Arc::clone(&personal), black_box(need), &setup.accounts, now).is_ok());
+    });
     criterion.bench_function("decide: credential to permit", |b| {
         b.iter(|| {
             let text = bearer(black_box(&setup.headers)).expect("a credential");
@@ -61,6 +65,8 @@ struct Setup {
     verifier: Verifier,
     accounts: Accounts,
     text: TokenText,
+    /// Of a user with two roles, in an account two levels down, each with a ceiling.
+    personal: TokenText,
     headers: HeaderMap,
     _runtime: tokio::runtime::Runtime,
 }
@@ -77,17 +83,31 @@ impl Setup {
         runtime.spawn(loader.run());
         let accounts = Accounts::new(Vec::new());
         let lifecycle = Lifecycle::new(store, verifier.clone(), accounts.clone(), users, Clock::system());
-        let text = runtime.block_on(async {
-            let root = lifecycle.create_account(NewAccount::plain(None, "root")).await;
-            let grants = Grants::new([(ResourceName::every_api(), Access::FULL)]);
-            let new = NewToken::service(root.expect("an account").id, "", grants);
-            let (_, text) = lifecycle.create(new).await.expect("a token");
-            assert!(matches!(verifier.verify(text.expose()).await.1, Ok(Verdict::Known(_))));
-            text
+        let (text, personal) = runtime.block_on(async {
+            let root = lifecycle.create_account(NewAccount::plain(None, "root")).await.expect("an account");
+            let everything = || Grants::new([(ResourceName::every_api(), Access::FULL)]);
+            let (_, text) = lifecycle.create(NewToken::service(root.id, "", everything())).await.expect("a token");
+            let mut below = root.id;
+            for _ in 0..2 {
+                let ceiling = Some(Grants::new([("devices".parse().expect("a name"), Access::READ_WRITE)]));
+                let new = NewAccount { ceiling, ..NewAccount::plain(Some(below), "below") };
+                below = lifecycle.create_account(new).await.expect("an account").id;
+            }
+            let roles = ["viewer", "deployment"].map(|name| name.parse().expect("a name")).to_vec();
+            let (login, name) = ("ada".parse().expect("a login"), String::new());
+            let ada = NewUser { account: below, login, name, password: None, roles };
+            let ada = lifecycle.create_user(ada).await.expect("a user");
+            let new =
+                NewToken { kind: Kind::Personal, user: Some(ada.id), ..NewToken::service(below, "", everything()) };
+            let (_, personal) = lifecycle.create(new).await.expect("a token");
+            for text in [&text, &personal] {
+                assert!(matches!(verifier.verify(text.expose()).await.1, Ok(Verdict::Known(_))));
+            }
+            (text, personal)
         });
         let mut headers = HeaderMap::new();
         headers.insert(AUTHORIZATION, format!("Bearer {}", text.expose()).try_into().expect("ASCII"));
-        Self { prefix: TokenPrefix::default(), verifier, accounts, text, headers, _runtime: runtime }
+        Self { prefix: TokenPrefix::default(), verifier, accounts, text, personal, headers, _runtime: runtime }
     }
 
     /// What the cache knows: never waits, or the bench would measure something else.

@@ -9,7 +9,7 @@ use super::AdminState;
 use super::frame::RequestId;
 use super::refusal::Refusal;
 use crate::auth::{Permit, Principal};
-use crate::model::{AccountId, Grants, Revision, Token, UserId};
+use crate::model::{AccountId, Action, Grants, Revision, Token, UserId};
 
 /// On whose behalf a handler works. Made from a permit and from nothing else.
 #[derive(Clone)]
@@ -32,6 +32,13 @@ impl Caller {
     /// All that it may do at present in its own account: what it may give.
     pub(super) fn effective(&self, state: &AdminState) -> Grants {
         self.principal.effective(&state.accounts)
+    }
+
+    /// Refuses a caller without the right to read tokens.
+    pub(super) fn may_read_tokens(&self, state: &AdminState) -> Result<(), Refusal> {
+        let (resource, action) = (super::endpoint::TOKENS, Action::Read);
+        let has = self.effective(state).on(resource);
+        if has.allows(action) { Ok(()) } else { Err(Refusal::Insufficient { resource, action, has }) }
     }
 
     /// The user that it stands for.

@@ -4,7 +4,9 @@ use axum::routing::{MethodFilter, MethodRouter, on};
 use http::Method;
 
 use super::sessions::SESSIONS;
-use super::{Shared, accounts, backup, health, invitations, members, passwords, sessions, tokens, users, whoami};
+use super::{
+    Shared, accounts, backup, explain, health, invitations, members, passwords, sessions, tokens, users, whoami,
+};
 use crate::model::Action;
 
 /// One call of the API.
@@ -61,7 +63,7 @@ fn allowed(endpoint: &Endpoint) -> &str {
     if endpoint.method == Method::GET { "GET, HEAD" } else { endpoint.method.as_str() }
 }
 
-const TOKENS: &str = "keygate.tokens";
+pub(super) const TOKENS: &str = "keygate.tokens";
 const ACCOUNTS: &str = "keygate.accounts";
 const USERS: &str = "keygate.users";
 const STORE: &str = "keygate.store";
@@ -77,6 +79,8 @@ pub static ENDPOINTS: &[Endpoint] = &[
     Endpoint { method: Method::GET, path: "/readyz", right: Right::Open, mount: |m| on(m, health::readyz) },
     Endpoint { method: Method::GET, path: "/metrics", right: Right::Open, mount: |m| on(m, health::metrics) },
     Endpoint { method: Method::GET, path: "/v1/whoami", right: Right::Any, mount: |m| on(m, whoami::show) },
+    // About another token than the caller's own it takes the right to read tokens.
+    Endpoint { method: Method::POST, path: "/v1/explain", right: Right::Any, mount: |m| on(m, explain::show) },
     Endpoint { method: Method::GET, path: "/v1/tokens", right: needs(TOKENS, Action::Read), mount: |m| on(m, tokens::list) },
     Endpoint { method: Method::POST, path: "/v1/tokens", right: needs(TOKENS, Action::Create), mount: |m| on(m, tokens::create) },
     Endpoint { method: Method::GET, path: "/v1/tokens/{id}", right: needs(TOKENS, Action::Read), mount: |m| on(m, tokens::show) },

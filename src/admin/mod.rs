@@ -16,6 +16,7 @@ mod detail;
 mod door;
 mod endpoint;
 mod expiry;
+mod explain;
 mod fields;
 mod frame;
 mod grants;
@@ -41,11 +42,13 @@ use std::time::Duration;
 use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::routing::MethodFilter;
+use http::Method;
 
 pub use self::endpoint::{ENDPOINTS, Endpoint, Right};
 pub use self::health::Readiness;
 pub use self::peer::Peer;
 use crate::auth::{Accounts, Lifecycle, LoginGuard, PasswordRules, Passwords, Users, Verifier};
+use crate::route::Leads;
 use crate::store::Backups;
 
 /// What the management API works on. Cheap to clone.
@@ -64,12 +67,17 @@ pub struct AdminState {
     pub proxy_url: String,
     /// A path that a token can be tried on.
     pub example_path: String,
+    /// Where a request with this host, path and method would go.
+    pub leads: Routing,
     /// The realm of `WWW-Authenticate`.
     pub realm: String,
     pub ready: Arc<dyn Fn() -> Readiness + Send + Sync>,
     /// The metrics in OpenMetrics text.
     pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
 }
+
+/// Host, path and method → where a request leads.
+pub type Routing = Arc<dyn Fn(&str, &str, &Method) -> Leads + Send + Sync>;
 
 /// What holds for the expiry of new tokens.
 #[derive(Debug, Clone, Copy, Default)]

@@ -24,6 +24,7 @@ use super::error::StartError;
 use crate::admin::{self, AdminState, LoginRules, Peer, TokenRules};
 use crate::auth::{Accounts, Lifecycle, LoginGuard, Passwords, Users, Verifier};
 use crate::config::Settings;
+use crate::proxy::Proxy;
 use crate::server::Duplex;
 use crate::store::Backups;
 
@@ -55,6 +56,7 @@ pub(super) struct Parts<'a> {
     pub(super) passwords: Passwords,
     pub(super) login_guard: Arc<LoginGuard>,
     pub(super) backups: Backups,
+    pub(super) proxy: &'a Arc<Proxy>,
 }
 
 /// What the management API works on.
@@ -65,7 +67,8 @@ pub(super) fn state(
     ready: Ready,
     metrics: impl Fn() -> String + Send + Sync + 'static,
 ) -> AdminState {
-    let Parts { lifecycle, verifier, accounts, users, passwords, login_guard, backups } = parts;
+    let Parts { lifecycle, verifier, accounts, users, passwords, login_guard, backups, proxy } = parts;
+    let proxy = Arc::clone(proxy);
     let example = settings.routes.iter().find(|route| !route.public);
     AdminState {
         lifecycle: lifecycle.clone(),
@@ -79,6 +82,7 @@ pub(super) fn state(
         tokens: TokenRules { default_expiry: settings.tokens.default_expiry, max_expiry: settings.tokens.max_expiry },
         proxy_url: proxy_url.to_owned(),
         example_path: example.map_or_else(|| "/".to_owned(), |route| example_path(&route.path)),
+        leads: Arc::new(move |host, path, method| proxy.leads(host, path, method)),
         realm: settings.server.realm.clone(),
         ready,
         metrics: Arc::new(metrics),

@@ -6,11 +6,13 @@ use serde_json::{Map, Value, json};
 use super::Environment;
 use super::args::{AdminArgs, ListShape, Shape};
 use super::client::{Client, with_query};
+use super::confirm;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::render::{self, Column, cell};
 use super::terminal::Terminal;
-use crate::model::AccountId;
+use super::token::rights::{parse_grant, wire_grants};
+use crate::model::{AccountId, Grants};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum AccountCommand {
@@ -20,11 +22,14 @@ pub(super) enum AccountCommand {
     List(ListArgs),
     /// Shows one account
     Show(ShowArgs),
-    /// Renames, hides, suspends or reopens an account
+    /// Renames, moves, limits, hides, suspends or reopens an account
     Update(UpdateArgs),
+    /// Removes an account; one that is not empty with everything in it and below it
+    Delete(DeleteArgs),
 }
 
 #[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("change").multiple(true))]
 pub(super) struct CreateArgs {
     /// Whose it is: a customer, a project, an environment
     name: String,
@@ -34,6 +39,8 @@ pub(super) struct CreateArgs {
     /// Whether tokens of the accounts above reach into it
     #[arg(long, value_name = "true|false", action = ArgAction::Set)]
     visible_to_parent: Option<bool>,
+    #[command(flatten)]
+    limits: LimitArgs,
     #[arg(short, long, value_enum, default_value_t = Shape::Table)]
     output: Shape,
 }
@@ -66,8 +73,43 @@ pub(super) struct UpdateArgs {
     /// suspended: every token of it and of the accounts below is refused
     #[arg(long, value_enum, group = "change")]
     state: Option<AccountState>,
+    /// Moves it below another account, acc_…, with everything below it
+    #[arg(long, value_name = "ID", group = "change")]
+    parent: Option<String>,
+    #[command(flatten)]
+    limits: LimitArgs,
+    /// Takes the ceiling away
+    #[arg(long, group = "change", conflicts_with = "ceiling")]
+    no_ceiling: bool,
     #[arg(short, long, value_enum, default_value_t = Shape::Table)]
     output: Shape,
+}
+
+/// What limits an account; set from above.
+#[derive(Debug, Default, Args)]
+pub(super) struct LimitArgs {
+    /// The most that tokens may do here and below: `devices=read`; may be repeated, and then no other
+    /// resource may be used at all
+    #[arg(long, value_name = "RESOURCE=ACCESS", group = "change")]
+    ceiling: Vec<String>,
+    /// What it has booked, by which policies allow kinds of tokens
+    #[arg(long, value_name = "NAME", group = "change")]
+    plan: Option<String>,
+    /// The rules for its tokens and those below [default: those of the account above]
+    #[arg(long, value_name = "NAME", group = "change")]
+    policy: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct DeleteArgs {
+    /// The account's id, acc_…
+    id: String,
+    /// Also its tokens, its users, and every account below
+    #[arg(long)]
+    everything: bool,
+    /// Do not ask
+    #[arg(short, long)]
+    yes: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -83,6 +125,7 @@ impl AccountCommand {
             | AccountCommand::Show(ShowArgs { output, .. })
             | AccountCommand::Update(UpdateArgs { output, .. }) => *output == Shape::Json,
             AccountCommand::List(args) => args.output != ListShape::Table,
+            AccountCommand::Delete(_) => false,
         }
     }
 }
@@ -106,10 +149,11 @@ pub(super) fn account(
             print(&account, args.output, terminal)
         }
         AccountCommand::Update(args) => {
-            let id = account_id(&args.id)?;
+            let (id, body) = (account_id(&args.id)?, args.body()?);
             let client = Client::new(admin, environment, terminal)?;
-            print(&client.patch(&format!("/v1/accounts/{id}"), &args.body())?, args.output, terminal)
+            print(&client.patch(&format!("/v1/accounts/{id}"), &body)?, args.output, terminal)
         }
+        AccountCommand::Delete(args) => delete(args, admin, environment, terminal),
     }
 }
 
@@ -123,12 +167,13 @@ impl CreateArgs {
         if let Some(visible) = self.visible_to_parent {
             body.insert("visible_to_parent".to_owned(), visible.into());
         }
+        self.limits.put(&mut body)?;
         Ok(Value::Object(body))
     }
 }
 
 impl UpdateArgs {
-    fn body(&self) -> Value {
+    fn body(&self) -> Result<Value, Failure> {
         let mut body = Map::new();
         if let Some(name) = &self.name {
             body.insert("name".to_owned(), name.as_str().into());
@@ -143,11 +188,53 @@ impl UpdateArgs {
             };
             body.insert("state".to_owned(), state.into());
         }
-        Value::Object(body)
+        if let Some(parent) = &self.parent {
+            body.insert("parent".to_owned(), account_id(parent)?.to_string().into());
+        }
+        self.limits.put(&mut body)?;
+        if self.no_ceiling {
+            body.insert("ceiling".to_owned(), Value::Null);
+        }
+        Ok(Value::Object(body))
     }
 }
 
-const FIELDS: &[&str] = &["id", "name", "parent", "state", "visible_to_parent", "created"];
+impl LimitArgs {
+    fn put(&self, body: &mut Map<String, Value>) -> Result<(), Failure> {
+        if !self.ceiling.is_empty() {
+            let grants =
+                self.ceiling.iter().map(|grant| parse_grant("ceiling", grant)).collect::<Result<Vec<_>, _>>()?;
+            body.insert("ceiling".to_owned(), wire_grants(&Grants::new(grants)));
+        }
+        for (key, name) in [("plan", &self.plan), ("policy", &self.policy)] {
+            if let Some(name) = name {
+                body.insert(key.to_owned(), name.as_str().into());
+            }
+        }
+        Ok(())
+    }
+}
+
+fn delete(
+    args: &DeleteArgs,
+    admin: &AdminArgs,
+    environment: &Environment,
+    terminal: &mut Terminal<'_>,
+) -> Result<Exit, Failure> {
+    let id = account_id(&args.id)?;
+    confirm::possible(args.yes, "delete", terminal)?;
+    let client = Client::new(admin, environment, terminal)?;
+    let path = format!("/v1/accounts/{id}");
+    let account = client.get(&path)?;
+    let name = account["name"].as_str().unwrap_or_default();
+    if !args.yes {
+        confirm::confirm("delete", &id.to_string(), name, terminal)?;
+    }
+    client.delete(&with_query(&path, &[("everything", args.everything.then_some(name))]))?;
+    terminal.print(&format!("{id} deleted\n")).map(|()| Exit::Ok)
+}
+
+const FIELDS: &[&str] = &["id", "name", "parent", "state", "visible_to_parent", "ceiling", "plan", "policy", "created"];
 
 const COLUMNS: &[Column] = &[
     ("ID", |account| cell(&account["id"])),
@@ -203,9 +290,15 @@ mod tests {
             name: None,
             visible_to_parent: Some(false),
             state: Some(AccountState::Suspended),
+            parent: None,
+            limits: LimitArgs { ceiling: vec!["devices=read".into()], ..LimitArgs::default() },
+            no_ceiling: false,
             output: Shape::Table,
         };
-        assert_eq!(update.body(), serde_json::json!({"visible_to_parent": false, "state": "suspended"}));
+        assert_eq!(
+            update.body().unwrap(),
+            serde_json::json!({"visible_to_parent": false, "state": "suspended", "ceiling": {"devices": "read"}})
+        );
     }
 
     #[test]
@@ -214,6 +307,7 @@ mod tests {
             name: "eu".into(),
             parent: Some(parent.into()),
             visible_to_parent: None,
+            limits: LimitArgs::default(),
             output: Shape::Table,
         };
         assert_eq!(create("main").body().unwrap_err().exit.code(), 2);

@@ -9,6 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::account::AccountCommand;
 use super::exit;
+use super::explain::ExplainArgs;
 use super::store::StoreCommand;
 use super::token::TokenCommand;
 
@@ -60,6 +61,8 @@ pub(super) enum Command {
     Store(StoreCommand),
     /// Says who the admin token is and what it may do
     Whoami(WhoamiArgs),
+    /// Says why a token may or may not do something; exit code 5 if it may not
+    Explain(ExplainArgs),
     /// Asks a running gateway whether it is ready; exit code 0 if it is, 1 if not
     Healthcheck(HealthcheckArgs),
     /// Prints the version
@@ -81,6 +84,7 @@ impl Command {
             Command::Account(command) => command.wants_json(),
             Command::Store(command) => command.wants_json(),
             Command::Whoami(args) => args.output == Shape::Json,
+            Command::Explain(args) => args.output == Shape::Json,
             Command::Version(args) => args.output == Format::Json,
         }
     }

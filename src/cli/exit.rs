@@ -9,6 +9,8 @@ pub(super) enum Exit {
     Usage,
     NotFound,
     Authentication,
+    /// Asked whether a request would be allowed: it would not.
+    Denied,
     Conflict,
     Data,
     Unreachable,
@@ -24,6 +26,7 @@ impl Exit {
             Exit::Usage => 2,
             Exit::NotFound => 3,
             Exit::Authentication => 4,
+            Exit::Denied => 5,
             Exit::Conflict => 6,
             Exit::Data => 65,
             Exit::Unreachable => 69,
@@ -59,6 +62,7 @@ Exit codes:
   2    wrong usage: an option, an argument, or a confirmation that nobody could give
   3    there is no such token or account
   4    the token for the admin API is missing, refused, or lacks a right
+  5    denied: `keygate explain` says that the request would be refused
   6    conflict: somebody else changed it meanwhile, or its state does not allow the change,
        or what was to be made is there already
   65   a store or a backup is damaged, incomplete or of another pepper
@@ -95,8 +99,11 @@ mod tests {
 
     #[test]
     fn every_code_is_in_the_table() {
-        use Exit::{Authentication, Configuration, Conflict, Data, Failed, NotFound, Ok, TryLater, Unreachable, Usage};
-        for exit in [Ok, Failed, Usage, NotFound, Authentication, Conflict, Data, Unreachable, TryLater, Configuration]
+        use Exit::{
+            Authentication, Configuration, Conflict, Data, Denied, Failed, NotFound, Ok, TryLater, Unreachable, Usage,
+        };
+        for exit in
+            [Ok, Failed, Usage, NotFound, Authentication, Denied, Conflict, Data, Unreachable, TryLater, Configuration]
         {
             assert!(TABLE.contains(&format!("\n  {:<5}", exit.code())), "{exit:?}");
         }

@@ -12,6 +12,7 @@ mod confirm;
 mod credential;
 mod demo;
 mod exit;
+mod explain;
 mod failure;
 mod healthcheck;
 mod init;
@@ -84,6 +85,7 @@ fn dispatch(cli: &Cli, environment: &Environment, terminal: &mut Terminal<'_>) -
         Command::Account(command) => account::account(command, &cli.admin, environment, terminal),
         Command::Store(command) => store::store(command, &cli.admin, environment, terminal),
         Command::Whoami(args) => whoami::whoami(args, &cli.admin, environment, terminal),
+        Command::Explain(args) => explain::explain(args, &cli.admin, environment, terminal),
         Command::Healthcheck(args) => healthcheck::healthcheck(args, &cli.admin, environment),
         Command::Version(args) => terminal.print(&args.text()).map(|()| Exit::Ok),
         Command::ExitCodes => terminal.print(exit::TABLE).map(|()| Exit::Ok),

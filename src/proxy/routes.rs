@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::HeaderName;
+use http::{HeaderName, Method};
 
+use super::sanitize::routing_name;
 use super::upstream::UpstreamOptions;
 use crate::auth::{Accounts, Verifier};
 use crate::limit::KeyedLimiter;
 use crate::model::{Action, Clock, ResourceName};
-use crate::route::{Pattern, RouteTable, TableError};
+use crate::route::{Found, Leads, Pattern, RouteIndex, RouteTable, RouteView, TableError, action_of, canonical};
 use crate::telemetry::Redaction;
 
 /// What a route asks of a request.
@@ -50,6 +51,18 @@ pub struct Route {
     pub limit: Option<RouteLimit>,
 }
 
+impl Route {
+    /// `None` for a method that means nothing here.
+    fn view(&self, method: &Method) -> Option<RouteView> {
+        let needs = match &self.rule {
+            Rule::Public => None,
+            Rule::Protected { resource, action } => Some((resource.clone(), action.or_else(|| action_of(method))?)),
+        };
+        let (name, names_account) = (self.name.clone(), self.account.is_some());
+        Some(RouteView { name, needs, names_account, enforces_filters: false })
+    }
+}
+
 /// What a proxy is made of.
 pub struct ProxyOptions {
     pub verifier: Verifier,
@@ -80,6 +93,21 @@ impl Proxy {
         let table = RouteTable::new(&patterns)?;
         let upstreams = upstreams.into_iter().map(Arc::new).collect();
         Ok(Arc::new(Self { verifier, accounts, clock, table, routes, upstreams, realm, redaction }))
+    }
+
+    /// Where a request would go, and what it would need there. `host`: as in the request's `Host`.
+    pub fn leads(&self, host: &str, path: &str, method: &Method) -> Leads {
+        let path = match canonical(path) {
+            Ok(path) => path,
+            Err(fault) => return Leads::BadPath(fault),
+        };
+        match self.table.find(&routing_name(host), &path, method) {
+            Found::Nothing => Leads::Nowhere,
+            Found::OtherMethods(allowed) => Leads::OtherMethods(allowed),
+            Found::Route { index: RouteIndex(at), .. } => {
+                self.routes[at].view(method).map_or_else(|| Leads::OtherMethods(Vec::new()), Leads::To)
+            }
+        }
     }
 
     /// Forgets idle keys of the routes' limits.

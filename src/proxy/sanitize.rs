@@ -141,7 +141,11 @@ fn settle_target<B>(request: &mut Request<B>) -> Result<(), PathFault> {
 
 /// The host of a sanitized request as the route table wants it: lower case, no port, no final dot.
 pub(super) fn host_for_routing(headers: &HeaderMap) -> String {
-    let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    routing_name(headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default())
+}
+
+/// A host as routes know it: without its port, in lower case.
+pub(super) fn routing_name(host: &str) -> String {
     let name = match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
         _ => host,

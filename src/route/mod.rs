@@ -6,7 +6,9 @@
 mod action;
 mod path;
 mod table;
+mod view;
 
 pub use action::action_of;
 pub use path::{PathFault, canonical};
 pub use table::{Found, Pattern, RouteIndex, RouteTable, TableError};
+pub use view::{Leads, RouteView};

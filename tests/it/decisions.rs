@@ -1,4 +1,6 @@
-//! Read, write and full by method and resource, and what becomes of a token that changes.
+//! Read, write and full by method and resource; below, everything at random against a naive reading.
+
+mod random;
 
 use serde_json::json;
 

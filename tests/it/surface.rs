@@ -39,6 +39,9 @@ const fn accounts(action: Action) -> Right {
     Right::Needs { resource: "keygate.accounts", action }
 }
 
+/// About the caller itself.
+const EXPLAIN: &str = r#"{"method": "GET", "path": "/v1/devices/7"}"#;
+
 /// Grants that whoever may create tokens can give.
 const NEW_TOKEN: &str = r#"{"name": "new", "grants": {"keygate.audit": "write"}}"#;
 
@@ -48,6 +51,7 @@ const CALLS: &[Call] = &[
     call("GET", "/readyz", Right::Open, 200),
     call("GET", "/metrics", Right::Open, 200),
     call("GET", "/v1/whoami", Right::Any, 200),
+    with(EXPLAIN, call("POST", "/v1/explain", Right::Any, 200)),
     call("GET", "/v1/tokens", tokens(Action::Read), 200),
     with(NEW_TOKEN, call("POST", "/v1/tokens", tokens(Action::Create), 201)),
     call("GET", "/v1/tokens/{id}", tokens(Action::Read), 200),
@@ -60,6 +64,7 @@ const CALLS: &[Call] = &[
     with(r#"{"name": "new"}"#, call("POST", "/v1/accounts", accounts(Action::Create), 201)),
     call("GET", "/v1/accounts/{id}", accounts(Action::Read), 200),
     with(r#"{"name": "edited"}"#, call("PATCH", "/v1/accounts/{id}", accounts(Action::Update), 200)),
+    call("DELETE", "/v1/accounts/{id}", accounts(Action::Delete), 204),
     call("GET", "/v1/store/backup", Right::NeedsRoot { resource: "keygate.store", action: Action::Read }, 200),
 ];
 

@@ -15,7 +15,7 @@ const MAY_USE: [(&str, &[&str]); 13] = [
     ("config", &["model"]),
     ("auth", &["model", "store", "limit"]),
     ("proxy", &["model", "limit", "route", "server", "telemetry", "problem", "auth"]),
-    ("admin", &["model", "store", "problem", "auth"]),
+    ("admin", &["model", "store", "problem", "route", "auth"]),
     ("app", &["model", "store", "limit", "route", "server", "telemetry", "auth", "proxy", "admin", "config"]),
     ("cli", &["model", "auth", "config", "app"]),
 ];

@@ -3,6 +3,7 @@
 mod accounts;
 mod answers;
 mod backup;
+mod explain;
 mod lists;
 mod rights;
 mod sessions;

@@ -168,6 +168,7 @@ fn challenge_of(code: &str) -> &'static str {
 async fn body(world: &World, endpoint: &Endpoint, user: UserId) -> String {
     let body = match (&endpoint.method, endpoint.path) {
         (&Method::POST, "/v1/tokens") => json!({"grants": {"devices": "read"}}),
+        (&Method::POST, "/v1/explain") => json!({"method": "GET", "path": "/"}),
         (&Method::POST, "/v1/accounts") => json!({"name": "new"}),
         (&Method::POST, "/v1/users") => json!({"login": "new@example.org", "roles": ["viewer"]}),
         (&Method::POST, "/v1/accounts/{id}/members") => {
@@ -244,7 +245,7 @@ fn only_probes_and_what_has_its_own_proof_are_open_and_every_resource_is_of_the_
     assert_eq!(open, ["/livez", "/readyz", "/metrics", "/v1/invitations"]);
     let any: Vec<_> = ENDPOINTS.iter().filter(|e| e.right == Right::Any).map(|e| e.path).collect();
     let sessions = ["/v1/users/me/password", "/v1/sessions", "/v1/sessions/current", "/v1/sessions/{id}"];
-    assert_eq!(any, [&["/v1/whoami"], &sessions[..]].concat());
+    assert_eq!(any, [&["/v1/whoami", "/v1/explain"], &sessions[..]].concat());
     for endpoint in ENDPOINTS {
         if let Right::Needs { resource, action } | Right::OpenOrNeeds { resource, action } = endpoint.right {
             assert!(resource.starts_with("keygate."), "{resource}");

@@ -18,6 +18,7 @@ use crate::auth::{
 };
 use crate::limit::TokenLimits;
 use crate::model::{Account, AccountId, Clock, Grants, Kind, Pepper, Token, TokenHasher, TokenPrefix, TokenText, User};
+use crate::route::{Leads, RouteView, action_of};
 use crate::store::{Backups, MemoryStore, Store, StoreKey};
 
 pub(super) struct World {
@@ -109,6 +110,7 @@ impl World {
             backups: Backups::new(copies(Arc::clone(&store)), key),
             proxy_url: "http://127.0.0.1:8080/".into(),
             example_path: "/v1/devices".into(),
+            leads: Arc::new(leads),
             realm: "keygate".into(),
             ready: Arc::new(move || ready.lock().expect("not poisoned").clone()),
             metrics: Arc::new(|| "# EOF\n".into()),
@@ -252,6 +254,19 @@ impl Answer {
         assert_eq!(answer.header("content-type"), "application/problem+json");
         assert_eq!(answer.json()["code"], code, "{}", answer.text);
         answer
+    }
+}
+
+/// One route, `/v1/devices/{id}`, which takes an account, and a public one, `/open`.
+fn leads(_: &str, path: &str, method: &Method) -> Leads {
+    let to = |needs, names_account| {
+        Leads::To(RouteView { name: "route".into(), needs, names_account, enforces_filters: false })
+    };
+    match (path, action_of(method)) {
+        ("/open", _) => to(None, false),
+        ("/v1/devices/7", Some(action)) => to(Some(("devices".parse().expect("a name"), action)), true),
+        ("/v1/devices/7", None) => Leads::OtherMethods(vec![Method::GET]),
+        _ => Leads::Nowhere,
     }
 }
 

@@ -1,11 +1,13 @@
 //! The API's JSON: what is read and what is written. The only part that knows serde.
 
 mod account;
+mod explanation;
 mod json;
 mod token;
 mod user;
 
 pub(super) use account::{AccountRecord, Whoami};
+pub(super) use explanation::{ExplainedRoute, ExplainedStep, ExplanationRecord};
 pub(super) use json::{Json, SyntaxError};
 pub(super) use token::{Created, Page, TokenRecord, grants_record};
 pub(super) use user::{Begun, Invited, MemberRecord, UserRecord};
@@ -16,6 +18,7 @@ pub(super) trait Record: serde::Serialize {}
 impl Record for TokenRecord {}
 impl Record for AccountRecord {}
 impl Record for Whoami {}
+impl Record for ExplanationRecord {}
 impl Record for Created<'_> {}
 impl Record for UserRecord {}
 impl Record for MemberRecord {}

@@ -7,26 +7,21 @@ use super::super::client::Client;
 use super::super::exit::Exit;
 use super::super::failure::Failure;
 use super::super::terminal::Terminal;
+use super::rights::RightsArgs;
 use super::table;
-use crate::model::{Access, Grants, Quota, ResourceName};
+use crate::model::Quota;
 
 #[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("change").multiple(true))]
 pub(in crate::cli) struct CreateArgs {
     /// What the token is for, to tell it from others
     name: String,
-    /// What it may do: `devices=read`, `'*=write'`, `files=read+write`; may be repeated. The accesses are
-    /// read, write (create and update: neither read nor delete), full, and single actions joined by `+`
-    #[arg(long = "grant", value_name = "RESOURCE=ACCESS")]
-    grants: Vec<String>,
-    /// Short for --grant '*=read'
-    #[arg(long)]
-    read: bool,
-    /// Short for --grant '*=write'
-    #[arg(long)]
-    write: bool,
-    /// Short for --grant '*=full'
-    #[arg(long)]
-    full: bool,
+    #[command(flatten)]
+    rights: RightsArgs,
+    /// service: of the account; shared: for people without a login, reading only; personal: of the user whose
+    /// session's token is used [default: service]
+    #[arg(long, value_enum)]
+    kind: Option<TokenKind>,
     /// `90d`, `2027-01-31`, an RFC 3339 time, or `never` [default: the configuration's default_expiry]
     #[arg(long, value_name = "WHEN")]
     expires: Option<String>,
@@ -56,12 +51,38 @@ pub(in crate::cli) enum CreateShape {
     Curl,
 }
 
+/// What can be asked for; a session is made by a login.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum TokenKind {
+    Service,
+    Shared,
+    Personal,
+}
+
+impl TokenKind {
+    const fn name(self) -> &'static str {
+        match self {
+            TokenKind::Service => "service",
+            TokenKind::Shared => "shared",
+            TokenKind::Personal => "personal",
+        }
+    }
+}
+
 impl CreateArgs {
     /// What the admin API is sent.
     pub(super) fn body(&self) -> Result<Value, Failure> {
         let mut body = Map::new();
         body.insert("name".to_owned(), self.name.as_str().into());
-        body.insert("grants".to_owned(), wire_grants(&self.grants()?));
+        self.rights.put(&mut body)?;
+        if let Some(kind) = self.kind {
+            body.insert("kind".to_owned(), kind.name().into());
+        }
+        // A personal token that names no rights has its user's.
+        if self.rights.names_none() && self.kind != Some(TokenKind::Personal) {
+            return Err(Failure::usage("a token needs something that it may do")
+                .hint("add --read, --write or --full for every resource, --grant RESOURCE=ACCESS for one, or --role"));
+        }
         for (key, text) in [("expires", &self.expires), ("description", &self.description), ("account", &self.account)]
         {
             if let Some(text) = text {
@@ -73,39 +94,6 @@ impl CreateArgs {
         }
         Ok(Value::Object(body))
     }
-
-    fn grants(&self) -> Result<Grants, Failure> {
-        let shorthands = [(self.read, Access::READ), (self.write, Access::WRITE), (self.full, Access::FULL)];
-        let on_all = shorthands.into_iter().filter(|(given, _)| *given);
-        let mut grants: Vec<_> = on_all.map(|(_, access)| (ResourceName::every_api(), access)).collect();
-        for grant in &self.grants {
-            grants.push(parse_grant(grant)?);
-        }
-        if grants.is_empty() {
-            return Err(Failure::usage("a token needs something that it may do")
-                .hint("add --read, --write or --full for every resource, or --grant RESOURCE=ACCESS for one"));
-        }
-        Ok(Grants::new(grants))
-    }
-}
-
-pub(super) fn parse_grant(text: &str) -> Result<(ResourceName, Access), Failure> {
-    let refused = |why: String| {
-        Failure::usage(format!("--grant: {why}")).hint("write RESOURCE=ACCESS, such as devices=read or '*=write'")
-    };
-    let (resource, access) = text.split_once('=').ok_or_else(|| refused(format!("`{text}` has no `=`")))?;
-    let resource =
-        resource.trim().parse().map_err(|error: crate::model::ResourceNameError| refused(error.to_string()))?;
-    let access: Access =
-        access.trim().parse().map_err(|error: crate::model::AccessError| refused(error.to_string()))?;
-    if access.is_none() {
-        return Err(refused(format!("`{text}` grants nothing; leave it out")));
-    }
-    Ok((resource, access))
-}
-
-fn wire_grants(grants: &Grants) -> Value {
-    Value::Object(grants.iter().map(|(name, access)| (name.to_string(), access.to_string().into())).collect())
 }
 
 /// `100/60s` as the API takes it, refused here where no server would take it.

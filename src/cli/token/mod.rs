@@ -3,9 +3,10 @@
 mod change;
 mod create;
 mod list;
+pub(super) mod rights;
 
 use clap::{Args, Subcommand};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::Environment;
 use super::args::{AdminArgs, Shape};
@@ -27,7 +28,7 @@ pub(super) enum TokenCommand {
     List(ListArgs),
     /// Shows all that is known of a token
     Show(ShowArgs),
-    /// Changes a token's name or description
+    /// Changes a token's name, description, rights or filters
     Update(UpdateArgs),
     /// Refuses tokens until they are enabled again
     Disable(ChangeArgs),
@@ -58,6 +59,11 @@ pub(super) struct UpdateArgs {
     /// The new description
     #[arg(long, value_name = "TEXT", group = "change")]
     description: Option<String>,
+    /// `90d`, `2027-01-31`, an RFC 3339 time, or `never`
+    #[arg(long, value_name = "WHEN", group = "change")]
+    expires: Option<String>,
+    #[command(flatten)]
+    rights: rights::RightsArgs,
     #[arg(short, long, value_enum, default_value_t = Shape::Table)]
     output: Shape,
 }
@@ -95,8 +101,8 @@ pub(super) fn token(
             print(&record, args.output, terminal)
         }
         TokenCommand::Update(args) => {
-            let id = token_id(&args.id)?;
-            let record = connect(terminal)?.patch(&format!("/v1/tokens/{id}"), &args.body())?;
+            let (id, body) = (token_id(&args.id)?, args.body()?);
+            let record = connect(terminal)?.patch(&format!("/v1/tokens/{id}"), &body)?;
             print(&record, args.output, terminal)
         }
         TokenCommand::Disable(args) => change::change(Verb::Disable, args, &connect, terminal),
@@ -107,10 +113,12 @@ pub(super) fn token(
 }
 
 impl UpdateArgs {
-    fn body(&self) -> Value {
-        let fields = [("name", &self.name), ("description", &self.description)];
+    fn body(&self) -> Result<Value, Failure> {
+        let fields = [("name", &self.name), ("description", &self.description), ("expires", &self.expires)];
         let given = fields.into_iter().filter_map(|(key, text)| Some((key.to_owned(), text.as_deref()?.into())));
-        Value::Object(given.collect())
+        let mut body = given.collect();
+        self.rights.put(&mut body)?;
+        Ok(Value::Object(body))
     }
 }
 
@@ -129,8 +137,11 @@ const FIELDS: &[&str] = &[
     "description",
     "account",
     "kind",
+    "user",
     "state",
     "grants",
+    "roles",
+    "filters",
     "expires",
     "not_before",
     "rate_limit",
@@ -146,7 +157,7 @@ const COLUMNS: &[Column] = &[
     ("NAME", |token| cell(&token["name"])),
     ("KIND", |token| cell(&token["kind"])),
     ("STATE", |token| cell(&token["state"])),
-    ("GRANTS", |token| cell(&token["grants"])),
+    ("GRANTS", |token| cell(if token["roles"] == json!([]) { &token["grants"] } else { &token["roles"] })),
     ("EXPIRES", |token| if token["expires"].is_null() { "never".to_owned() } else { moment(&token["expires"]) }),
     ("LAST USED", |token| moment(&token["last_used"])),
 ];
