@@ -77,6 +77,17 @@ impl Caller {
     }
 }
 
+/// Who calls where nobody need be known.
+pub(super) struct MaybeCaller(pub(super) Option<Caller>);
+
+impl<S: Sync> FromRequestParts<S> for MaybeCaller {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        Ok(Self(parts.extensions.get().cloned()))
+    }
+}
+
 impl<S: Sync> FromRequestParts<S> for Caller {
     type Rejection = Refusal;
 

@@ -15,7 +15,7 @@ use super::endpoint::{Right, Sought, find};
 use super::frame::RequestId;
 use super::refusal::Refusal;
 use super::{AdminState, Shared};
-use crate::auth::{Denial, Need, Permit, Principal, Verdict, admit_any, authorize, bearer};
+use crate::auth::{CredentialError, Denial, Need, Permit, Principal, Verdict, admit_any, authorize, bearer};
 use crate::model::{Action, ResourceName};
 
 pub(super) async fn door(State(state): State<Shared>, mut request: Request, next: Next) -> Result<Response, Refusal> {
@@ -27,11 +27,14 @@ pub(super) async fn door(State(state): State<Shared>, mut request: Request, next
     };
     let permit = match right {
         Right::Open => return Ok(next.run(request).await),
+        Right::OpenOrNeeds { .. } if matches!(bearer(request.headers()), Err(CredentialError::Absent)) => {
+            return Ok(next.run(request).await);
+        }
         Right::Any => {
             let principal = authenticate(&state, request.headers()).await?;
             admit_any(principal, &state.accounts, state.lifecycle.clock().wall()).map_err(|d| refused(d, None))?
         }
-        Right::Needs { resource, action } => {
+        Right::Needs { resource, action } | Right::OpenOrNeeds { resource, action } => {
             let principal = authenticate(&state, request.headers()).await?;
             permitted(&state, principal, resource, action)?
         }

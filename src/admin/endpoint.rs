@@ -3,7 +3,10 @@
 use axum::routing::{MethodFilter, MethodRouter, on};
 use http::Method;
 
-use super::{Shared, accounts, backup, explain, health, tokens, whoami};
+use super::sessions::SESSIONS;
+use super::{
+    Shared, accounts, backup, explain, health, invitations, members, passwords, sessions, tokens, users, whoami,
+};
 use crate::model::Action;
 
 /// One call of the API.
@@ -24,7 +27,9 @@ pub enum Right {
     Any,
     /// A grant of the management API.
     Needs { resource: &'static str, action: Action },
-    /// The same, and a token of the account that is above all others.
+    /// Nothing; but who presents a token is judged by it, and it needs this.
+    OpenOrNeeds { resource: &'static str, action: Action },
+    /// A grant of the management API, and a token of the account that is above all others.
     NeedsRoot { resource: &'static str, action: Action },
 }
 
@@ -60,6 +65,7 @@ fn allowed(endpoint: &Endpoint) -> &str {
 
 pub(super) const TOKENS: &str = "keygate.tokens";
 const ACCOUNTS: &str = "keygate.accounts";
+const USERS: &str = "keygate.users";
 const STORE: &str = "keygate.store";
 
 const fn needs(resource: &'static str, action: Action) -> Right {
@@ -90,6 +96,27 @@ pub static ENDPOINTS: &[Endpoint] = &[
     Endpoint { method: Method::PATCH, path: "/v1/accounts/{id}", right: needs(ACCOUNTS, Action::Update), mount: |m| on(m, accounts::edit) },
     // The right to delete, and for more than an empty account its name as well.
     Endpoint { method: Method::DELETE, path: "/v1/accounts/{id}", right: needs(ACCOUNTS, Action::Delete), mount: |m| on(m, accounts::delete) },
+    Endpoint { method: Method::GET, path: "/v1/accounts/{id}/members", right: needs(USERS, Action::Read), mount: |m| on(m, members::list) },
+    Endpoint { method: Method::POST, path: "/v1/accounts/{id}/members", right: needs(USERS, Action::Create), mount: |m| on(m, members::add) },
+    Endpoint { method: Method::GET, path: "/v1/accounts/{id}/members/{user}", right: needs(USERS, Action::Read), mount: |m| on(m, members::show) },
+    Endpoint { method: Method::PATCH, path: "/v1/accounts/{id}/members/{user}", right: needs(USERS, Action::Update), mount: |m| on(m, members::edit) },
+    Endpoint { method: Method::DELETE, path: "/v1/accounts/{id}/members/{user}", right: needs(USERS, Action::Delete), mount: |m| on(m, members::remove) },
+    Endpoint { method: Method::GET, path: "/v1/users", right: needs(USERS, Action::Read), mount: |m| on(m, users::list) },
+    Endpoint { method: Method::POST, path: "/v1/users", right: needs(USERS, Action::Create), mount: |m| on(m, users::create) },
+    // Whoever stands for a user may, whatever else it may do: the old password is the proof.
+    Endpoint { method: Method::PUT, path: "/v1/users/me/password", right: Right::Any, mount: |m| on(m, passwords::change) },
+    Endpoint { method: Method::GET, path: "/v1/users/{id}", right: needs(USERS, Action::Read), mount: |m| on(m, users::show) },
+    Endpoint { method: Method::PATCH, path: "/v1/users/{id}", right: needs(USERS, Action::Update), mount: |m| on(m, users::edit) },
+    Endpoint { method: Method::DELETE, path: "/v1/users/{id}", right: needs(USERS, Action::Delete), mount: |m| on(m, users::delete) },
+    Endpoint { method: Method::POST, path: "/v1/users/{id}/invitation", right: needs(USERS, Action::Update), mount: |m| on(m, invitations::create) },
+    // The invitation is the proof.
+    Endpoint { method: Method::POST, path: "/v1/invitations", right: Right::Open, mount: |m| on(m, invitations::accept) },
+    // A person has a password, and an application a token that may begin sessions for its users.
+    Endpoint { method: Method::POST, path: "/v1/sessions", right: Right::OpenOrNeeds { resource: SESSIONS, action: Action::Create }, mount: |m| on(m, sessions::create) },
+    Endpoint { method: Method::GET, path: "/v1/sessions", right: Right::Any, mount: |m| on(m, sessions::list) },
+    Endpoint { method: Method::DELETE, path: "/v1/sessions/current", right: Right::Any, mount: |m| on(m, sessions::end_current) },
+    // One's own; for those of others the handler asks for `keygate.sessions`.
+    Endpoint { method: Method::DELETE, path: "/v1/sessions/{id}", right: Right::Any, mount: |m| on(m, sessions::end) },
     // It has what every account has, so a right within one account is not enough.
     Endpoint { method: Method::GET, path: "/v1/store/backup", right: Right::NeedsRoot { resource: STORE, action: Action::Read }, mount: |m| on(m, backup::download) },
 ];

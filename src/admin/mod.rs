@@ -1,4 +1,4 @@
-//! The management API: tokens and accounts over JSON, on a listener of its own.
+//! The management API: tokens, accounts, users and sessions over JSON, on a listener of its own.
 //!
 //! [`ENDPOINTS`] is the one table of what can be called and which right it takes; the router is built
 //! from it, so no endpoint can exist without a right. Every request passes `frame` (request id, panics,
@@ -11,6 +11,8 @@ mod accounts;
 mod backup;
 mod body;
 mod caller;
+mod cause;
+mod detail;
 mod door;
 mod endpoint;
 mod expiry;
@@ -19,11 +21,18 @@ mod fields;
 mod frame;
 mod grants;
 mod health;
+mod invitations;
+mod login;
+mod members;
 mod page;
+mod passwords;
+mod peer;
 mod refusal;
 mod rights;
+mod sessions;
 mod token_input;
 mod tokens;
+mod users;
 mod whoami;
 mod wire;
 
@@ -37,7 +46,8 @@ use http::Method;
 
 pub use self::endpoint::{ENDPOINTS, Endpoint, Right};
 pub use self::health::Readiness;
-use crate::auth::{Accounts, Lifecycle, Users, Verifier};
+pub use self::peer::Peer;
+use crate::auth::{Accounts, Lifecycle, LoginGuard, PasswordRules, Passwords, Users, Verifier};
 use crate::route::Leads;
 use crate::store::Backups;
 
@@ -49,6 +59,9 @@ pub struct AdminState {
     pub accounts: Accounts,
     pub users: Users,
     pub tokens: TokenRules,
+    pub passwords: Passwords,
+    pub login_guard: Arc<LoginGuard>,
+    pub logins: LoginRules,
     pub backups: Backups,
     /// Where the gateway serves (`http://127.0.0.1:8080`), for the line to copy after a creation.
     pub proxy_url: String,
@@ -73,6 +86,20 @@ pub struct TokenRules {
     pub default_expiry: Option<Duration>,
     /// `None`: any expiry, and never, may be chosen.
     pub max_expiry: Option<Duration>,
+}
+
+/// What holds for users who log in.
+#[derive(Debug, Clone, Copy)]
+pub struct LoginRules {
+    pub session_life: Duration,
+    pub password: PasswordRules,
+}
+
+impl Default for LoginRules {
+    /// Ninety days.
+    fn default() -> Self {
+        Self { session_life: Duration::from_secs(90 * 86_400), password: PasswordRules::default() }
+    }
 }
 
 type Shared = Arc<AdminState>;

@@ -73,6 +73,10 @@ impl OfNoun for crate::model::AccountId {
     const NOUN: &'static str = "account";
 }
 
+impl OfNoun for crate::model::UserId {
+    const NOUN: &'static str = "user";
+}
+
 impl<I: OfNoun, S: Send + Sync> FromRequestParts<S> for PathId<I> {
     type Rejection = Refusal;
 

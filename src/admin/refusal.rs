@@ -1,9 +1,9 @@
 //! Why a request is refused, and what is answered: one enum, one mapping.
 //!
-//! What the client may read ([`Refusal::detail`]) and what the operator needs ([`Refusal::cause`])
-//! are apart; the former never formats an inner error of ours.
+//! What the client may read (`detail.rs`) and what the operator needs ([`Refusal::cause`]) are apart.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Extension;
 use axum::body::Body;
@@ -12,8 +12,9 @@ use http::header::{ACCEPT, ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 
 use super::frame::RequestId;
+use super::peer::Peer;
 use super::wire::SyntaxError;
-use crate::auth::{Below, CredentialError, LifecycleError};
+use crate::auth::{Below, CredentialError};
 use crate::model::{Access, Action, GrantError, Timestamp, TokenTextError};
 use crate::problem::{self, Challenge, FieldError, Problem};
 use crate::store::StoreError;
@@ -70,6 +71,27 @@ pub(super) enum Refusal {
     },
     RootAccount,
     LastOwner,
+    /// There is no such login, it has no password, or the password is another: not told apart.
+    LoginFailed {
+        from: Peer,
+    },
+    TooOften {
+        wait: Duration,
+    },
+    LoginsBusy,
+    /// Of a caller that is known already.
+    WrongPassword,
+    UserDisabled,
+    /// The token stands for nobody.
+    NoUser,
+    NotASession,
+    /// It never was one, was used, was replaced, or is too old: not told apart.
+    NoInvitation,
+    /// The user's home account is out of the token's reach.
+    ManagedElsewhere,
+    /// One of the user's other accounts is.
+    MemberElsewhere,
+    AlreadyMember,
     Conflict(String),
     NotReady(String),
     BackupRunning,
@@ -77,6 +99,8 @@ pub(super) enum Refusal {
     /// The store has no room for the change.
     StoreFull(String),
     NoRandomness(String),
+    /// A mistake of ours, and what it came to.
+    Failed(String),
     /// A mistake of ours.
     Broken(&'static str),
 }
@@ -136,77 +160,22 @@ impl Refusal {
             Refusal::NotReady(_) => (503, "not_ready", "The gateway is not ready", Ours),
             Refusal::Store(_) => (503, "store_unavailable", "The store does not answer", Ours),
             Refusal::StoreFull(_) => (507, "store_full", "The store has no room", Ours),
+            Refusal::LoginFailed { .. } => (401, "login_failed", "The login failed", Client),
+            Refusal::TooOften { .. } => (429, "rate_limited", "Too many tries", Client),
+            Refusal::LoginsBusy => (503, "logins_busy", "Too many log in at once", Client),
+            Refusal::WrongPassword => (403, "wrong_password", "The password is wrong", Client),
+            Refusal::UserDisabled => (403, "user_disabled", "The user is disabled", Client),
+            Refusal::NoUser => (403, "no_user", "The token stands for no user", Client),
+            Refusal::NotASession => (409, "not_a_session", "The token is no session", Client),
+            Refusal::NoInvitation => (403, "invitation_invalid", "The invitation is not valid", Client),
+            Refusal::ManagedElsewhere => (403, "managed_elsewhere", "The user is managed elsewhere", Client),
+            Refusal::MemberElsewhere => (403, "member_elsewhere", "The user is a member elsewhere", Client),
+            Refusal::AlreadyMember => (409, "already_member", "The user is a member already", Client),
             Refusal::NoRandomness(_) => (503, "no_randomness", "There is no randomness", Ours),
-            Refusal::Broken(_) => (500, "internal", "A mistake of the gateway", Ours),
+            Refusal::Failed(_) | Refusal::Broken(_) => (500, "internal", "A mistake of the gateway", Ours),
         };
         let status = StatusCode::from_u16(status).expect("the table has lawful statuses");
         Public { status, code, title, fault }
-    }
-
-    /// What the client may read.
-    fn detail(&self) -> String {
-        match self {
-            Refusal::Credential(CredentialError::Absent) => "send the token as `Authorization: Bearer <token>`".into(),
-            Refusal::Credential(CredentialError::Malformed) => {
-                "behind `Bearer` stands nothing, or a character that no token has".into()
-            }
-            Refusal::Credential(CredentialError::Several) => {
-                "the request has more than one `Authorization` field; send exactly one".into()
-            }
-            Refusal::NotAToken(error) => format!("the token {error}; was it copied whole?"),
-            Refusal::UnknownToken => "the token is not known here".into(),
-            Refusal::TokenDisabled => "the token is disabled until somebody enables it".into(),
-            Refusal::TokenRevoked { at } => format!("the token was revoked at {at}"),
-            Refusal::TokenExpired { at } => format!("the token expired at {at}"),
-            Refusal::TokenNotYetValid { from } => format!("the token is valid from {from} on"),
-            Refusal::AccountSuspended => "the token's account, or one above it, is suspended".into(),
-            Refusal::OwnerInactive => "the token's user is disabled, or no member of the account any more".into(),
-            Refusal::Insufficient { resource, action, has } => {
-                format!("the call needs `{}` on `{resource}`, and the token has `{has}`", action.name())
-            }
-            Refusal::GrantsExceeded(errors) => errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
-            Refusal::NotRoot => "the call is about all accounts: it takes a token of the root account".into(),
-            Refusal::NoEndpoint => "nothing is served at this path".into(),
-            Refusal::WrongMethod { allow } => format!("this path is served for {allow}"),
-            Refusal::NoSuch(noun) => format!("there is no such {noun}, or it is out of the token's reach"),
-            Refusal::NotJson => "send the body with `Content-Type: application/json`".into(),
-            Refusal::BodyTooLarge => format!("a body has at most {} bytes", super::body::MAX_BODY),
-            Refusal::BodyBroken => "the body ended before it was complete".into(),
-            Refusal::Malformed(SyntaxError { line, column, what }) => format!("line {line}, column {column}: {what}"),
-            Refusal::InvalidFields(errors) | Refusal::ImmutableFields(errors) | Refusal::InvalidQuery(errors) => {
-                errors.iter().map(|e| format!("`{}` {}", e.field, e.message)).collect::<Vec<_>>().join("; ")
-            }
-            Refusal::AlreadyRevoked => "a revoked token stays revoked; create another one".into(),
-            Refusal::OwnAccount => {
-                "a token cannot suspend, move, delete or limit its own account: ask the account above".into()
-            }
-            Refusal::LoginTaken => {
-                "there is a user with this login already; logins are one for the installation".into()
-            }
-            Refusal::AccountCircle => "the new parent is the account itself, or lies below it".into(),
-            Refusal::AccountNotEmpty { below, name } => format!(
-                "there is something in the account or below it ({below}); to delete it with everything below, \
-                 call again with `?everything=` and the account's name, {name}"
-            ),
-            Refusal::RootAccount => "the root account can be neither moved nor deleted".into(),
-            Refusal::LastOwner => {
-                "it is the account's last owner: make another member owner first, or delete the account".into()
-            }
-            Refusal::Conflict(_) => "the object was changed at the same time; read it and try again".into(),
-            Refusal::BackupRunning => "one backup is made at a time; try again once it is complete".into(),
-            Refusal::NotReady(reason) => reason.clone(),
-            Refusal::Store(_) => {
-                "the store does not answer; a change that was asked for may have happened or not".into()
-            }
-            Refusal::StoreFull(_) => {
-                "the disk of the store is full: nothing was changed, and changes are taken again once there is room"
-                    .into()
-            }
-            Refusal::NoRandomness(_) => "the operating system gave no randomness; no token was made".into(),
-            Refusal::Broken(_) => {
-                "the gateway failed at this request; its log has the cause under the request id".into()
-            }
-        }
     }
 
     /// What the operator needs besides. Nothing that a client sent, which may be a secret sent amiss.
@@ -216,7 +185,9 @@ impl Refusal {
             Refusal::Conflict(text)
             | Refusal::NoRandomness(text)
             | Refusal::NotReady(text)
-            | Refusal::StoreFull(text) => text,
+            | Refusal::StoreFull(text)
+            | Refusal::Failed(text) => text,
+            Refusal::LoginFailed { from } => from,
             Refusal::Broken(text) => text,
             _ => &"",
         }
@@ -229,6 +200,7 @@ impl Refusal {
             | Refusal::AccountSuspended
             | Refusal::OwnerInactive
             | Refusal::GrantsExceeded(_)
+            | Refusal::LoginFailed { .. }
             | Refusal::NotRoot => (None, None),
             Refusal::Credential(CredentialError::Malformed | CredentialError::Several) => {
                 (Some("invalid_request"), None)
@@ -259,12 +231,23 @@ impl Refusal {
             | Refusal::AccountNotEmpty { .. }
             | Refusal::RootAccount
             | Refusal::LastOwner
+            | Refusal::TooOften { .. }
+            | Refusal::LoginsBusy
+            | Refusal::WrongPassword
+            | Refusal::UserDisabled
+            | Refusal::NoUser
+            | Refusal::NotASession
+            | Refusal::NoInvitation
+            | Refusal::ManagedElsewhere
+            | Refusal::MemberElsewhere
+            | Refusal::AlreadyMember
             | Refusal::Conflict(_)
             | Refusal::BackupRunning
             | Refusal::NotReady(_)
             | Refusal::Store(_)
             | Refusal::StoreFull(_)
             | Refusal::NoRandomness(_)
+            | Refusal::Failed(_)
             | Refusal::Broken(_) => return None,
         };
         let description = error.filter(|_| scope.is_none()).map(|_| self.detail());
@@ -275,6 +258,8 @@ impl Refusal {
     fn retry_after(&self) -> Option<u64> {
         match self {
             Refusal::Store(_) | Refusal::NotReady(_) | Refusal::NoRandomness(_) => Some(5),
+            Refusal::TooOften { wait } => Some(wait.as_millis().div_ceil(1_000).try_into().unwrap_or(u64::MAX).max(1)),
+            Refusal::LoginsBusy => Some(1),
             // Somebody has to make room.
             Refusal::StoreFull(_) => Some(60),
             _ => None,
@@ -334,38 +319,5 @@ impl IntoResponse for Refusal {
     /// A mere carrier: the frame around all handlers, which knows the request's id, writes the answer.
     fn into_response(self) -> Response {
         (self.public().status, Extension(Arc::new(self))).into_response()
-    }
-}
-
-impl From<LifecycleError> for Refusal {
-    fn from(error: LifecycleError) -> Self {
-        match error {
-            LifecycleError::NoToken(_) => Refusal::NoSuch("token"),
-            LifecycleError::NoAccount(_) => Refusal::NoSuch("account"),
-            LifecycleError::NoUser(_) => Refusal::NoSuch("user"),
-            LifecycleError::LoginTaken(_) => Refusal::LoginTaken,
-            LifecycleError::NoRole(name) => Refusal::InvalidFields(vec![FieldError {
-                field: "roles".into(),
-                message: format!("there is no role `{name}`"),
-            }]),
-            LifecycleError::Circle(_) => Refusal::AccountCircle,
-            LifecycleError::LastOwner(_) => Refusal::LastOwner,
-            LifecycleError::NotEmpty(below) => Refusal::AccountNotEmpty { below, name: String::new() },
-            LifecycleError::Root => Refusal::RootAccount,
-            LifecycleError::Revoked(_) => Refusal::AlreadyRevoked,
-            LifecycleError::Conflict(what) => Refusal::Conflict(what),
-            LifecycleError::NoRandomness(what) => Refusal::NoRandomness(what),
-            LifecycleError::Store(error) => error.into(),
-        }
-    }
-}
-
-impl From<StoreError> for Refusal {
-    fn from(error: StoreError) -> Self {
-        match error {
-            StoreError::Full(why) => Refusal::StoreFull(why),
-            StoreError::Copying => Refusal::BackupRunning,
-            other => Refusal::Store(other),
-        }
     }
 }

@@ -21,8 +21,8 @@ use tokio_rustls::TlsAcceptor;
 
 use super::Ready;
 use super::error::StartError;
-use crate::admin::{self, AdminState, TokenRules};
-use crate::auth::{Accounts, Lifecycle, Users, Verifier};
+use crate::admin::{self, AdminState, LoginRules, Peer, TokenRules};
+use crate::auth::{Accounts, Lifecycle, LoginGuard, Passwords, Users, Verifier};
 use crate::config::Settings;
 use crate::proxy::Proxy;
 use crate::server::Duplex;
@@ -53,6 +53,8 @@ pub(super) struct Parts<'a> {
     pub(super) verifier: &'a Verifier,
     pub(super) accounts: &'a Accounts,
     pub(super) users: &'a Users,
+    pub(super) passwords: Passwords,
+    pub(super) login_guard: Arc<LoginGuard>,
     pub(super) backups: Backups,
     pub(super) proxy: &'a Arc<Proxy>,
 }
@@ -65,7 +67,7 @@ pub(super) fn state(
     ready: Ready,
     metrics: impl Fn() -> String + Send + Sync + 'static,
 ) -> AdminState {
-    let Parts { lifecycle, verifier, accounts, users, backups, proxy } = parts;
+    let Parts { lifecycle, verifier, accounts, users, passwords, login_guard, backups, proxy } = parts;
     let proxy = Arc::clone(proxy);
     let example = settings.routes.iter().find(|route| !route.public);
     AdminState {
@@ -73,6 +75,9 @@ pub(super) fn state(
         verifier: verifier.clone(),
         accounts: accounts.clone(),
         users: users.clone(),
+        passwords,
+        login_guard,
+        logins: LoginRules::default(),
         backups,
         tokens: TokenRules { default_expiry: settings.tokens.default_expiry, max_expiry: settings.tokens.max_expiry },
         proxy_url: proxy_url.to_owned(),
@@ -127,8 +132,9 @@ async fn serve(listener: TcpListener, tls: Option<TlsAcceptor>, router: Router, 
             () = stop(&mut stopped) => break,
             Some(_) = connections.join_next() => {}
             accepted = listener.accept(), if connections.len() < MAX_CONNECTIONS => match accepted {
-                Ok((stream, _)) => {
-                    connections.spawn(serve_one(stream, tls.clone(), router.clone(), stopped.clone()));
+                Ok((stream, address)) => {
+                    let peer = Peer::new(address.ip());
+                    connections.spawn(serve_one(stream, peer, tls.clone(), router.clone(), stopped.clone()));
                 }
                 Err(error) => {
                     tracing::error!(%error, "a management connection cannot be accepted; trying again");
@@ -141,14 +147,21 @@ async fn serve(listener: TcpListener, tls: Option<TlsAcceptor>, router: Router, 
     while connections.join_next().await.is_some() {}
 }
 
-async fn serve_one(stream: TcpStream, tls: Option<TlsAcceptor>, router: Router, mut stopped: watch::Receiver<bool>) {
+async fn serve_one(
+    stream: TcpStream,
+    peer: Peer,
+    tls: Option<TlsAcceptor>,
+    router: Router,
+    mut stopped: watch::Receiver<bool>,
+) {
     let Ok(Ok(stream)) = tokio::time::timeout(HEAD_TIMEOUT, establish(stream, tls)).await else { return };
     let mut builder = Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_headers(100);
     builder.http2().timer(TokioTimer::new()).max_concurrent_streams(64);
     let (asked, service) = (AtomicBool::new(false), TowerToHyperService::new(router));
-    let service = service_fn(|request| {
+    let service = service_fn(|mut request| {
         asked.store(true, Ordering::Relaxed);
+        peer.note(&mut request);
         service.call(request)
     });
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));

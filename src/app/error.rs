@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::auth::LifecycleError;
+use crate::auth::{LifecycleError, PasswordError};
 use crate::proxy::TrustError;
 use crate::route::TableError;
 use crate::server::{BindError, TlsError};
@@ -30,6 +30,8 @@ pub enum StartError {
     Routes(#[from] TableError),
     #[error("{0} could not be started: {1}")]
     Thread(&'static str, io::Error),
+    #[error("no password can be checked: {0}")]
+    Passwords(#[from] PasswordError),
     #[error("the first account could not be created: {0}")]
     Bootstrap(#[from] LifecycleError),
 }

@@ -31,7 +31,9 @@ pub use maintenance::{
 };
 
 use crate::admin::Readiness;
-use crate::auth::{Accounts, CacheOptions, Lifecycle, Users, Verifier, VerifierOptions};
+use crate::auth::{
+    Accounts, CacheOptions, Lifecycle, LoginGuard, LoginLimits, Passwords, Users, Verifier, VerifierOptions,
+};
 use crate::config::{AccessLog, Settings, StoreSettings};
 use crate::limit::TokenLimits;
 use crate::model::{Clock, TokenHasher, TokenText};
@@ -115,7 +117,8 @@ impl Gateway {
             realm: settings.server.realm.clone(),
             redaction: Redaction::new(settings.tokens.prefix.as_str()),
         })?;
-        runtime.spawn(prune(Arc::clone(&proxy), limits));
+        let login_guard = Arc::new(LoginGuard::new(LoginLimits::default()));
+        runtime.spawn(prune(Arc::clone(&proxy), limits, Arc::clone(&login_guard)));
         let layout = MetricsLayout {
             routes: settings.routes.iter().map(|route| route.name.clone()).collect(),
             upstreams: settings.upstreams.iter().map(|upstream| upstream.name.clone()).collect(),
@@ -163,6 +166,8 @@ impl Gateway {
                     verifier: &verifier,
                     accounts: &accounts,
                     users: &users,
+                    passwords: Passwords::new()?,
+                    login_guard,
                     proxy: &proxy,
                     backups: Backups::new(Arc::clone(&store), bootstrap::store_key(&settings.tokens.pepper)),
                 },
@@ -339,12 +344,13 @@ fn readiness(store: Arc<dyn Store>, stopping: Arc<AtomicBool>) -> Ready {
     })
 }
 
-async fn prune(proxy: Arc<Proxy>, limits: Arc<TokenLimits>) {
+async fn prune(proxy: Arc<Proxy>, limits: Arc<TokenLimits>, login_guard: Arc<LoginGuard>) {
     let mut interval = tokio::time::interval(PRUNE);
     loop {
         interval.tick().await;
         proxy.prune();
         limits.prune();
+        login_guard.prune();
     }
 }
 

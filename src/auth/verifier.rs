@@ -141,6 +141,10 @@ impl Verifier {
         self.shared.hasher.digest(text.expose())
     }
 
+    pub(super) fn digest_of_invitation(&self, text: &str) -> Digest {
+        self.shared.hasher.digest(text)
+    }
+
     /// Forgets what is known of the digest, everywhere on this node.
     pub(super) fn invalidate(&self, digest: &Digest) {
         self.shared.cache.invalidate(digest);

@@ -12,8 +12,8 @@ use zeroize::{Zeroize, Zeroizing};
 use super::base62;
 use super::token::Kind;
 
-const BODY: usize = 30;
-const CHECKSUM: usize = 6;
+pub(super) const BODY: usize = 30;
+pub(super) const CHECKSUM: usize = 6;
 
 /// The first part of every token text of an installation: `acme` in `acme_svc_…`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -108,13 +108,13 @@ impl fmt::Debug for TokenText {
     }
 }
 
-fn checksum_of(random: &[u8]) -> [u8; CHECKSUM] {
+pub(super) fn checksum_of(random: &[u8]) -> [u8; CHECKSUM] {
     base62::encode(u128::from(crc32fast::hash(random)))
 }
 
 /// 30 characters, each of the 62 equally likely: bytes from 248 up are thrown away, because 256 is no
 /// multiple of 62 and keeping them would favour the first eight characters.
-fn random_body() -> Result<Zeroizing<[u8; BODY]>, getrandom::Error> {
+pub(super) fn random_body() -> Result<Zeroizing<[u8; BODY]>, getrandom::Error> {
     let mut body = Zeroizing::new([0u8; BODY]);
     let mut filled = 0;
     let mut pool = [0u8; 48];

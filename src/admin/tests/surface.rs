@@ -1,10 +1,11 @@
 //! Every endpoint × every kind of credential, complete over the table of endpoints by construction.
 
 use http::Method;
+use serde_json::json;
 
-use super::world::{Answer, Made, World};
+use super::world::{Answer, Made, PASSWORD, World};
 use crate::admin::{ENDPOINTS, Endpoint, Right};
-use crate::model::{Action, Grants};
+use crate::model::{Action, Grants, UserId};
 
 /// What a request presents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,9 +25,10 @@ enum Credential {
     ForeignManager,
     ReadOnlyManager,
     WithoutManagement,
+    OwnersSession,
 }
 
-const CREDENTIALS: [Credential; 15] = [
+const CREDENTIALS: [Credential; 16] = [
     Credential::Manager,
     Credential::Missing,
     Credential::OtherScheme,
@@ -42,6 +44,7 @@ const CREDENTIALS: [Credential; 15] = [
     Credential::ForeignManager,
     Credential::ReadOnlyManager,
     Credential::WithoutManagement,
+    Credential::OwnersSession,
 ];
 
 const ALL: &[(&str, &str)] = &[("*", "full"), ("keygate.*", "full")];
@@ -91,6 +94,7 @@ async fn authorization(world: &World, credential: Credential) -> (Option<String>
         Credential::ForeignManager => world.make(world.foreign.id, ALL).await,
         Credential::ReadOnlyManager => world.make(root, &[("keygate.*", "read")]).await,
         Credential::WithoutManagement => world.make(root, &[("*", "full")]).await,
+        Credential::OwnersSession => world.member_with(root, "owner@example.org", &["owner"], PASSWORD).await.1,
     };
     (Some(format!("Bearer {}", made.text)), made.token.grants)
 }
@@ -100,13 +104,25 @@ fn names_an_object(endpoint: &Endpoint) -> bool {
     endpoint.path.contains("{id}")
 }
 
+/// What those calls answer whose handlers look at who calls: sessions are of users.
+fn of_handler(endpoint: &Endpoint, credential: Credential) -> Option<(u16, &'static str)> {
+    let is_user = credential == Credential::OwnersSession;
+    match (&endpoint.method, endpoint.path) {
+        (&Method::GET, "/v1/sessions") | (_, "/v1/users/me/password") if !is_user => Some((403, "no_user")),
+        (_, "/v1/sessions/current") if !is_user => Some((409, "not_a_session")),
+        (_, "/v1/sessions/{id}") if !is_user && credential != Credential::Manager => Some((404, "not_found")),
+        // The user is a member of no account that it reaches.
+        (&Method::POST, "/v1/sessions") if credential == Credential::ForeignManager => Some((422, "invalid_fields")),
+        _ => None,
+    }
+}
+
 /// The expected status and problem code; `None`: it is done.
 fn expected(endpoint: &Endpoint, credential: Credential, grants: &Grants) -> Option<(u16, &'static str)> {
     let right = endpoint.right;
-    if right == Right::Open {
-        return None;
-    }
     match credential {
+        _ if right == Right::Open => None,
+        Credential::Missing | Credential::OtherScheme if matches!(right, Right::OpenOrNeeds { .. }) => None,
         Credential::Missing | Credential::OtherScheme => Some((401, "missing_credential")),
         Credential::Malformed => Some((400, "malformed_credential")),
         Credential::BadChecksum => Some((401, "invalid_token")),
@@ -120,13 +136,19 @@ fn expected(endpoint: &Endpoint, credential: Credential, grants: &Grants) -> Opt
         Credential::Manager
         | Credential::ForeignManager
         | Credential::ReadOnlyManager
-        | Credential::WithoutManagement => match right {
-            Right::Needs { resource, action } if !grants.allow(resource, action) => Some((403, "insufficient_scope")),
-            Right::NeedsRoot { resource, action } if !grants.allow(resource, action) => {
+        | Credential::WithoutManagement
+        | Credential::OwnersSession => match right {
+            Right::Needs { resource, action }
+            | Right::NeedsRoot { resource, action }
+            | Right::OpenOrNeeds { resource, action }
+                if !grants.allow(resource, action) =>
+            {
                 Some((403, "insufficient_scope"))
             }
             Right::NeedsRoot { .. } if credential == Credential::ForeignManager => Some((403, "root_only")),
-            Right::Open | Right::Any | Right::Needs { .. } | Right::NeedsRoot { .. } => None,
+            Right::Open | Right::Any | Right::Needs { .. } | Right::NeedsRoot { .. } | Right::OpenOrNeeds { .. } => {
+                of_handler(endpoint, credential)
+            }
         },
     }
 }
@@ -137,30 +159,54 @@ fn challenge_of(code: &str) -> &'static str {
         "missing_credential" | "account_suspended" | "root_only" => "Bearer realm=\"keygate\"",
         "malformed_credential" => "Bearer realm=\"keygate\", error=\"invalid_request\", error_description=\"",
         "insufficient_scope" => "Bearer realm=\"keygate\", error=\"insufficient_scope\", scope=\"keygate.",
-        "not_found" => "",
+        "not_found" | "no_user" | "not_a_session" | "invalid_fields" => "",
         _ => "Bearer realm=\"keygate\", error=\"invalid_token\", error_description=\"",
     }
+}
+
+/// A body that is right for the endpoint.
+async fn body(world: &World, endpoint: &Endpoint, user: UserId) -> String {
+    let body = match (&endpoint.method, endpoint.path) {
+        (&Method::POST, "/v1/tokens") => json!({"grants": {"devices": "read"}}),
+        (&Method::POST, "/v1/explain") => json!({"method": "GET", "path": "/"}),
+        (&Method::POST, "/v1/accounts") => json!({"name": "new"}),
+        (&Method::POST, "/v1/users") => json!({"login": "new@example.org", "roles": ["viewer"]}),
+        (&Method::POST, "/v1/accounts/{id}/members") => {
+            let (other, _) = world.member(world.child.id, "other@example.org", &["viewer"]).await;
+            json!({"user": other.id.to_string(), "roles": ["viewer"]})
+        }
+        (&Method::PATCH, "/v1/accounts/{id}/members/{user}") => json!({"roles": ["deployment"]}),
+        (&Method::PATCH, _) => json!({"name": "changed"}),
+        (&Method::PUT, "/v1/users/me/password") => json!({"current": PASSWORD, "new": "another good one"}),
+        (&Method::POST, "/v1/invitations") => {
+            let (invitation, _) = world.lifecycle.invite(user).await.expect("an invitation");
+            json!({"invitation": invitation.expose(), "password": PASSWORD})
+        }
+        (&Method::POST, "/v1/sessions") => {
+            world.member_with(world.root.id, "login@example.org", &["viewer"], PASSWORD).await;
+            json!({"login": "login@example.org", "password": PASSWORD})
+        }
+        _ => return String::new(),
+    };
+    body.to_string()
 }
 
 /// One call of the endpoint, with an object of the root account and a body that is right for it.
 async fn call(world: &World, endpoint: &Endpoint, authorization: Option<&str>) -> Answer {
     let target = world.make(world.root.id, &[("devices", "read")]).await;
-    let id = match (&endpoint.method, endpoint.path.contains("/accounts")) {
+    let (user, session) = world.member(world.root.id, "target@example.org", &["viewer"]).await;
+    let id = match (&endpoint.method, endpoint.path) {
         // An account does not delete itself.
-        (&Method::DELETE, true) => world.child.id.to_string(),
-        (_, true) => world.root.id.to_string(),
-        (_, false) => target.token.id.to_string(),
+        (&Method::DELETE, "/v1/accounts/{id}") => world.child.id.to_string(),
+        (_, path) if path.starts_with("/v1/accounts") => world.root.id.to_string(),
+        (_, path) if path.starts_with("/v1/users") => user.id.to_string(),
+        (_, path) if path.starts_with("/v1/sessions") => session.token.id.to_string(),
+        _ => target.token.id.to_string(),
     };
-    let body = match (&endpoint.method, endpoint.path) {
-        (&Method::POST, "/v1/tokens") => r#"{"grants": {"devices": "read"}}"#,
-        (&Method::POST, "/v1/explain") => r#"{"method": "GET", "path": "/"}"#,
-        (&Method::POST, "/v1/accounts") => r#"{"name": "new"}"#,
-        (&Method::PATCH, _) => r#"{"name": "changed"}"#,
-        _ => "",
-    };
+    let body = body(world, endpoint, user.id).await;
     let mut request = http::Request::builder()
         .method(endpoint.method.clone())
-        .uri(endpoint.path.replace("{id}", &id))
+        .uri(endpoint.path.replace("{id}", &id).replace("{user}", &user.id.to_string()))
         .header("content-type", "application/json");
     if let Some(value) = authorization {
         request = request.header("authorization", value);
@@ -194,13 +240,14 @@ async fn every_endpoint_answers_every_credential_as_its_right_says() {
 }
 
 #[test]
-fn only_the_probes_are_open_and_every_resource_is_of_the_management() {
+fn only_probes_and_what_has_its_own_proof_are_open_and_every_resource_is_of_the_management() {
     let open: Vec<_> = ENDPOINTS.iter().filter(|e| e.right == Right::Open).map(|e| e.path).collect();
-    assert_eq!(open, ["/livez", "/readyz", "/metrics"]);
+    assert_eq!(open, ["/livez", "/readyz", "/metrics", "/v1/invitations"]);
     let any: Vec<_> = ENDPOINTS.iter().filter(|e| e.right == Right::Any).map(|e| e.path).collect();
-    assert_eq!(any, ["/v1/whoami", "/v1/explain"]);
+    let sessions = ["/v1/users/me/password", "/v1/sessions", "/v1/sessions/current", "/v1/sessions/{id}"];
+    assert_eq!(any, [&["/v1/whoami", "/v1/explain"], &sessions[..]].concat());
     for endpoint in ENDPOINTS {
-        if let Right::Needs { resource, action } = endpoint.right {
+        if let Right::Needs { resource, action } | Right::OpenOrNeeds { resource, action } = endpoint.right {
             assert!(resource.starts_with("keygate."), "{resource}");
             assert!(resource.parse::<crate::model::ResourceName>().is_ok(), "{resource}");
             assert_eq!(endpoint.method == Method::GET, action == Action::Read, "{} {}", endpoint.method, endpoint.path);

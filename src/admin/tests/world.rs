@@ -1,6 +1,6 @@
 //! An installation to call: a root account, one below it, one that nobody reaches, and tokens of each.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
 use axum::Router;
@@ -11,10 +11,10 @@ use http_body_util::BodyExt;
 use serde_json::Value;
 use tower::ServiceExt;
 
-use crate::admin::{AdminState, Readiness, TokenRules, router};
+use crate::admin::{AdminState, LoginRules, Readiness, TokenRules, router};
 use crate::auth::{
-    Accounts, CacheOptions, Denial, Lifecycle, NewAccount, NewToken, NewUser, Users, Verdict, Verifier,
-    VerifierOptions, admit_any,
+    Accounts, CacheOptions, Denial, Lifecycle, LoginGuard, LoginLimits, NewAccount, NewToken, NewUser, Password,
+    Passwords, Users, Verdict, Verifier, VerifierOptions, admit_any,
 };
 use crate::limit::TokenLimits;
 use crate::model::{Account, AccountId, Clock, Grants, Kind, Pepper, Token, TokenHasher, TokenPrefix, TokenText, User};
@@ -104,6 +104,9 @@ impl World {
             accounts: accounts.clone(),
             users: users.clone(),
             tokens,
+            passwords: passwords(),
+            login_guard: Arc::new(LoginGuard::new(LoginLimits::default())),
+            logins: LoginRules::default(),
             backups: Backups::new(copies(Arc::clone(&store)), key),
             proxy_url: "http://127.0.0.1:8080/".into(),
             example_path: "/v1/devices".into(),
@@ -119,11 +122,33 @@ impl World {
 
     /// A member of the account with these roles, and a session of it there.
     pub(super) async fn member(&self, account: AccountId, login: &str, roles: &[&str]) -> (User, Made) {
+        self.member_of_hash(account, login, roles, None).await
+    }
+
+    /// The same, with a password.
+    pub(super) async fn member_with(
+        &self,
+        account: AccountId,
+        login: &str,
+        roles: &[&str],
+        password: &str,
+    ) -> (User, Made) {
+        let hash = passwords().hash(Arc::new(Password::new(password.into()))).await.expect("a hash");
+        self.member_of_hash(account, login, roles, Some(hash)).await
+    }
+
+    pub(super) async fn member_of_hash(
+        &self,
+        account: AccountId,
+        login: &str,
+        roles: &[&str],
+        password: Option<String>,
+    ) -> (User, Made) {
         let new = NewUser {
             account,
             login: login.parse().expect("a login"),
             name: login.into(),
-            password: None,
+            password,
             roles: roles.iter().map(|name| name.parse().expect("a name")).collect(),
         };
         let user = self.lifecycle.create_user(new).await.expect("a user");
@@ -263,4 +288,13 @@ async fn make(
     change(&mut new);
     let (token, text) = lifecycle.create(new).await.expect("a token");
     Made { token, text: text.expose().to_owned() }
+}
+
+/// That users have who have one.
+pub(super) const PASSWORD: &str = "correct horse battery staple";
+
+/// One for all tests, which is made of real hashes: making one takes as long as a login.
+fn passwords() -> Passwords {
+    static PASSWORDS: LazyLock<Passwords> = LazyLock::new(|| Passwords::new().expect("randomness"));
+    PASSWORDS.clone()
 }

@@ -4,11 +4,13 @@ mod account;
 mod explanation;
 mod json;
 mod token;
+mod user;
 
 pub(super) use account::{AccountRecord, Whoami};
 pub(super) use explanation::{ExplainedRoute, ExplainedStep, ExplanationRecord};
 pub(super) use json::{Json, SyntaxError};
 pub(super) use token::{Created, Page, TokenRecord, grants_record};
+pub(super) use user::{Begun, Invited, MemberRecord, UserRecord};
 
 /// What can be answered.
 pub(super) trait Record: serde::Serialize {}
@@ -18,6 +20,10 @@ impl Record for AccountRecord {}
 impl Record for Whoami {}
 impl Record for ExplanationRecord {}
 impl Record for Created<'_> {}
+impl Record for UserRecord {}
+impl Record for MemberRecord {}
+impl Record for Invited<'_> {}
+impl Record for Begun<'_> {}
 impl<T: Record> Record for Page<T> {}
 
 /// The bytes of an answer.

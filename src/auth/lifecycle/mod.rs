@@ -9,6 +9,7 @@
 //! account is above itself, none loses its last owner.
 
 mod accounts;
+mod credentials;
 mod tokens;
 mod turn;
 mod users;

@@ -176,6 +176,15 @@ impl Lifecycle {
         Err(too_busy(id))
     }
 
+    /// Has a session count as begun at `at`; it ends when it would have ended.
+    pub(super) async fn begin_again(&self, id: TokenId, at: Timestamp) -> Result<(), LifecycleError> {
+        let done = self.change(id, |token| {
+            token.created = at;
+            Ok(())
+        });
+        done.await.map(drop)
+    }
+
     async fn set_state(&self, id: TokenId, state: State) -> Result<Token, LifecycleError> {
         self.change(id, |token| match token.state {
             State::Revoked { .. } => Err(LifecycleError::Revoked(token.id)),

@@ -1,0 +1,151 @@
+//! Who is a member of an account, and with which roles. A member may be managed elsewhere: adding it
+//! shares the account with it.
+
+use axum::extract::{FromRequestParts, Path, State};
+use axum::response::{IntoResponse, Response};
+use http::header::LOCATION;
+use http::request::Parts;
+use http::{HeaderValue, StatusCode};
+
+use super::caller::Caller;
+use super::fields::Fields;
+use super::page::{PathId, QueryFields, Window};
+use super::passwords::need;
+use super::refusal::Refusal;
+use super::tokens::json;
+use super::users::given;
+use super::wire::{MemberRecord, Page};
+use super::{AdminState, Shared, rights};
+use crate::model::{AccountId, RoleName, User, UserId};
+
+/// An account and a user in a path, `/v1/accounts/{id}/members/{user}`.
+pub(super) struct PathMember(AccountId, UserId);
+
+pub(super) async fn list(
+    State(state): State<Shared>,
+    caller: Caller,
+    PathId(account): PathId<AccountId>,
+    QueryFields(mut query): QueryFields,
+) -> Result<Response, Refusal> {
+    within_reach(&state, &caller, account)?;
+    let Window { after, limit } = Window::<UserId>::take(&mut query);
+    query.finish_query()?;
+    let members = state.users.members(account);
+    let mut rest = members.iter().filter(|user| after.is_none_or(|after| user.id > after));
+    let items: Vec<_> = rest.by_ref().take(limit).collect();
+    let next = rest.next().and(items.last()).map(|user| user.id.to_string());
+    let items = items.into_iter().filter_map(|user| record(user, account)).collect();
+    Ok(json(StatusCode::OK, &Page { items, next }))
+}
+
+pub(super) async fn add(
+    State(state): State<Shared>,
+    caller: Caller,
+    PathId(account): PathId<AccountId>,
+    mut fields: Fields,
+) -> Result<Response, Refusal> {
+    within_reach(&state, &caller, account)?;
+    let user = fields.take_text("user");
+    need(&mut fields, "user", user.is_some());
+    let user = user.and_then(|text| {
+        let user = find(&text, &state);
+        if user.is_none() {
+            fields.refuse("user", "there is no user with this id or login");
+        }
+        user
+    });
+    let roles = roles(&mut fields, &state);
+    fields.finish()?;
+    let user = user.ok_or(Refusal::Broken("a user that is needed was not missed"))?;
+    given(&roles, &caller, &state)?;
+    if user.roles_in(account).is_some() {
+        return Err(Refusal::AlreadyMember);
+    }
+    let user = state.lifecycle.set_member(user.id, account, roles).await?;
+    caller.record("member.add", format_args!("{account}/{}", user.id));
+    let mut response = shown(StatusCode::CREATED, &user, account)?;
+    let location = HeaderValue::try_from(format!("/v1/accounts/{account}/members/{}", user.id));
+    response.headers_mut().insert(LOCATION, location.expect("ids are ASCII"));
+    Ok(response)
+}
+
+pub(super) async fn show(
+    State(state): State<Shared>,
+    caller: Caller,
+    PathMember(account, id): PathMember,
+) -> Result<Response, Refusal> {
+    shown(StatusCode::OK, &member(&state, &caller, account, id)?, account)
+}
+
+pub(super) async fn edit(
+    State(state): State<Shared>,
+    caller: Caller,
+    PathMember(account, id): PathMember,
+    mut fields: Fields,
+) -> Result<Response, Refusal> {
+    member(&state, &caller, account, id)?;
+    for field in ["user", "login", "name", "state"] {
+        fields.immutable(field);
+    }
+    let roles = roles(&mut fields, &state);
+    fields.finish()?;
+    given(&roles, &caller, &state)?;
+    let user = state.lifecycle.set_member(id, account, roles).await?;
+    caller.record("member.edit", format_args!("{account}/{id}"));
+    shown(StatusCode::OK, &user, account)
+}
+
+pub(super) async fn remove(
+    State(state): State<Shared>,
+    caller: Caller,
+    PathMember(account, id): PathMember,
+) -> Result<Response, Refusal> {
+    member(&state, &caller, account, id)?;
+    state.lifecycle.remove_member(id, account).await?;
+    caller.record("member.remove", format_args!("{account}/{id}"));
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+fn within_reach(state: &AdminState, caller: &Caller, account: AccountId) -> Result<(), Refusal> {
+    let is_there = state.accounts.get(account).is_some() && state.accounts.reaches(caller.account(), account);
+    if is_there { Ok(()) } else { Err(Refusal::NoSuch("account")) }
+}
+
+fn member(state: &AdminState, caller: &Caller, account: AccountId, id: UserId) -> Result<User, Refusal> {
+    within_reach(state, caller, account)?;
+    let user = state.users.get(id).filter(|user| user.roles_in(account).is_some());
+    user.ok_or(Refusal::NoSuch("member"))
+}
+
+/// By id or by login.
+pub(super) fn find(text: &str, state: &AdminState) -> Option<User> {
+    match text.parse::<UserId>() {
+        Ok(id) => state.users.get(id),
+        Err(_) => state.users.by_login(&text.parse().ok()?),
+    }
+}
+
+fn roles(fields: &mut Fields, state: &AdminState) -> Vec<RoleName> {
+    let roles = rights::take_roles(fields, state.users.roles());
+    need(fields, "roles", roles.is_some());
+    roles.unwrap_or_default()
+}
+
+fn record(user: &User, account: AccountId) -> Option<MemberRecord> {
+    Some(MemberRecord::new(user, user.roles_in(account)?))
+}
+
+fn shown(status: StatusCode, user: &User, account: AccountId) -> Result<Response, Refusal> {
+    Ok(json(status, &record(user, account).ok_or(Refusal::NoSuch("member"))?))
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for PathMember {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
+        let ids = Path::<(String, String)>::from_request_parts(parts, state).await;
+        let (account, user) = ids.map(|Path(ids)| ids).map_err(|_| Refusal::NoSuch("member"))?;
+        let account = account.parse().map_err(|_| Refusal::NoSuch("account"))?;
+        Ok(Self(account, user.parse().map_err(|_| Refusal::NoSuch("member"))?))
+    }
+}

@@ -1,0 +1,185 @@
+//! Users: create, list, show, edit, delete. A user is managed from its home account; who reaches only
+//! another account that it is a member of sees it, and changes that membership alone.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::header::LOCATION;
+use http::{HeaderValue, StatusCode};
+
+use super::caller::Caller;
+use super::fields::{Fields, NAME};
+use super::page::{PathId, QueryFields, Window};
+use super::refusal::Refusal;
+use super::rights::{self, Rights};
+use super::token_input::reached;
+use super::tokens::json;
+use super::wire::{Page, UserRecord};
+use super::{AdminState, Shared, passwords};
+use crate::auth::{NewUser, UserEdit};
+use crate::model::{AccountId, Login, LoginError, RoleName, User, UserId, UserState};
+
+pub(super) async fn create(
+    State(state): State<Shared>,
+    caller: Caller,
+    mut fields: Fields,
+) -> Result<Response, Refusal> {
+    let login = login(&mut fields);
+    let name = fields.take_label("name", NAME).unwrap_or_default();
+    let account = home(&mut fields, &caller, &state);
+    let roles = rights::take_roles(&mut fields, state.users.roles()).unwrap_or_default();
+    let password = passwords::take_new(&mut fields, "password", login.as_ref(), &state);
+    fields.finish()?;
+    let login = login.ok_or(Refusal::Broken("a login that is needed was not missed"))?;
+    given(&roles, &caller, &state)?;
+    // A hash takes its time, and is not made in vain.
+    if state.users.by_login(&login).is_some() {
+        return Err(Refusal::LoginTaken);
+    }
+    let password = match password {
+        None => None,
+        Some(password) => Some(state.passwords.hash(password).await?),
+    };
+    let user = state.lifecycle.create_user(NewUser { account, login, name, password, roles }).await?;
+    caller.record("user.create", user.id);
+    let mut response = json(StatusCode::CREATED, &record(&user, &caller, &state));
+    let location = HeaderValue::try_from(format!("/v1/users/{}", user.id)).expect("an id is ASCII");
+    response.headers_mut().insert(LOCATION, location);
+    Ok(response)
+}
+
+pub(super) async fn list(
+    State(state): State<Shared>,
+    caller: Caller,
+    QueryFields(mut query): QueryFields,
+) -> Result<Response, Refusal> {
+    let account = query.take_text("account");
+    let Window { after, limit } = Window::<UserId>::take(&mut query);
+    query.finish_query()?;
+    let account = match account {
+        None => caller.account(),
+        Some(text) => reached(&text, &caller, &state).ok_or(Refusal::NoSuch("account"))?,
+    };
+    let of_account = state.users.of(account);
+    let mut rest = of_account.iter().filter(|user| after.is_none_or(|after| user.id > after));
+    let items: Vec<_> = rest.by_ref().take(limit).collect();
+    let next = rest.next().and(items.last()).map(|user| user.id.to_string());
+    let items = items.into_iter().map(|user| record(user, &caller, &state)).collect();
+    Ok(json(StatusCode::OK, &Page { items, next }))
+}
+
+pub(super) async fn show(
+    State(state): State<Shared>,
+    caller: Caller,
+    PathId(id): PathId<UserId>,
+) -> Result<Response, Refusal> {
+    Ok(json(StatusCode::OK, &record(&seen(&state, &caller, id)?, &caller, &state)))
+}
+
+pub(super) async fn edit(
+    State(state): State<Shared>,
+    caller: Caller,
+    PathId(id): PathId<UserId>,
+    fields: Fields,
+) -> Result<Response, Refusal> {
+    let user = managed(&state, &caller, id)?;
+    let edit = edit_of(fields, &user, &caller, &state).await?;
+    let user = state.lifecycle.edit_user(id, edit).await?;
+    caller.record("user.edit", id);
+    Ok(json(StatusCode::OK, &record(&user, &caller, &state)))
+}
+
+pub(super) async fn delete(
+    State(state): State<Shared>,
+    caller: Caller,
+    PathId(id): PathId<UserId>,
+) -> Result<Response, Refusal> {
+    managed(&state, &caller, id)?;
+    state.lifecycle.delete_user(id).await?;
+    caller.record("user.delete", id);
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// The user, if the caller reaches an account that it is of.
+pub(super) fn seen(state: &AdminState, caller: &Caller, id: UserId) -> Result<User, Refusal> {
+    let reaches = |account| state.accounts.reaches(caller.account(), account);
+    let user = state.users.get(id);
+    let user = user.filter(|user| reaches(user.account) || user.memberships.iter().any(|of| reaches(of.account)));
+    user.ok_or(Refusal::NoSuch("user"))
+}
+
+/// The user, if the caller reaches the account from which it is managed.
+pub(super) fn managed(state: &AdminState, caller: &Caller, id: UserId) -> Result<User, Refusal> {
+    let user = seen(state, caller, id)?;
+    if state.accounts.reaches(caller.account(), user.account) { Ok(user) } else { Err(Refusal::ManagedElsewhere) }
+}
+
+/// Refuses where the user may do more than the caller, somewhere: who sets its password can be it.
+pub(super) fn may_become(user: &User, caller: &Caller, state: &AdminState) -> Result<(), Refusal> {
+    if caller.user() == Some(user.id) {
+        return Ok(());
+    }
+    for membership in &user.memberships {
+        if !state.accounts.reaches(caller.account(), membership.account) {
+            return Err(Refusal::MemberElsewhere);
+        }
+        given(&membership.roles, caller, state)?;
+    }
+    Ok(())
+}
+
+/// Refuses roles that come to more than the caller has.
+pub(super) fn given(roles: &[RoleName], caller: &Caller, state: &AdminState) -> Result<(), Refusal> {
+    if roles.is_empty() {
+        return Ok(());
+    }
+    let rights = Rights { roles: roles.to_vec(), ..Rights::default() };
+    rights.within(&caller.effective(state), &state.users)
+}
+
+fn record(user: &User, caller: &Caller, state: &AdminState) -> UserRecord {
+    let now = state.lifecycle.clock().wall();
+    UserRecord::new(user, now, |account| state.accounts.reaches(caller.account(), account))
+}
+
+fn login(fields: &mut Fields) -> Option<Login> {
+    let text = fields.take_text("login");
+    passwords::need(fields, "login", text.is_some());
+    text?.parse().map_err(|error: LoginError| fields.refuse("login", error.to_string())).ok()
+}
+
+/// Where the user is to be managed: the caller's account where none is named.
+fn home(fields: &mut Fields, caller: &Caller, state: &AdminState) -> AccountId {
+    let Some(text) = fields.take_text("account") else { return caller.account() };
+    reached(&text, caller, state).unwrap_or_else(|| {
+        fields.refuse("account", "there is no such account, or it is out of the token's reach");
+        caller.account()
+    })
+}
+
+async fn edit_of(mut fields: Fields, user: &User, caller: &Caller, state: &AdminState) -> Result<UserEdit, Refusal> {
+    for field in ["id", "account", "login", "memberships", "invitation_expires", "created"] {
+        fields.immutable(field);
+    }
+    let name = fields.take_label("name", NAME);
+    let state_asked = match fields.take_text("state").as_deref() {
+        None => None,
+        Some("active") => Some(UserState::Active),
+        Some("disabled") => Some(UserState::Disabled),
+        Some(_) => {
+            fields.refuse("state", "must be `active` or `disabled`");
+            None
+        }
+    };
+    let password = passwords::take_new(&mut fields, "password", Some(&user.login), state);
+    fields.finish()?;
+    let password = match password {
+        None => None,
+        Some(password) => {
+            may_become(user, caller, state)?;
+            Some(state.passwords.hash(Arc::clone(&password)).await?)
+        }
+    };
+    Ok(UserEdit { name, state: state_asked, password, invitation: None })
+}

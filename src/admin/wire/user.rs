@@ -1,0 +1,104 @@
+//! Users, members, invitations and sessions as the API shows them.
+
+use serde::Serialize;
+
+use super::TokenRecord;
+use crate::model::{AccountId, Membership, RoleName, Timestamp, User, UserState};
+
+/// All that is shown of a user: everything but its password's hash and its invitation's digest.
+#[derive(Debug, Serialize)]
+pub(in crate::admin) struct UserRecord {
+    id: String,
+    /// Where the user was made, and is managed.
+    account: String,
+    login: String,
+    name: String,
+    /// `active` or `disabled`.
+    state: &'static str,
+    /// Whether the user can log in with a password.
+    password: bool,
+    /// Until when the present invitation can be used; null: there is none.
+    invitation_expires: Option<String>,
+    memberships: Vec<MembershipRecord>,
+    created: String,
+}
+
+#[derive(Debug, Serialize)]
+struct MembershipRecord {
+    account: String,
+    roles: Vec<String>,
+}
+
+/// A user as a member of one account.
+#[derive(Debug, Serialize)]
+pub(in crate::admin) struct MemberRecord {
+    user: String,
+    login: String,
+    name: String,
+    state: &'static str,
+    roles: Vec<String>,
+}
+
+/// An invitation, shown this once. Not `Debug`, so that it cannot be printed by mistake.
+#[derive(Serialize)]
+pub(in crate::admin) struct Invited<'a> {
+    pub(in crate::admin) user: String,
+    /// The invitation's text.
+    pub(in crate::admin) invitation: &'a str,
+    pub(in crate::admin) expires: String,
+}
+
+/// A session that was begun. Not `Debug`: it has the token in it.
+#[derive(Serialize)]
+pub(in crate::admin) struct Begun<'a> {
+    #[serde(flatten)]
+    pub(in crate::admin) record: TokenRecord,
+    /// The session token's text, shown this once.
+    pub(in crate::admin) token: &'a str,
+}
+
+impl UserRecord {
+    /// With those memberships alone that the reader may know of.
+    pub(in crate::admin) fn new(user: &User, now: Timestamp, is_shown: impl Fn(AccountId) -> bool) -> Self {
+        let shown = user.memberships.iter().filter(|membership| is_shown(membership.account));
+        let invitation = user.invitation.as_ref().filter(|invitation| now < invitation.expires);
+        Self {
+            id: user.id.to_string(),
+            account: user.account.to_string(),
+            login: user.login.to_string(),
+            name: user.name.clone(),
+            state: state_name(user.state),
+            password: user.password.is_some(),
+            invitation_expires: invitation.map(|invitation| invitation.expires.to_string()),
+            memberships: shown.map(membership_record).collect(),
+            created: user.created.to_string(),
+        }
+    }
+}
+
+impl MemberRecord {
+    pub(in crate::admin) fn new(user: &User, roles: &[RoleName]) -> Self {
+        Self {
+            user: user.id.to_string(),
+            login: user.login.to_string(),
+            name: user.name.clone(),
+            state: state_name(user.state),
+            roles: role_names(roles),
+        }
+    }
+}
+
+fn membership_record(membership: &Membership) -> MembershipRecord {
+    MembershipRecord { account: membership.account.to_string(), roles: role_names(&membership.roles) }
+}
+
+fn role_names(roles: &[RoleName]) -> Vec<String> {
+    roles.iter().map(ToString::to_string).collect()
+}
+
+fn state_name(state: UserState) -> &'static str {
+    match state {
+        UserState::Active => "active",
+        UserState::Disabled => "disabled",
+    }
+}
