@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use http::HeaderName;
 
+use super::filter::FilterRule;
 use super::upstream::UpstreamOptions;
 use crate::auth::{Accounts, Verifier};
 use crate::limit::KeyedLimiter;
@@ -43,6 +44,8 @@ pub struct Route {
     /// Index into [`ProxyOptions::upstreams`].
     pub upstream: usize,
     pub account: Option<AccountSelector>,
+    /// How the upstream is told of a token's filter; `None`: tokens with one are refused.
+    pub filter: Option<FilterRule>,
     /// Request body bytes; `None`: unlimited.
     pub max_body: Option<u64>,
     /// How long the upstream may be silent before its response's head.

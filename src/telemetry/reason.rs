@@ -20,6 +20,7 @@ pub enum Reason {
     Suspended,
     Account,
     Scope,
+    Filter,
     NoRoute,
     Method,
     RateLimited,
@@ -31,7 +32,7 @@ pub enum Reason {
 }
 
 impl Reason {
-    pub const ALL: [Reason; 23] = [
+    pub const ALL: [Reason; 24] = [
         Reason::Ok,
         Reason::Public,
         Reason::BadRequest,
@@ -48,6 +49,7 @@ impl Reason {
         Reason::Suspended,
         Reason::Account,
         Reason::Scope,
+        Reason::Filter,
         Reason::NoRoute,
         Reason::Method,
         Reason::RateLimited,
@@ -75,6 +77,7 @@ impl Reason {
             Reason::Suspended => "suspended",
             Reason::Account => "account",
             Reason::Scope => "scope",
+            Reason::Filter => "filter",
             Reason::NoRoute => "no_route",
             Reason::Method => "method",
             Reason::RateLimited => "rate_limited",
