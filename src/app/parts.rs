@@ -11,7 +11,8 @@ use super::error::StartError;
 use crate::config::{self, Settings};
 use crate::limit::KeyedLimiter;
 use crate::proxy::{
-    AccountSelector, HostHeader, Route, RouteLimit, Rule, UpstreamOptions, UpstreamTls, UpstreamVersion, client_config,
+    AccountSelector, FilterRule, HostHeader, Route, RouteLimit, Rule, UpstreamOptions, UpstreamTls, UpstreamVersion,
+    client_config,
 };
 use crate::route::Pattern;
 use crate::server;
@@ -41,6 +42,7 @@ fn route(route: &config::Route, settings: &Settings) -> Route {
         rule: rule(route),
         upstream: route.upstream,
         account: route.account.as_ref().map(selector),
+        filter: route.filter.as_ref().map(filter),
         max_body: route.max_body,
         response_timeout: route.timeout.unwrap_or(settings.upstreams[route.upstream].response_timeout),
         limit: route.rate_limit.map(|limit| RouteLimit {
@@ -65,6 +67,15 @@ fn selector(selector: &config::AccountSelector) -> AccountSelector {
             HeaderName::try_from(name.as_str()).expect("the configuration was checked for header names"),
         ),
         config::AccountSelector::Path(name) => AccountSelector::Path(name.clone()),
+    }
+}
+
+fn filter(filter: &config::Filter) -> FilterRule {
+    match filter {
+        config::Filter::Query(name) => FilterRule::Query(name.clone()),
+        config::Filter::Header(name) => FilterRule::Header(
+            HeaderName::try_from(name.as_str()).expect("the configuration was checked for header names"),
+        ),
     }
 }
 
@@ -134,6 +145,7 @@ mod tests {
             upstream: 0,
             public,
             account: None,
+            filter: None,
             max_body: None,
             timeout: None,
             rate_limit: None,

@@ -29,6 +29,10 @@ pub struct Identity {
     pub account: HeaderValue,
     pub token: HeaderValue,
     pub kind: HeaderValue,
+    /// The user behind the token; empty where it is nobody's.
+    pub subject: HeaderValue,
+    /// What the token is limited to, as [`crate::model::Filters::to_form`] gives it; empty where it is not.
+    pub filter: HeaderValue,
 }
 
 impl Principal {
@@ -37,6 +41,8 @@ impl Principal {
             account: ascii(token.account.to_string()),
             token: ascii(token.id.to_string()),
             kind: kind_value(token.kind),
+            subject: token.user.map_or(HeaderValue::from_static(""), |user| ascii(user.to_string())),
+            filter: HeaderValue::try_from(token.filters.to_form()).expect("what is percent-encoded is ASCII"),
         };
         let (granted, owner) = (granted(&token, users), users.owner(&token));
         Self { token, identity, limiter, granted, owner }

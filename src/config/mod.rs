@@ -9,6 +9,7 @@
 
 mod conflict;
 mod env;
+mod filter;
 mod limit;
 mod listen;
 mod pattern;

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use http::header::{self, HeaderName};
 
 use super::conflict::{self, Conflicts};
+use super::filter;
 use super::limit;
 use super::pattern;
 use super::problem::Place;
@@ -68,6 +69,7 @@ fn one(
     check_methods(table, &methods, &action);
     let upstream = upstream_index(table, upstreams);
     let account = account(table, path.as_ref().map(|path| path.value.as_str()));
+    let filter = filter::filter(table, account.as_ref().and_then(Option::as_ref));
     let max_body = table.field("max_body", value::or_word("unlimited", value::size)).or(Some(DEFAULT_MAX_BODY));
     let timeout = table.field("timeout", value::duration(DAY)).optional();
     let rate_limit = limit::route_limit(table, "rate_limit");
@@ -86,6 +88,7 @@ fn one(
         upstream: upstream?,
         public,
         account: account?,
+        filter: filter?,
         max_body: max_body?,
         timeout: timeout?,
         rate_limit: rate_limit?,
@@ -128,7 +131,7 @@ fn access(table: &mut Reader<'_>) -> Option<(bool, Option<ResourceName>)> {
 
 /// What speaks of the token has no meaning where there is none.
 fn refuse_on_public(table: &mut Reader<'_>) {
-    for key in ["action", "account"] {
+    for key in ["action", "account", "filter"] {
         if let Some(node) = table.node(key) {
             let help = format!("remove `{key}`, or remove `public` and name a `resource`");
             table.mistake(key, node, Mistake::new("means nothing on a public route, which knows no token", help));

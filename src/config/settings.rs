@@ -161,6 +161,8 @@ pub struct Route {
     pub public: bool,
     /// `account = { header = "X-Account" }` or `{ path = "name" }`.
     pub account: Option<AccountSelector>,
+    /// `filter = { query = "{key}" }` or `{ header = "X-Scope" }`; `None`: tokens with a filter are refused.
+    pub filter: Option<Filter>,
     /// Request body bytes (default 10 MiB); `None`: `"unlimited"`.
     pub max_body: Option<u64>,
     /// `timeout = "30s"`: in place of the upstream's `response_timeout`.
@@ -185,6 +187,15 @@ pub enum AccountSelector {
     Header(String),
     /// A parameter of the path pattern.
     Path(String),
+}
+
+/// How the upstream is told what a token is limited to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Filter {
+    /// The name of a parameter of the query, maybe with `{key}` in it.
+    Query(String),
+    /// A header, in lower case.
+    Header(String),
 }
 
 /// `rate_limit = { quota = 100, window = "60s", key = "token" }`.

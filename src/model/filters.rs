@@ -51,8 +51,34 @@ impl Filters {
         self.0.is_empty()
     }
 
+    /// As one text that every language has a reader for: `region=eu&region=us`, everything but letters,
+    /// digits and `-._~` percent-encoded. Empty: no limit.
+    pub fn to_form(&self) -> String {
+        let mut form = String::new();
+        for (key, value) in self.iter().flat_map(|(key, values)| values.iter().map(move |value| (key, value))) {
+            form.push_str(if form.is_empty() { "" } else { "&" });
+            push_encoded(&mut form, key);
+            form.push('=');
+            push_encoded(&mut form, value);
+        }
+        form
+    }
+
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &[String])> {
         self.0.iter().map(|(key, values)| (key.as_str(), &values[..]))
+    }
+}
+
+/// Appends a text in a form that is read as that text by all who decode percent signs, `+` or not.
+pub fn push_encoded(into: &mut String, text: &str) {
+    const HEX: &[u8; 16] = b"0123456789ABCDEF";
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            into.push(char::from(byte));
+        } else {
+            let digits = [HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]];
+            into.extend(['%', char::from(digits[0]), char::from(digits[1])]);
+        }
     }
 }
 
@@ -94,6 +120,13 @@ mod tests {
     fn order_and_repetition_do_not_matter() {
         let one = filters(&[("b", &["2", "1", "2"]), ("a", &["x"])]).expect("lawful");
         assert_eq!(one, filters(&[("a", &["x"]), ("b", &["1", "2"])]).expect("lawful"));
+    }
+
+    #[test]
+    fn as_a_form_each_value_is_one_pair_and_stays_what_it_is() {
+        let some = filters(&[("b.c", &["é & ü=+", "100%"]), ("a", &["~x_-."])]).expect("lawful");
+        assert_eq!(some.to_form(), "a=~x_-.&b.c=100%25&b.c=%C3%A9%20%26%20%C3%BC%3D%2B");
+        assert_eq!(Filters::default().to_form(), "");
     }
 
     #[test]

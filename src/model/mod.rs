@@ -24,7 +24,7 @@ pub use access::{Access, AccessError, Action};
 pub use account::{Account, AccountState};
 pub use clock::{Clock, Moment, Timestamp};
 pub use digest::{Digest, Pepper, PepperError, TokenHasher};
-pub use filters::{FilterError, Filters};
+pub use filters::{FilterError, Filters, push_encoded};
 pub use grants::{GrantError, Grants, ResourceName, ResourceNameError};
 pub use id::{AccountId, IdError, TokenId, UserId};
 pub use invitation_text::{InvitationText, InvitationTextError};

@@ -87,6 +87,15 @@ pub(super) fn only_value<'headers>(
     Some((lines.next().is_none() && first == name).then_some(value))
 }
 
+/// Removes a header in every spelling that some upstreams take for it.
+pub(super) fn remove_all_spellings(headers: &mut HeaderMap, name: &HeaderName) {
+    let is_it = |have: &&HeaderName| *have == name || is_spelled_oddly(have) && folded(have) == folded(name);
+    let spellings: Vec<HeaderName> = headers.keys().filter(is_it).cloned().collect();
+    for spelling in spellings {
+        headers.remove(spelling);
+    }
+}
+
 /// Whether the client sent `TE: trailers`, which gRPC servers insist on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct TakesTrailers(pub(super) bool);

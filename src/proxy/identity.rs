@@ -34,16 +34,16 @@ pub(super) fn write(headers: &mut HeaderMap, permit: &Permit) {
             headers.insert(ACCOUNT, account);
             headers.insert(TOKEN, identity.token.clone());
             headers.insert(KIND, identity.kind.clone());
+            headers.insert(SUBJECT, identity.subject.clone());
+            headers.insert(FILTER, identity.filter.clone());
             headers.insert(ACCESS, access(bearer.access));
         }
         None => {
-            for name in [ACCOUNT, TOKEN, KIND, ACCESS] {
+            for name in [ACCOUNT, TOKEN, SUBJECT, KIND, ACCESS, FILTER] {
                 headers.insert(name, EMPTY);
             }
         }
     }
-    headers.insert(SUBJECT, EMPTY);
-    headers.insert(FILTER, EMPTY);
 }
 
 /// Writes where the request came from, as this connection knows it.

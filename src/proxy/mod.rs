@@ -5,8 +5,10 @@
 //! HTTP/1.1 connection it spawns no task and sets no timer. The proxy knows no store: it asks a
 //! `Verifier`.
 
+mod filter;
 mod headers;
 mod identity;
+mod parameters;
 mod pipeline;
 mod record;
 mod reject;
@@ -18,6 +20,7 @@ mod sanitize;
 mod upstream;
 mod worker;
 
+pub use filter::FilterRule;
 pub use routes::{AccountSelector, Proxy, ProxyOptions, Route, RouteLimit, Rule};
 pub use upstream::{HostHeader, TrustError, UpstreamOptions, UpstreamTls, UpstreamVersion, client_config};
 pub use worker::{Handler, UsageReport, Worker};

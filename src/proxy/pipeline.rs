@@ -10,6 +10,7 @@ use http::header::{AUTHORIZATION, CONTENT_LENGTH};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Version};
 use hyper::body::Incoming;
 
+use super::filter::{self, FilterRule};
 use super::record::RequestRecord;
 use super::reject::Rejection;
 use super::reply::{Content, ReplyBody};
@@ -137,6 +138,7 @@ async fn admit<'w>(
         }
     };
     let Matched { route, .. } = matched?;
+    filter::enforce(route.filter.as_ref(), &permit, request)?;
     charge(client, route, &permit)?;
     check_length(request.headers(), route.max_body)?;
     Ok(Admitted { permit, route, reading })
@@ -279,7 +281,11 @@ fn prepare<'w>(
     headers.insert(REQUEST_ID, record.id.clone());
     let timeouts = Timeouts { upstream: route.response_timeout, client: client.connection.patience() };
     let progress = Progress::new(client.worker.sweep().timer(), timeouts);
-    let request = request.map(|body| RequestBody::new(body, route.max_body, Rc::clone(&progress)));
+    let reserved = match &route.filter {
+        Some(FilterRule::Header(name)) => Some(name.clone()),
+        Some(FilterRule::Query(_)) | None => None,
+    };
+    let request = request.map(|body| RequestBody::new(body, route.max_body, reserved, Rc::clone(&progress)));
     let outgoing = Outgoing { request: Some(request), takes_trailers: reading.takes_trailers.0 };
     Forward { pool: client.worker.pool(route.upstream), outgoing, progress }
 }

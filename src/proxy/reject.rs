@@ -6,7 +6,9 @@ use bytes::Bytes;
 use http::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, Method, Response, StatusCode};
 
+use super::filter::FilterFault;
 use super::headers::HeaderFault;
+use super::parameters::ParameterFault;
 use super::sanitize::{BadRequest, HostFault};
 use crate::auth::{CredentialError, Denial};
 use crate::model::{Action, TokenTextError};
@@ -24,6 +26,7 @@ pub(super) enum Rejection {
         denial: Denial,
         scope: String,
     },
+    Filter(FilterFault),
     NoRoute,
     Method {
         allowed: Vec<Method>,
@@ -105,6 +108,7 @@ impl Rejection {
                 Some(Reason::Unknown),
             ),
             Rejection::Denied { denial, scope } => denied(*denial, scope),
+            Rejection::Filter(fault) => filter(fault),
             Rejection::NoRoute => {
                 answer(S::NOT_FOUND, "no_route", "no route of this gateway leads there", None, Some(Reason::NoRoute))
             }
@@ -354,6 +358,36 @@ fn denied(denial: Denial, scope: &str) -> Answer {
     };
     let status = if status == 401 { StatusCode::UNAUTHORIZED } else { StatusCode::FORBIDDEN };
     Answer { status, code, detail, challenge, reason: Some(reason) }
+}
+
+/// Told to who holds the token: it may know that it is limited, and by which parameter.
+fn filter(fault: &FilterFault) -> Answer {
+    use StatusCode as S;
+    let (forbidden, conflict) = ((S::FORBIDDEN, "filter_not_enforced"), (S::BAD_REQUEST, "filter_conflict"));
+    let told = |what: &str, fault: &ParameterFault| match fault {
+        ParameterFault::Taken(name) => {
+            format!("the token is limited to a part of the data, and {what} could set `{name}`, which says to which")
+        }
+        ParameterFault::Unclear(why) => {
+            format!("the token is limited to a part of the data, and {what} is not clear enough for that: {why}")
+        }
+    };
+    let ((status, code), detail) = match fault {
+        FilterFault::NotEnforced => {
+            (forbidden, "the token is limited to a part of the data, and this route does not limit".to_owned())
+        }
+        FilterFault::TooLarge => (forbidden, "the token's filter is longer than this route can pass on".to_owned()),
+        FilterFault::TooLong => (conflict, "together with the token's filter, the target is too long".to_owned()),
+        FilterFault::Query(fault) => (conflict, told("the query", fault)),
+        FilterFault::Cookie(fault) => (conflict, told("a cookie", fault)),
+        FilterFault::Body => {
+            let detail = "the token is limited to a part of the data, and a form could say to which: send another kind \
+                          of body, and its `Content-Type`";
+            (conflict, detail.to_owned())
+        }
+    };
+    let challenge = (status == S::FORBIDDEN).then(Challenge::default);
+    Answer { status, code, detail, challenge, reason: Some(Reason::Filter) }
 }
 
 /// Whole seconds, never too early.

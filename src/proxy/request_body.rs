@@ -7,6 +7,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::HeaderName;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 
 use super::headers;
@@ -94,12 +95,19 @@ pub(super) struct RequestBody {
     inner: Incoming,
     /// Bytes that may come; `None`: any number.
     limit: Option<u64>,
+    /// A header that is ours alone, in trailers too.
+    reserved: Option<HeaderName>,
     progress: Rc<Progress>,
 }
 
 impl RequestBody {
-    pub(super) fn new(inner: Incoming, limit: Option<u64>, progress: Rc<Progress>) -> Self {
-        Self { inner, limit, progress }
+    pub(super) fn new(
+        inner: Incoming,
+        limit: Option<u64>,
+        reserved: Option<HeaderName>,
+        progress: Rc<Progress>,
+    ) -> Self {
+        Self { inner, limit, reserved, progress }
     }
 
     fn fail(&self, fault: BodyFault) -> Poll<Option<Result<Frame<Bytes>, BodyFault>>> {
@@ -137,6 +145,9 @@ impl Body for RequestBody {
                 },
                 Err(frame) => Poll::Ready(frame.into_trailers().ok().map(|mut trailers| {
                     headers::clean_trailers(&mut trailers);
+                    if let Some(name) = &self.reserved {
+                        headers::remove_all_spellings(&mut trailers, name);
+                    }
                     Ok(Frame::trailers(trailers))
                 })),
             },

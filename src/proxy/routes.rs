@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use http::{HeaderName, Method};
 
+use super::filter::FilterRule;
 use super::sanitize::routing_name;
 use super::upstream::UpstreamOptions;
 use crate::auth::{Accounts, Verifier};
@@ -44,6 +45,8 @@ pub struct Route {
     /// Index into [`ProxyOptions::upstreams`].
     pub upstream: usize,
     pub account: Option<AccountSelector>,
+    /// How the upstream is told of a token's filter; `None`: tokens with one are refused.
+    pub filter: Option<FilterRule>,
     /// Request body bytes; `None`: unlimited.
     pub max_body: Option<u64>,
     /// How long the upstream may be silent before its response's head.
@@ -59,7 +62,7 @@ impl Route {
             Rule::Protected { resource, action } => Some((resource.clone(), action.or_else(|| action_of(method))?)),
         };
         let (name, names_account) = (self.name.clone(), self.account.is_some());
-        Some(RouteView { name, needs, names_account, enforces_filters: false })
+        Some(RouteView { name, needs, names_account, enforces_filters: self.filter.is_some() })
     }
 }
 

@@ -21,6 +21,7 @@ pub enum Reason {
     Owner,
     Account,
     Scope,
+    Filter,
     NoRoute,
     Method,
     RateLimited,
@@ -32,7 +33,7 @@ pub enum Reason {
 }
 
 impl Reason {
-    pub const ALL: [Reason; 24] = [
+    pub const ALL: [Reason; 25] = [
         Reason::Ok,
         Reason::Public,
         Reason::BadRequest,
@@ -50,6 +51,7 @@ impl Reason {
         Reason::Owner,
         Reason::Account,
         Reason::Scope,
+        Reason::Filter,
         Reason::NoRoute,
         Reason::Method,
         Reason::RateLimited,
@@ -78,6 +80,7 @@ impl Reason {
             Reason::Owner => "owner",
             Reason::Account => "account",
             Reason::Scope => "scope",
+            Reason::Filter => "filter",
             Reason::NoRoute => "no_route",
             Reason::Method => "method",
             Reason::RateLimited => "rate_limited",

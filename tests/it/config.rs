@@ -396,6 +396,7 @@ tls = { zzzzzzzzzz = 1 }
 zzzzzzzzzz = 1
 [[route]]
 account = { zzzzzzzzzz = 1 }
+filter = { zzzzzzzzzz = 1 }
 rate_limit = { zzzzzzzzzz = 1 }
 zzzzzzzzzz = 1
 "#;
