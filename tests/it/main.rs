@@ -20,6 +20,7 @@ mod passage;
 #[path = "../proof/mod.rs"]
 mod proof;
 mod refusals;
+mod sessions;
 mod store;
 mod support;
 mod surface;

@@ -6,6 +6,7 @@
 mod routes;
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use keygate::admin::{ENDPOINTS, Right};
 use keygate::model::Action;
@@ -39,11 +40,23 @@ const fn accounts(action: Action) -> Right {
     Right::Needs { resource: "keygate.accounts", action }
 }
 
+const fn users(action: Action) -> Right {
+    Right::Needs { resource: "keygate.users", action }
+}
+
 /// About the caller itself.
 const EXPLAIN: &str = r#"{"method": "GET", "path": "/v1/devices/7"}"#;
 
 /// Grants that whoever may create tokens can give.
 const NEW_TOKEN: &str = r#"{"name": "new", "grants": {"keygate.audit": "write"}}"#;
+
+/// A role that reads everything, which only some callers can give.
+const NEW_MEMBER: &str = r#"{"user": "{other}", "roles": ["viewer"]}"#;
+const OTHER_ROLES: &str = r#"{"roles": ["viewer"]}"#;
+const LOGIN: &str = r#"{"login": "{login}", "password": "correct horse battery"}"#;
+const ACCEPT: &str = r#"{"invitation": "{invitation}", "password": "another password"}"#;
+const CHANGE: &str = r#"{"current": "correct horse battery", "new": "another password"}"#;
+const BEGIN: Right = Right::OpenOrNeeds { resource: "keygate.sessions", action: Action::Create };
 
 #[rustfmt::skip] // One line each, so that the table can be read as one.
 const CALLS: &[Call] = &[
@@ -65,6 +78,23 @@ const CALLS: &[Call] = &[
     call("GET", "/v1/accounts/{id}", accounts(Action::Read), 200),
     with(r#"{"name": "edited"}"#, call("PATCH", "/v1/accounts/{id}", accounts(Action::Update), 200)),
     call("DELETE", "/v1/accounts/{id}", accounts(Action::Delete), 204),
+    call("GET", "/v1/accounts/{id}/members", users(Action::Read), 200),
+    with(NEW_MEMBER, call("POST", "/v1/accounts/{id}/members", users(Action::Create), 201)),
+    call("GET", "/v1/accounts/{id}/members/{user}", users(Action::Read), 200),
+    with(OTHER_ROLES, call("PATCH", "/v1/accounts/{id}/members/{user}", users(Action::Update), 200)),
+    call("DELETE", "/v1/accounts/{id}/members/{user}", users(Action::Delete), 204),
+    call("GET", "/v1/users", users(Action::Read), 200),
+    with(r#"{"login": "new-{login}"}"#, call("POST", "/v1/users", users(Action::Create), 201)),
+    call("GET", "/v1/users/{id}", users(Action::Read), 200),
+    with(r#"{"name": "edited"}"#, call("PATCH", "/v1/users/{id}", users(Action::Update), 200)),
+    call("DELETE", "/v1/users/{id}", users(Action::Delete), 204),
+    call("POST", "/v1/users/{id}/invitation", users(Action::Update), 201),
+    with(CHANGE, call("PUT", "/v1/users/me/password", Right::Any, 204)),
+    with(ACCEPT, call("POST", "/v1/invitations", Right::Open, 204)),
+    with(LOGIN, call("POST", "/v1/sessions", BEGIN, 201)),
+    call("GET", "/v1/sessions", Right::Any, 200),
+    call("DELETE", "/v1/sessions/current", Right::Any, 204),
+    call("DELETE", "/v1/sessions/{id}", Right::Any, 204),
     call("GET", "/v1/store/backup", Right::NeedsRoot { resource: "keygate.store", action: Action::Read }, 200),
 ];
 
@@ -78,34 +108,105 @@ const NO_CALLS: &[Call] = &[
     call("POST", "/livez", Right::Any, 405),
 ];
 
-/// What stands for `{id}`.
+/// What stands for the names in braces.
 struct Target {
-    /// `/v1/tokens` or `/v1/accounts`.
-    list: &'static str,
     id: String,
+    names: Vec<(&'static str, String)>,
+    /// Where it can be looked at.
+    shown: String,
 }
 
 impl Target {
     #[track_caller]
     fn new(gateway: &Gateway, path: &str) -> Self {
-        if path.starts_with("/v1/accounts") {
-            let answer = gateway.admin.call("POST", "/v1/accounts", Some(json!({"name": "target"})));
-            return Self { list: "/v1/accounts", id: answer.json()["id"].as_str().expect("an id").to_owned() };
+        let id_of = |method: &str, path: &str, body: Value| {
+            let answer = gateway.admin.call(method, path, Some(body));
+            assert_eq!(answer.status, 201, "{}", answer.text());
+            answer.json()["id"].as_str().expect("an id").to_owned()
+        };
+        let of = |list: &str, id: String| Self { shown: format!("{list}/{id}"), id, names: vec![] };
+        match path {
+            _ if path.contains("/members") => {
+                Self::member(gateway, id_of("POST", "/v1/accounts", json!({"name": "t"})))
+            }
+            _ if path.starts_with("/v1/accounts") => {
+                of("/v1/accounts", id_of("POST", "/v1/accounts", json!({"name": "target"})))
+            }
+            "/v1/sessions/{id}" => {
+                let user = new_user(gateway, &["viewer"]);
+                of("/v1/tokens", id_of("POST", "/v1/sessions", json!({"user": user.id})))
+            }
+            "/v1/sessions" => new_user(gateway, &["viewer"]),
+            _ if path.starts_with("/v1/users") || path == "/v1/invitations" => new_user(gateway, &[]),
+            _ => of("/v1/tokens", gateway.admin.create(json!({"name": "t", "grants": {"*": "read"}})).id),
         }
-        Self { list: "/v1/tokens", id: gateway.admin.create(json!({"name": "t", "grants": {"*": "read"}})).id }
+    }
+
+    /// A member of the account, and a user who is none.
+    #[track_caller]
+    fn member(gateway: &Gateway, account: String) -> Self {
+        let (user, other) = (new_user(gateway, &[]).id, new_user(gateway, &[]).id);
+        let members = format!("/v1/accounts/{account}/members");
+        let added = gateway.admin.call("POST", &members, Some(json!({"user": user, "roles": ["viewer"]})));
+        assert_eq!(added.status, 201, "{}", added.text());
+        let shown = format!("{members}/{user}");
+        Self { id: account, shown, names: vec![("{user}", user), ("{other}", other)] }
     }
 
     fn show(&self, gateway: &Gateway) -> Value {
-        gateway.admin.call("GET", &format!("{}/{}", self.list, self.id), None).json()
+        gateway.admin.call("GET", &self.shown, None).json()
     }
+
+    /// The text with this target's names in it.
+    fn fill(&self, text: &str) -> String {
+        self.names.iter().fold(text.replace("{id}", &self.id), |text, (name, value)| text.replace(name, value))
+    }
+}
+
+/// A user with a password and an invitation.
+#[track_caller]
+fn new_user(gateway: &Gateway, roles: &[&str]) -> Target {
+    static COUNT: AtomicUsize = AtomicUsize::new(0);
+    let login = format!("user-{}", COUNT.fetch_add(1, Ordering::Relaxed));
+    let mut body = json!({"login": login, "password": "correct horse battery"});
+    if !roles.is_empty() {
+        body["roles"] = json!(roles);
+    }
+    let made = gateway.admin.call("POST", "/v1/users", Some(body));
+    assert_eq!(made.status, 201, "{}", made.text());
+    let id = made.json()["id"].as_str().expect("an id").to_owned();
+    let invited = gateway.admin.call("POST", &format!("/v1/users/{id}/invitation"), None).json();
+    let invitation = invited["invitation"].as_str().expect("a text").to_owned();
+    Target { shown: format!("/v1/users/{id}"), id, names: vec![("{login}", login), ("{invitation}", invitation)] }
 }
 
 fn ask(gateway: &Gateway, call: &Call, target: &Target, authorization: Option<&str>) -> Answer {
     let mut headers = vec![("Content-Type", "application/json")];
     headers.extend(authorization.map(|value| ("Authorization", value)));
-    let path = call.path.replace("{id}", &target.id);
-    let body = call.body.unwrap_or_default().as_bytes();
-    Client::connect(gateway.admin.address).request(call.method, &path, &headers, body)
+    let body = target.fill(call.body.unwrap_or_default());
+    Client::connect(gateway.admin.address).request(call.method, &target.fill(call.path), &headers, body.as_bytes())
+}
+
+/// What those calls answer whose handlers look at who calls: none of the credentials is a session.
+fn of_handler(call: &Call, credential: Credential) -> Option<Outcome> {
+    use Credential as C;
+    // They manage, and read nothing of the API.
+    let cannot_give = matches!(credential, C::ManageWrite | C::ManageFull);
+    Some(match (call.method, call.path) {
+        ("GET", "/v1/sessions") | ("PUT", _) => Outcome::problem(403, "no_user"),
+        (_, "/v1/sessions/current") => Outcome::problem(409, "not_a_session"),
+        (_, "/v1/sessions/{id}") if !matches!(credential, C::Administrator | C::ManageFull) => {
+            Outcome::problem(404, "not_found")
+        }
+        // The user is a member of no account that it reaches.
+        ("POST", "/v1/sessions") if credential == C::OtherAccount => Outcome::problem(422, "invalid_fields"),
+        ("POST", "/v1/sessions" | "/v1/accounts/{id}/members") | ("PATCH", "/v1/accounts/{id}/members/{user}")
+            if cannot_give =>
+        {
+            Outcome::challenged(403, "grants_exceeded", None)
+        }
+        _ => return None,
+    })
 }
 
 fn of_call(call: &Call, credential: Credential) -> Outcome {
@@ -115,19 +216,23 @@ fn of_call(call: &Call, credential: Credential) -> Outcome {
         status => Outcome::ok(status),
     };
     match (call.right, credential.refusal()) {
-        (Right::Open, _) | (Right::Any, None) => ok,
+        (Right::Open, _) => ok,
+        (Right::OpenOrNeeds { .. }, Some(_)) if credential == Credential::Nothing => ok,
         (_, Some(refusal)) => refusal,
-        (Right::Needs { resource, action } | Right::NeedsRoot { resource, action }, None)
-            if !credential.may(resource, action) =>
-        {
-            Outcome::insufficient(resource, action)
-        }
+        (Right::Any, None) if call.ok < 300 => of_handler(call, credential).unwrap_or(ok),
+        (Right::Any, None) => ok,
+        (
+            Right::Needs { resource, action }
+            | Right::NeedsRoot { resource, action }
+            | Right::OpenOrNeeds { resource, action },
+            None,
+        ) if !credential.may(resource, action) => Outcome::insufficient(resource, action),
         (Right::NeedsRoot { .. }, None) if credential == Credential::OtherAccount => {
             Outcome::challenged(403, "root_only", None)
         }
         // What another account has is not there for it.
         _ if credential == Credential::OtherAccount && call.path.contains("{id}") => Outcome::problem(404, "not_found"),
-        _ => ok,
+        _ => of_handler(call, credential).unwrap_or(ok),
     }
 }
 
@@ -146,7 +251,7 @@ fn each_call_answers_each_credential_as_it_must() {
             let answer = ask(&gateway, call, &target, authorization.as_deref());
             assert_eq!(Outcome::of(&answer), expected, "{}: {answer:?}", what(credential));
             assert_eq!(answer.header("cache-control"), Some("no-store"), "{}", what(credential));
-            if expected.status < 300 && call.path.contains("{id}") {
+            if expected.status < 300 && (call.path.contains("{id}") || call.body.is_some()) {
                 target = Target::new(&gateway, call.path);
                 before = target.show(&gateway);
             }
