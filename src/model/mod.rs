@@ -13,6 +13,7 @@ mod grants;
 mod id;
 mod invitation_text;
 mod name;
+mod policy;
 mod quota;
 mod role;
 mod token;
@@ -29,6 +30,10 @@ pub use grants::{GrantError, Grants, ResourceName, ResourceNameError};
 pub use id::{AccountId, IdError, TokenId, UserId};
 pub use invitation_text::{InvitationText, InvitationTextError};
 pub use name::{NameError, PlanName, PolicyName, RoleName};
+pub use policy::{
+    AccountToken, DeleteConfirm, ExpiryRules, Field, NamePattern, NamePatternError, NameRules, Policies, Policy,
+    Reveal, Subject, WarnRules, Warning,
+};
 pub use quota::{Quota, QuotaError};
 pub use role::{Role, Roles};
 pub use token::{Kind, Revision, Standing, State, Token};

@@ -89,6 +89,12 @@ impl TokenText {
         Ok(Self(text))
     }
 
+    /// A token whose text was kept.
+    pub fn kept(text: &str, prefix: &TokenPrefix) -> Result<Self, TokenTextError> {
+        parse_token(text, prefix)?;
+        Ok(Self(Zeroizing::new(text.to_owned())))
+    }
+
     /// The text itself, for the one answer that shows it and for hashing.
     pub fn expose(&self) -> &str {
         &self.0
