@@ -12,6 +12,7 @@ use super::exit;
 use super::explain::ExplainArgs;
 use super::store::StoreCommand;
 use super::token::TokenCommand;
+use crate::config::Preset;
 
 /// A reverse-proxy authentication gateway for opaque bearer tokens.
 #[derive(Debug, Parser)]
@@ -138,7 +139,7 @@ pub(super) struct CheckArgs {
 #[derive(Debug, Args)]
 pub(super) struct InitArgs {
     /// Makes the store and the first token of this configuration, and writes no other file
-    #[arg(short, long, value_name = "FILE", conflicts_with_all = ["dir", "upstream", "listen", "admin_listen"])]
+    #[arg(short, long, value_name = "FILE", conflicts_with_all = ["dir", "upstream", "listen", "admin_listen", "preset"])]
     pub config: Option<PathBuf>,
     /// The directory to write into; made if it is not there
     #[arg(long, value_name = "DIR", default_value = ".")]
@@ -152,8 +153,15 @@ pub(super) struct InitArgs {
     /// Where the admin API listens
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9901")]
     pub admin_listen: SocketAddr,
+    /// The rules for tokens: those of a known product
+    #[arg(long, value_name = "NAME", value_parser = preset_names())]
+    pub preset: Option<String>,
     #[arg(short, long, value_enum, default_value_t = Format::Text)]
     pub output: Format,
+}
+
+fn preset_names() -> clap::builder::PossibleValuesParser {
+    Preset::names().into()
 }
 
 #[derive(Debug, Args)]

@@ -20,12 +20,13 @@ use super::failure::Failure;
 use super::healthcheck::url_of;
 use super::terminal::Terminal;
 use crate::app::{Bootstrap, bootstrap};
-use crate::config::{Listener, Loaded, StoreSettings, Template, template};
+use crate::config::{Listener, Loaded, Preset, StoreSettings, Template, template};
 use crate::model::{AccountId, Clock, TokenPrefix, TokenText};
 
 const CONFIG: &str = "keygate.toml";
 const PEPPER: &str = "pepper";
 const STORE: &str = "data";
+const REVEAL_KEY: &str = "reveal.key";
 
 pub(super) fn init(args: &InitArgs, environment: &Environment, terminal: &mut Terminal<'_>) -> Result<Exit, Failure> {
     let mut made = Made::default();
@@ -82,6 +83,9 @@ fn write_files(args: &InitArgs, made: &mut Made) -> Result<PathBuf, Failure> {
     files.refuse_existing()?;
     made.directory(&args.dir)?;
     made.file(&files.pepper, 0o600, pepper()?.as_bytes())?;
+    if needs_reveal_key(args) {
+        made.file(&files.reveal_key, 0o600, pepper()?.as_bytes())?;
+    }
     made.file(&files.config, 0o644, text(args).as_bytes())?;
     Ok(files.config)
 }
@@ -90,20 +94,31 @@ struct Files {
     config: PathBuf,
     pepper: PathBuf,
     store: PathBuf,
+    reveal_key: PathBuf,
+}
+
+fn needs_reveal_key(args: &InitArgs) -> bool {
+    args.preset.as_deref().and_then(Preset::named).is_some_and(Preset::needs_reveal_key)
 }
 
 impl Files {
     fn in_dir(dir: &Path) -> Self {
         // `./keygate.toml` would be right as well, but it is printed for people.
         let dir = dir.strip_prefix(".").unwrap_or(dir);
-        Self { config: dir.join(CONFIG), pepper: dir.join(PEPPER), store: dir.join(STORE) }
+        Self {
+            config: dir.join(CONFIG),
+            pepper: dir.join(PEPPER),
+            store: dir.join(STORE),
+            reveal_key: dir.join(REVEAL_KEY),
+        }
     }
 
     fn refuse_existing(&self) -> Result<(), Failure> {
         // A link that leads nowhere is there too; a directory with nothing but a lock is what a start left
         // that found no store.
         let is_there = |path: &&PathBuf| path.symlink_metadata().is_ok() && !has_only_a_lock(path);
-        let existing: Vec<_> = [&self.config, &self.pepper, &self.store].into_iter().filter(is_there).collect();
+        let existing: Vec<_> =
+            [&self.config, &self.pepper, &self.store, &self.reveal_key].into_iter().filter(is_there).collect();
         if existing.is_empty() {
             return Ok(());
         }
@@ -142,6 +157,8 @@ fn text(args: &InitArgs) -> String {
         store_path: Path::new(STORE),
         pepper_path: Path::new(PEPPER),
         token_prefix: TokenPrefix::default().as_str(),
+        preset: args.preset.as_deref(),
+        reveal_key_path: needs_reveal_key(args).then_some(Path::new(REVEAL_KEY)),
     })
 }
 
@@ -223,6 +240,7 @@ fn purpose(path: &Path) -> &'static str {
     match path.file_name().and_then(|name| name.to_str()) {
         Some(CONFIG) => "  (the configuration, with comments)",
         Some(PEPPER) => "  (the secret key of all token hashes: keep a copy in a safe place)",
+        Some(REVEAL_KEY) => "  (the secret key of the copies of tokens that can be seen again)",
         Some(STORE) => "  (the store)",
         Some(name) if name.ends_with(".anchor") => "  (what the store acknowledged last; belongs to it)",
         _ => "/",

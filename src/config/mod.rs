@@ -13,7 +13,11 @@ mod filter;
 mod limit;
 mod listen;
 mod pattern;
+mod policy;
+mod policy_lint;
+mod preset;
 mod problem;
+mod role;
 mod route;
 mod secret;
 mod server;
@@ -37,10 +41,11 @@ use toml::de::DeTable;
 
 use problem::{Findings, Place, Problem};
 use secret::Surroundings;
-use source::{REFERENCES, Source, TOKENS_SHOWN};
+use source::{REFERENCES, Source, TOKENS_SECRET, TOKENS_SHOWN};
 use table::{Mistake, Reader};
 use tree::{Node, Table, Value};
 
+pub use preset::{PRESETS, Preset};
 pub use problem::Problems;
 pub use settings::*;
 pub use template::{Template, template};
@@ -105,8 +110,8 @@ fn hide_odd_tokens_values(root: &Table, source: &mut Source) {
     for (key, entry) in &tokens.entries {
         match &entry.node.value {
             _ if TOKENS_SHOWN.contains(&key.as_str()) => {}
-            Value::Table(pepper) if key == "pepper" => {
-                let odd = pepper.entries.iter().filter(|(key, _)| !REFERENCES.contains(&key.as_str()));
+            Value::Table(reference) if TOKENS_SECRET.contains(&key.as_str()) => {
+                let odd = reference.entries.iter().filter(|(key, _)| !REFERENCES.contains(&key.as_str()));
                 odd.for_each(|(_, entry)| hide(&entry.node, source));
             }
             _ => hide(&entry.node, source),
@@ -128,6 +133,8 @@ fn read_settings(root: &Table, around: &Surroundings<'_>, findings: &Findings) -
     let server = server::read(&mut root);
     let store = store::read(&mut root, around);
     let tokens = tokens::read(&mut root, around);
+    let roles = role::read(&mut root);
+    let policies = policy::read(&mut root, tokens.as_ref());
     let cache = tokens::read_cache(&mut root);
     let upstreams = upstream::read(&mut root, around);
     let routes = route::read(&mut root, &upstreams);
@@ -142,6 +149,8 @@ fn read_settings(root: &Table, around: &Surroundings<'_>, findings: &Findings) -
         server: server?,
         store: store?,
         tokens: tokens?,
+        roles: roles?,
+        policies: policies?,
         cache: cache?,
         upstreams: upstreams.good,
         routes,

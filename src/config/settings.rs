@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use http::Method;
 
-use crate::model::{Action, Pepper, Quota, ResourceName, TokenPrefix};
+use crate::model::{Action, Pepper, Policies, Quota, ResourceName, Roles, TokenPrefix};
 
 /// A whole configuration that may be run.
 #[derive(Debug)]
@@ -17,6 +17,10 @@ pub struct Settings {
     pub server: Server,
     pub store: StoreSettings,
     pub tokens: Tokens,
+    /// The built-in ones and those of `[role.NAME]`.
+    pub roles: Roles,
+    /// Those of `[policy.NAME]`, and the one that holds where none of them is named.
+    pub policies: Policies,
     pub cache: Cache,
     pub upstreams: Vec<Upstream>,
     pub routes: Vec<Route>,
@@ -72,6 +76,8 @@ pub enum StoreSettings {
 pub struct Tokens {
     pub prefix: TokenPrefix,
     pub pepper: Pepper,
+    /// What encrypts the copies of tokens that policies keep retrievable; `None`: no policy does.
+    pub reveal_key: Option<Pepper>,
     /// For a creation that names no expiry (default 90 days); `None` (`"never"`): it does not expire.
     pub default_expiry: Option<Duration>,
     /// `None` (`"unlimited"`, the default): any expiry, and never, may be chosen.

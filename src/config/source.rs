@@ -11,6 +11,9 @@ const SECRET_WORDS: [&str; 5] = ["pepper", "secret", "password", "passwd", "api_
 /// Keys that say where a secret is, and so hold none.
 pub(super) const REFERENCES: [&str; 3] = ["file", "env", "credential"];
 
+/// The keys of `[tokens]` that refer to a secret.
+pub(super) const TOKENS_SECRET: [&str; 2] = ["pepper", "reveal_key"];
+
 /// The keys of `[tokens]` whose values may be shown.
 pub(super) const TOKENS_SHOWN: [&str; 4] = ["prefix", "default_expiry", "max_expiry", "rate_limit"];
 
@@ -108,7 +111,8 @@ fn odd_tokens_line(text: &str, line: Range<usize>) -> Option<Range<usize>> {
     if key.len() > 24 {
         return Some(line);
     }
-    let harmless = TOKENS_SHOWN.contains(&key) || refers_in_key(key) || (key == "pepper" && refers("", value));
+    let harmless =
+        TOKENS_SHOWN.contains(&key) || refers_in_key(key) || (TOKENS_SECRET.contains(&key) && refers("", value));
     (!harmless).then(|| value_span(text, line.end - value.len(), line.end))
 }
 

@@ -197,6 +197,26 @@ impl<'a> Reader<'a> {
         items.iter().filter_map(|item| self.table_in(key, item)).collect()
     }
 
+    /// The tables of this one, by names that are not known beforehand: `[role.NAME]`.
+    pub fn named_tables(&self) -> Vec<(&'a str, &'a Place, Reader<'a>)> {
+        let entries = self.table.entries.iter();
+        let named = entries.filter_map(|(name, entry)| Some((&**name, &entry.key, self.table_in(name, &entry.node)?)));
+        named.collect()
+    }
+
+    /// What the table says, each with its place.
+    pub fn table(&self) -> &'a Table {
+        self.table
+    }
+
+    /// The same place in the file with other contents.
+    pub fn with<'b>(&self, table: &'b Table) -> Reader<'b>
+    where
+        'a: 'b,
+    {
+        Reader { table, path: self.path.clone(), place: self.place.clone(), known: Vec::new(), findings: self.findings }
+    }
+
     /// Whether the table says anything under the key, without making the key a known one.
     pub fn has(&self, key: &str) -> bool {
         self.table.entries.contains_key(key)

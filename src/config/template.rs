@@ -15,6 +15,10 @@ pub struct Template<'a> {
     pub pepper_path: &'a Path,
     /// The first part of every token: `kg`.
     pub token_prefix: &'a str,
+    /// The name of the preset that the rules for tokens are.
+    pub preset: Option<&'a str>,
+    /// The key of copies of tokens, where the preset keeps some.
+    pub reveal_key_path: Option<&'a Path>,
 }
 
 /// The text of a configuration file. Relative paths in it start at the directory of the file.
@@ -26,6 +30,8 @@ pub fn template(fill: &Template<'_>) -> String {
         ("@STORE@", quote(&fill.store_path.to_string_lossy())),
         ("@PEPPER@", quote(&fill.pepper_path.to_string_lossy())),
         ("@PREFIX@", quote(fill.token_prefix)),
+        ("@REVEAL@", reveal(fill)),
+        ("@POLICY@", policy(fill)),
     ];
     // Piece by piece, so that a value that looks like a mark is not replaced in its turn.
     let mut text = String::with_capacity(TEXT.len());
@@ -39,6 +45,20 @@ pub fn template(fill: &Template<'_>) -> String {
     }
     text.push_str(rest);
     text
+}
+
+fn reveal(fill: &Template<'_>) -> String {
+    match fill.reveal_key_path {
+        Some(path) => format!("reveal_key = {{ file = {} }}", quote(&path.to_string_lossy())),
+        None => "# reveal_key = { file = \"reveal.key\" }".to_owned(),
+    }
+}
+
+fn policy(fill: &Template<'_>) -> String {
+    match fill.preset {
+        Some(preset) => format!("[policy.default]\npreset = {}", quote(preset)),
+        None => "# [policy.default]\n# preset = \"apono\"".to_owned(),
+    }
 }
 
 /// As a basic string of TOML.

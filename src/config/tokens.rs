@@ -23,12 +23,23 @@ pub(super) fn read(root: &mut Reader<'_>, around: &Surroundings<'_>) -> Option<T
     }
     let mut table = root.section("tokens")?;
     let prefix = table.field("prefix", prefix).or(TokenPrefix::default());
-    let pepper = pepper(&mut table, around);
+    let pepper = key(&mut table, "pepper", around);
+    let reveal_key = match table.node("reveal_key") {
+        None => Some(None),
+        Some(_) => key(&mut table, "reveal_key", around).map(Some),
+    };
     let expiry = expiry(&mut table);
     let rate_limit = limit::quota(&mut table, "rate_limit");
     table.finish();
     let (default_expiry, max_expiry) = expiry?;
-    Some(Tokens { prefix: prefix?, pepper: pepper?, default_expiry, max_expiry, rate_limit: rate_limit? })
+    Some(Tokens {
+        prefix: prefix?,
+        pepper: pepper?,
+        reveal_key: reveal_key?,
+        default_expiry,
+        max_expiry,
+        rate_limit: rate_limit?,
+    })
 }
 
 fn prefix(node: &Node) -> Result<TokenPrefix, Mistake> {
@@ -36,13 +47,13 @@ fn prefix(node: &Node) -> Result<TokenPrefix, Mistake> {
     value::text(node)?.parse().map_err(|_| Mistake::new("is no token prefix", help))
 }
 
-fn pepper(table: &mut Reader<'_>, around: &Surroundings<'_>) -> Option<Pepper> {
-    let material = secret::read(table, "pepper", around)?;
+fn key(table: &mut Reader<'_>, name: &'static str, around: &Surroundings<'_>) -> Option<Pepper> {
+    let material = secret::read(table, name, around)?;
     match Pepper::from_material(&material.value) {
         Ok(pepper) => Some(pepper),
         Err(error) => {
             let help = format!("make one with `head -c {} /dev/urandom | base64`", Pepper::MIN_BYTES);
-            table.findings().report(&material.place, format!("`{}`: {error}", table.name_of("pepper")), help);
+            table.findings().report(&material.place, format!("`{}`: {error}", table.name_of(name)), help);
             None
         }
     }

@@ -9,11 +9,13 @@ use toml::de::{DeTable, DeValue};
 
 use super::problem::Place;
 
+#[derive(Clone)]
 pub(super) struct Node {
     pub value: Value,
     pub place: Place,
 }
 
+#[derive(Clone)]
 pub(super) enum Value {
     Text(String),
     /// `None`: more than 64 bits.
@@ -27,17 +29,35 @@ pub(super) enum Value {
     Raw(String),
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Table {
     pub entries: BTreeMap<String, Entry>,
 }
 
+#[derive(Clone)]
 pub(super) struct Entry {
     pub key: Place,
     pub node: Node,
 }
 
+impl Table {
+    /// The same values, all written at `place`.
+    pub fn at(self, place: &Place) -> Self {
+        let entry = |(name, entry): (String, Entry)| (name, Entry { key: place.clone(), node: entry.node.at(place) });
+        Self { entries: self.entries.into_iter().map(entry).collect() }
+    }
+}
+
 impl Node {
+    fn at(self, place: &Place) -> Self {
+        let value = match self.value {
+            Value::Array(items) => Value::Array(items.into_iter().map(|item| item.at(place)).collect()),
+            Value::Table(table) => Value::Table(table.at(place)),
+            single => single,
+        };
+        Self { value, place: place.clone() }
+    }
+
     /// For messages: "a string".
     pub fn type_name(&self) -> &'static str {
         match &self.value {

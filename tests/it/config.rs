@@ -195,6 +195,8 @@ fn the_template_loads() {
     let pepper = place.path("a \"pepper\" @STORE@ \\ of\ttabs");
     fs::copy(place.path("pepper"), &pepper).expect("a copy");
     let text = config::template(&Template {
+        preset: None,
+        reveal_key_path: None,
         public_address: "127.0.0.1:8080",
         admin_address: "127.0.0.1:9901",
         upstream_url: "http://localhost:3000",

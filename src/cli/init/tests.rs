@@ -7,6 +7,7 @@ use super::*;
 
 fn arguments(dir: &Path) -> InitArgs {
     InitArgs {
+        preset: None,
         config: None,
         dir: dir.to_owned(),
         upstream: "http://127.0.0.1:3000".to_owned(),
