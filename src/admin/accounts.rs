@@ -13,12 +13,13 @@ use super::caller::Caller;
 use super::fields::{Fields, Length};
 use super::page::{PathId, QueryFields, Window};
 use super::refusal::Refusal;
+use super::rules::Rules;
 use super::token_input::reached;
 use super::tokens::json;
 use super::wire::{AccountRecord, Page};
 use super::{AdminState, Shared, grants};
 use crate::auth::{AccountEdit, LifecycleError, NewAccount};
-use crate::model::{Account, AccountId, AccountState};
+use crate::model::{Account, AccountId, AccountState, PlanName, PolicyName};
 
 const ACCOUNT_NAME: Length = Length { min: 1, max: 100 };
 
@@ -103,7 +104,7 @@ pub(super) async fn delete(
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
-fn within_reach(state: &AdminState, caller: &Caller, id: AccountId) -> Result<Account, Refusal> {
+pub(super) fn within_reach(state: &AdminState, caller: &Caller, id: AccountId) -> Result<Account, Refusal> {
     let account = state.accounts.get(id).filter(|_| state.accounts.reaches(caller.account(), id));
     account.ok_or(Refusal::NoSuch("account"))
 }
@@ -122,10 +123,16 @@ fn new_account(mut fields: Fields, caller: &Caller, state: &AdminState) -> Resul
     };
     let visible_to_parent = fields.take_flag("visible_to_parent").unwrap_or(true);
     let ceiling = grants::take_ceiling(&mut fields).flatten();
-    let plan = take_name(&mut fields, "plan").flatten();
-    let policy = take_name(&mut fields, "policy").flatten();
+    let plan = take_plan(&mut fields, state).flatten();
+    let policy = take_policy(&mut fields, state).flatten();
     fields.finish()?;
-    Ok(NewAccount { parent: Some(parent), name: name.unwrap_or_default(), visible_to_parent, ceiling, plan, policy })
+    let rules = match &policy {
+        Some(name) => state.policies.get(name).cloned().ok_or_else(|| Refusal::UnknownPolicy(name.clone()))?,
+        None => Rules::of(parent, state)?.policy,
+    };
+    let token = rules.account_token.clone();
+    let name = name.unwrap_or_default();
+    Ok(NewAccount { parent: Some(parent), name, visible_to_parent, ceiling, plan, policy, token })
 }
 
 /// A name that the configuration gives; `Some(None)` for null.
@@ -135,6 +142,23 @@ fn take_name<N: FromStr<Err: Display>>(fields: &mut Fields, field: &'static str)
     }
     let name = fields.take_text(field)?.parse();
     Some(name.map_err(|error: N::Err| fields.refuse(field, error.to_string())).ok())
+}
+
+fn take_plan(fields: &mut Fields, state: &AdminState) -> Option<Option<PlanName>> {
+    let plan = take_name::<PlanName>(fields, "plan")?;
+    if let Some(name) = plan.as_ref().filter(|name| !state.policies.knows_plan(name)) {
+        fields.refuse("plan", format!("no policy in the configuration knows the plan `{name}`"));
+    }
+    Some(plan)
+}
+
+fn take_policy(fields: &mut Fields, state: &AdminState) -> Option<Option<PolicyName>> {
+    let policy = take_name::<PolicyName>(fields, "policy")?;
+    if let Some(name) = policy.as_ref().filter(|name| state.policies.get(name).is_none()) {
+        let known: Vec<_> = state.policies.iter().map(|policy| policy.name.to_string()).collect();
+        fields.refuse("policy", format!("there is no policy `{name}`. There are: {}", known.join(", ")));
+    }
+    Some(policy)
 }
 
 fn edit_of(mut fields: Fields, caller: &Caller, state: &AdminState) -> Result<AccountEdit, Refusal> {
@@ -148,8 +172,8 @@ fn edit_of(mut fields: Fields, caller: &Caller, state: &AdminState) -> Result<Ac
         parent
     });
     let ceiling = grants::take_ceiling(&mut fields);
-    let plan = take_name(&mut fields, "plan");
-    let policy = take_name(&mut fields, "policy");
+    let plan = take_plan(&mut fields, state);
+    let policy = take_policy(&mut fields, state);
     let state = match fields.take_text("state").as_deref() {
         None => None,
         Some("active") => Some(AccountState::Active),

@@ -1,7 +1,7 @@
 //! What went wrong below the API, as the refusal that tells it.
 
 use super::refusal::Refusal;
-use crate::auth::{LifecycleError, PasswordError, TooOften};
+use crate::auth::{LifecycleError, PasswordError, SealError, TooOften};
 use crate::problem::FieldError;
 use crate::store::StoreError;
 
@@ -21,6 +21,12 @@ impl From<LifecycleError> for Refusal {
             LifecycleError::NotEmpty(below) => Refusal::AccountNotEmpty { below, name: String::new() },
             LifecycleError::Root => Refusal::RootAccount,
             LifecycleError::Revoked(_) => Refusal::AlreadyRevoked,
+            LifecycleError::TooMany(max) => Refusal::TooManyTokens(max),
+            LifecycleError::NoRevealKey => Refusal::NoCopy("there is no `reveal_key` in the configuration"),
+            LifecycleError::Seal(SealError::OtherKey) => {
+                Refusal::NoCopy("the copy was made under another `reveal_key`, or was altered")
+            }
+            LifecycleError::Seal(SealError::Cipher) => Refusal::Broken("the cipher of copies failed"),
             LifecycleError::Conflict(what) => Refusal::Conflict(what),
             LifecycleError::NoRandomness(what) => Refusal::NoRandomness(what),
             LifecycleError::Store(error) => error.into(),

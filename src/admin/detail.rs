@@ -74,6 +74,23 @@ impl Refusal {
                                          password could act there"
                 .into(),
             Refusal::AlreadyMember => "the user is a member of the account; change its roles with PATCH".into(),
+            Refusal::UnknownPolicy(name) => format!(
+                "the policy `{name}` is not in the configuration (any more): put it back, or give the account another"
+            ),
+            Refusal::NoSessions(name) => format!("the policy `{name}` has no sessions in the account"),
+            Refusal::TooManyTokens(max) => format!(
+                "the account may have {max} active tokens at once; delete or revoke one that is not needed any more"
+            ),
+            Refusal::NotConfirmed { wanted, given } => format!(
+                "{}a deletion is final: remove the token from code and from third parties first, then call again with \
+                 `?confirm=` and {wanted}",
+                if *given { "`confirm` is something else; " } else { "" }
+            ),
+            Refusal::NotRetrievable => {
+                "no copy of the token is kept; make a new one, put it in its place, and revoke this one".into()
+            }
+            Refusal::NoCopy(why) => format!("{why}; make a new token in its place"),
+            Refusal::NotYours => "it is for the person alone whose token it is".into(),
             Refusal::Conflict(_) => "the object was changed at the same time; read it and try again".into(),
             Refusal::BackupRunning => "one backup is made at a time; try again once it is complete".into(),
             Refusal::NotReady(reason) => reason.clone(),

@@ -5,7 +5,8 @@ use http::Method;
 
 use super::sessions::SESSIONS;
 use super::{
-    Shared, accounts, backup, explain, health, invitations, members, passwords, sessions, tokens, users, whoami,
+    Shared, accounts, backup, explain, health, invitations, members, passwords, policies, reveal, sessions, tokens,
+    users, whoami,
 };
 use crate::model::Action;
 
@@ -88,6 +89,8 @@ pub static ENDPOINTS: &[Endpoint] = &[
     Endpoint { method: Method::DELETE, path: "/v1/tokens/{id}", right: needs(TOKENS, Action::Delete), mount: |m| on(m, tokens::delete) },
     Endpoint { method: Method::POST, path: "/v1/tokens/{id}/disable", right: needs(TOKENS, Action::Update), mount: |m| on(m, tokens::disable) },
     Endpoint { method: Method::POST, path: "/v1/tokens/{id}/enable", right: needs(TOKENS, Action::Update), mount: |m| on(m, tokens::enable) },
+    // Who sees its text can do what it can, as who makes one.
+    Endpoint { method: Method::POST, path: "/v1/tokens/{id}/reveal", right: needs(TOKENS, Action::Create), mount: |m| on(m, reveal::show) },
     // Final, unlike disabling; so it takes the right to delete.
     Endpoint { method: Method::POST, path: "/v1/tokens/{id}/revoke", right: needs(TOKENS, Action::Delete), mount: |m| on(m, tokens::revoke) },
     Endpoint { method: Method::GET, path: "/v1/accounts", right: needs(ACCOUNTS, Action::Read), mount: |m| on(m, accounts::list) },
@@ -96,11 +99,14 @@ pub static ENDPOINTS: &[Endpoint] = &[
     Endpoint { method: Method::PATCH, path: "/v1/accounts/{id}", right: needs(ACCOUNTS, Action::Update), mount: |m| on(m, accounts::edit) },
     // The right to delete, and for more than an empty account its name as well.
     Endpoint { method: Method::DELETE, path: "/v1/accounts/{id}", right: needs(ACCOUNTS, Action::Delete), mount: |m| on(m, accounts::delete) },
+    // Who has tokens in the account may know what they may be like.
+    Endpoint { method: Method::GET, path: "/v1/accounts/{id}/policy", right: needs(TOKENS, Action::Read), mount: |m| on(m, policies::show) },
     Endpoint { method: Method::GET, path: "/v1/accounts/{id}/members", right: needs(USERS, Action::Read), mount: |m| on(m, members::list) },
     Endpoint { method: Method::POST, path: "/v1/accounts/{id}/members", right: needs(USERS, Action::Create), mount: |m| on(m, members::add) },
     Endpoint { method: Method::GET, path: "/v1/accounts/{id}/members/{user}", right: needs(USERS, Action::Read), mount: |m| on(m, members::show) },
     Endpoint { method: Method::PATCH, path: "/v1/accounts/{id}/members/{user}", right: needs(USERS, Action::Update), mount: |m| on(m, members::edit) },
     Endpoint { method: Method::DELETE, path: "/v1/accounts/{id}/members/{user}", right: needs(USERS, Action::Delete), mount: |m| on(m, members::remove) },
+    Endpoint { method: Method::GET, path: "/v1/policies", right: needs(ACCOUNTS, Action::Read), mount: |m| on(m, policies::list) },
     Endpoint { method: Method::GET, path: "/v1/users", right: needs(USERS, Action::Read), mount: |m| on(m, users::list) },
     Endpoint { method: Method::POST, path: "/v1/users", right: needs(USERS, Action::Create), mount: |m| on(m, users::create) },
     // Whoever stands for a user may, whatever else it may do: the old password is the proof.

@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use super::TokenRules;
-use crate::model::Timestamp;
+use crate::model::{ExpiryRules, Timestamp};
 
 const UNITS: [(char, u64); 5] = [('w', 604_800), ('d', 86_400), ('h', 3_600), ('m', 60), ('s', 1)];
 /// A hundred years: more is a slip, and "never" has a word of its own.
@@ -12,18 +11,26 @@ const LONGEST: u64 = 36_500 * 86_400;
 const RULE: &str = "must be a length of time such as `90d`, a date such as `2027-01-31`, a time such as `2027-01-31T12:00:00Z`, or `never`";
 
 /// When a token that asks for `text` expires; `None`: never. The error is a message about the field.
-pub(super) fn expiry(text: Option<&str>, rules: TokenRules, now: Timestamp) -> Result<Option<Timestamp>, String> {
-    let latest = rules.max_expiry.map(|max| (max, now.plus(max)));
+pub(super) fn expiry(text: Option<&str>, rules: &ExpiryRules, now: Timestamp) -> Result<Option<Timestamp>, String> {
+    let latest = rules.max.map(|max| (max, now.plus(max)));
     let expires = match text {
         None => {
-            let default = rules.default_expiry.map(|after| now.plus(after));
+            let default = rules.default.map(|after| now.plus(after));
             // A default over the maximum, or none at all, means: as long as is allowed.
             return Ok(match (default, latest) {
                 (Some(at), Some((_, latest))) => Some(at.min(latest)),
                 (at, latest) => at.or(latest.map(|(_, latest)| latest)),
             });
         }
-        Some("never") => None,
+        Some("never") if rules.allow_never => None,
+        Some(text) if !rules.presets.is_empty() => match length(text).filter(|length| rules.presets.contains(length)) {
+            Some(length) => Some(now.plus(length)),
+            None => return Err(format!("must be one of {}", choices(rules))),
+        },
+        Some("never") => {
+            let most = rules.max.map_or(String::new(), |max| format!(": tokens live for {} at most", spell(max)));
+            return Err(format!("cannot be `never`{most}"));
+        }
         Some(text) => Some(moment(text, now).ok_or(RULE)?),
     };
     match (expires, latest) {
@@ -34,6 +41,12 @@ pub(super) fn expiry(text: Option<&str>, rules: TokenRules, now: Timestamp) -> R
         }
         (expires, _) => Ok(expires),
     }
+}
+
+/// `30d, 90d, 365d or never`.
+fn choices(rules: &ExpiryRules) -> String {
+    let presets: Vec<_> = rules.presets.iter().map(|&preset| spell(preset)).collect();
+    if rules.allow_never { format!("{} or never", presets.join(", ")) } else { presets.join(", ") }
 }
 
 /// From when on a token is valid.
@@ -88,13 +101,13 @@ mod tests {
     const NOW: Timestamp = Timestamp::from_millis(1_795_392_000_000);
     const DAY: u64 = 86_400;
 
-    fn rules(default: Option<u64>, max: Option<u64>) -> TokenRules {
+    fn rules(default: Option<u64>, max: Option<u64>) -> ExpiryRules {
         let days = |days| Duration::from_secs(days * DAY);
-        TokenRules { default_expiry: default.map(days), max_expiry: max.map(days) }
+        ExpiryRules { presets: vec![], default: default.map(days), max: max.map(days), allow_never: max.is_none() }
     }
 
     fn until(text: &str) -> Result<String, String> {
-        expiry(Some(text), rules(None, None), NOW).map(|at| at.map_or("never".into(), |at| at.to_string()))
+        expiry(Some(text), &rules(None, None), NOW).map(|at| at.map_or("never".into(), |at| at.to_string()))
     }
 
     #[test]
@@ -146,7 +159,7 @@ mod tests {
 
     #[test]
     fn the_maximum_is_named() {
-        let at = |text| expiry(Some(text), rules(None, Some(90)), NOW);
+        let at = |text| expiry(Some(text), &rules(None, Some(90)), NOW);
         assert_eq!(at("90d"), Ok(Some(NOW.plus(Duration::from_secs(90 * DAY)))));
         assert_eq!(
             at("91d").expect_err("over it"),
@@ -156,9 +169,22 @@ mod tests {
     }
 
     #[test]
+    fn where_there_are_presets_nothing_else_is_taken() {
+        let days = |days| Duration::from_secs(days * DAY);
+        let mut rules = ExpiryRules { presets: vec![days(30), days(90)], allow_never: true, ..ExpiryRules::default() };
+        assert_eq!(expiry(Some("90d"), &rules, NOW), Ok(Some(NOW.plus(days(90)))));
+        assert_eq!(expiry(Some("never"), &rules, NOW), Ok(None));
+        for other in ["31d", "2027-01-31", "soon", ""] {
+            assert_eq!(expiry(Some(other), &rules, NOW), Err("must be one of 30d, 90d or never".to_owned()), "{other}");
+        }
+        rules.allow_never = false;
+        assert_eq!(expiry(Some("never"), &rules, NOW), Err("must be one of 30d, 90d".to_owned()));
+    }
+
+    #[test]
     fn the_default_never_exceeds_the_maximum() {
         let days = |default, max| {
-            let at = expiry(None, rules(default, max), NOW).expect("a default");
+            let at = expiry(None, &rules(default, max), NOW).expect("a default");
             at.map(|at| (at.millis() - NOW.millis()) / 1_000 / DAY as i64)
         };
         assert_eq!(days(Some(30), None), Some(30));

@@ -129,6 +129,16 @@ impl Fields {
         }
     }
 
+    /// A field of the record that a rule keeps as it is.
+    pub(super) fn immutable_by(&mut self, name: &'static str, whose: &str) {
+        let at = self.given.iter().position(|(given, _)| given == name);
+        if let Some(at) = at {
+            self.given.remove(at);
+            self.immutable = true;
+            self.refuse(name, format!("cannot be changed by {whose}"));
+        }
+    }
+
     /// How much was wrong so far.
     pub(super) fn errors(&self) -> usize {
         self.errors.len()

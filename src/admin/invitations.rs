@@ -37,9 +37,9 @@ pub(super) async fn accept(State(state): State<Shared>, peer: Peer, mut fields: 
     let invitation = fields.take_text("invitation").map(zeroize::Zeroizing::new);
     need(&mut fields, "invitation", invitation.is_some());
     let invited = invitation.and_then(|text| state.lifecycle.invited(&text));
-    let login = invited.as_ref().map(|(user, _)| &user.login);
+    let user = invited.as_ref().map(|(user, _)| (&user.login, user.account));
     // What a password must be like is told to whom it concerns.
-    let password = take_new(&mut fields, "password", login, &state);
+    let password = take_new(&mut fields, "password", user, &state);
     need(&mut fields, "password", password.is_some());
     fields.finish()?;
     let ((user, invitation), password) = invited.zip(password).ok_or(Refusal::NoInvitation)?;

@@ -27,8 +27,11 @@ mod members;
 mod page;
 mod passwords;
 mod peer;
+mod policies;
 mod refusal;
+mod reveal;
 mod rights;
+mod rules;
 mod sessions;
 mod token_input;
 mod tokens;
@@ -37,7 +40,6 @@ mod whoami;
 mod wire;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
@@ -47,7 +49,8 @@ use http::Method;
 pub use self::endpoint::{ENDPOINTS, Endpoint, Right};
 pub use self::health::Readiness;
 pub use self::peer::Peer;
-use crate::auth::{Accounts, Lifecycle, LoginGuard, PasswordRules, Passwords, Users, Verifier};
+use crate::auth::{Accounts, Lifecycle, LoginGuard, Passwords, Users, Verifier};
+use crate::model::Policies;
 use crate::route::Leads;
 use crate::store::Backups;
 
@@ -58,10 +61,9 @@ pub struct AdminState {
     pub verifier: Verifier,
     pub accounts: Accounts,
     pub users: Users,
-    pub tokens: TokenRules,
+    pub policies: Arc<Policies>,
     pub passwords: Passwords,
     pub login_guard: Arc<LoginGuard>,
-    pub logins: LoginRules,
     pub backups: Backups,
     /// Where the gateway serves (`http://127.0.0.1:8080`), for the line to copy after a creation.
     pub proxy_url: String,
@@ -78,29 +80,6 @@ pub struct AdminState {
 
 /// Host, path and method → where a request leads.
 pub type Routing = Arc<dyn Fn(&str, &str, &Method) -> Leads + Send + Sync>;
-
-/// What holds for the expiry of new tokens.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct TokenRules {
-    /// For a creation that names no expiry; `None`: it does not expire.
-    pub default_expiry: Option<Duration>,
-    /// `None`: any expiry, and never, may be chosen.
-    pub max_expiry: Option<Duration>,
-}
-
-/// What holds for users who log in.
-#[derive(Debug, Clone, Copy)]
-pub struct LoginRules {
-    pub session_life: Duration,
-    pub password: PasswordRules,
-}
-
-impl Default for LoginRules {
-    /// Ninety days.
-    fn default() -> Self {
-        Self { session_life: Duration::from_secs(90 * 86_400), password: PasswordRules::default() }
-    }
-}
 
 type Shared = Arc<AdminState>;
 

@@ -10,8 +10,8 @@ use super::caller::Caller;
 use super::fields::Fields;
 use super::refusal::Refusal;
 use super::{AdminState, Shared};
-use crate::auth::{Checked, Password};
-use crate::model::{Kind, Login};
+use crate::auth::{Checked, Password, PasswordRules};
+use crate::model::{AccountId, Kind, Login};
 
 /// The password in the field, whosever it is.
 pub(super) fn take(fields: &mut Fields, name: &'static str) -> Option<Arc<Password>> {
@@ -22,15 +22,23 @@ pub(super) fn take(fields: &mut Fields, name: &'static str) -> Option<Arc<Passwo
     Some(Arc::new(password))
 }
 
-/// A password that is to become that of `login`, which is `None` where that was wrong itself.
+/// A password that is to become that of the user with this login and home, who is `None` where that was
+/// wrong itself.
 pub(super) fn take_new(
     fields: &mut Fields,
     name: &'static str,
-    login: Option<&Login>,
+    user: Option<(&Login, AccountId)>,
     state: &AdminState,
 ) -> Option<Arc<Password>> {
     let password = Password::new(fields.take_text(name)?);
-    if let Some(Err(fault)) = login.map(|login| password.check(login, state.logins.password)) {
+    let rules = |home| {
+        let policy = state.policies.of(&state.accounts.way_up(home));
+        policy.map_or_else(
+            |_| PasswordRules::default(),
+            |policy| PasswordRules { min_length: policy.password_min_length },
+        )
+    };
+    if let Some(Err(fault)) = user.map(|(login, home)| password.check(login, rules(home))) {
         fields.refuse(name, fault.to_string());
     }
     Some(Arc::new(password))
@@ -52,7 +60,7 @@ pub(super) async fn change(
     let user = caller.user().and_then(|id| state.users.get(id)).ok_or(Refusal::NoUser)?;
     let current = take(&mut fields, "current");
     need(&mut fields, "current", current.is_some());
-    let new = take_new(&mut fields, "new", Some(&user.login), &state);
+    let new = take_new(&mut fields, "new", Some((&user.login, user.account)), &state);
     need(&mut fields, "new", new.is_some());
     let both = current.zip(new);
     fields.finish()?;

@@ -15,7 +15,7 @@ use super::frame::RequestId;
 use super::peer::Peer;
 use super::wire::SyntaxError;
 use crate::auth::{Below, CredentialError};
-use crate::model::{Access, Action, GrantError, Timestamp, TokenTextError};
+use crate::model::{Access, Action, GrantError, PolicyName, Timestamp, TokenTextError};
 use crate::problem::{self, Challenge, FieldError, Problem};
 use crate::store::StoreError;
 
@@ -92,6 +92,22 @@ pub(super) enum Refusal {
     /// One of the user's other accounts is.
     MemberElsewhere,
     AlreadyMember,
+    /// The account's policy is not in the configuration.
+    UnknownPolicy(PolicyName),
+    /// The policy has no logins in the account.
+    NoSessions(PolicyName),
+    TooManyTokens(u32),
+    /// A deletion was not confirmed as the policy wants it.
+    NotConfirmed {
+        wanted: String,
+        given: bool,
+    },
+    /// The token was to be seen once.
+    NotRetrievable,
+    /// There is a copy of the token, and it cannot be had.
+    NoCopy(&'static str),
+    /// It is another person's.
+    NotYours,
     Conflict(String),
     NotReady(String),
     BackupRunning,
@@ -155,6 +171,13 @@ impl Refusal {
             Refusal::RootAccount => (409, "root_account", "It is the root account", Client),
             Refusal::LastOwner => (409, "last_owner", "Nobody would be left in charge", Client),
             Refusal::OwnAccount => (409, "own_account", "The account is the caller's own", Client),
+            Refusal::UnknownPolicy(_) => (409, "unknown_policy", "The account's policy is not configured", Client),
+            Refusal::NoSessions(_) => (403, "no_sessions", "Nobody logs in to the account", Client),
+            Refusal::TooManyTokens(_) => (409, "too_many_tokens", "The account has as many tokens as it may", Client),
+            Refusal::NotConfirmed { .. } => (409, "not_confirmed", "The deletion is to be confirmed", Client),
+            Refusal::NotRetrievable => (409, "not_retrievable", "The token was shown once", Client),
+            Refusal::NoCopy(_) => (409, "copy_unreadable", "The copy of the token cannot be read", Client),
+            Refusal::NotYours => (403, "not_yours", "The token is somebody else's", Client),
             Refusal::Conflict(_) => (409, "conflict", "Others changed the object meanwhile", Client),
             Refusal::BackupRunning => (409, "backup_running", "A backup is being made", Client),
             Refusal::NotReady(_) => (503, "not_ready", "The gateway is not ready", Ours),
@@ -241,6 +264,13 @@ impl Refusal {
             | Refusal::ManagedElsewhere
             | Refusal::MemberElsewhere
             | Refusal::AlreadyMember
+            | Refusal::UnknownPolicy(_)
+            | Refusal::NoSessions(_)
+            | Refusal::TooManyTokens(_)
+            | Refusal::NotConfirmed { .. }
+            | Refusal::NotRetrievable
+            | Refusal::NoCopy(_)
+            | Refusal::NotYours
             | Refusal::Conflict(_)
             | Refusal::BackupRunning
             | Refusal::NotReady(_)

@@ -16,6 +16,7 @@ use super::page::{OfNoun, PathId, QueryFields, Window};
 use super::peer::Peer;
 use super::refusal::Refusal;
 use super::rights::Rights;
+use super::rules::Rules;
 use super::tokens::json;
 use super::wire::{Begun, Page, TokenRecord};
 use super::{AdminState, Shared};
@@ -44,13 +45,15 @@ pub(super) async fn create(
     fields: Fields,
 ) -> Result<Response, Refusal> {
     let login = login::admit(fields, caller.as_ref(), peer, &state).await?;
+    let rules = Rules::of(login.account, &state)?;
+    rules.check_session()?;
     let Rights { grants, roles } = Rights::of_user();
     let now = state.lifecycle.clock().wall();
     let new = NewToken {
         kind: Kind::Session,
         roles,
         user: Some(login.user),
-        expires: Some(now.plus(state.logins.session_life)),
+        expires: Some(now.plus(rules.policy.session_lifetime)),
         created_by: caller.as_ref().map(|caller| caller.token().id),
         ..NewToken::service(login.account, "", grants)
     };

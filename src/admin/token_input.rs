@@ -6,10 +6,11 @@ use super::grants::NEEDED;
 use super::page::Window;
 use super::refusal::Refusal;
 use super::rights::{self, Rights};
+use super::rules::Rules;
 use super::wire::Json;
 use super::{AdminState, expiry};
 use crate::auth::{Edit, NewToken};
-use crate::model::{AccountId, Kind, Quota, Standing, Timestamp, Token, TokenId};
+use crate::model::{AccountId, ExpiryRules, Kind, Quota, Reveal, Standing, Timestamp, Token, TokenId};
 
 /// The creation that `fields` ask for, within what the caller may give.
 pub(super) fn new_token(mut fields: Fields, caller: &Caller, state: &AdminState) -> Result<NewToken, Refusal> {
@@ -17,12 +18,16 @@ pub(super) fn new_token(mut fields: Fields, caller: &Caller, state: &AdminState)
     let name = fields.take_label("name", NAME).unwrap_or_default();
     let description = fields.take_label("description", DESCRIPTION).unwrap_or_default();
     let account = account(&mut fields, caller, state);
-    let kind = kind(&mut fields, caller, account);
+    let rules = Rules::of(account, state)?;
+    rules.check_name(&mut fields, &name);
+    rules.check_description(&mut fields, &description);
+    let kind = kind(&mut fields, caller, account, &rules);
     let rights = rights::take(&mut fields, state.users.roles());
     let rights = rights.or_else(|| without_rights(&mut fields, kind)).unwrap_or_default();
     rights::check_kind(&mut fields, kind, &rights, state.users.roles());
     let filters = rights::take_filters(&mut fields).unwrap_or_default();
-    let expires = expires(&mut fields, state, now);
+    rules.check_filters(&mut fields, kind, &filters);
+    let expires = expires(&mut fields, &rules.policy.expiry, now);
     let not_before = not_before(&mut fields, now, expires);
     let rate_limit = rate_limit(&mut fields);
     fields.finish()?;
@@ -44,6 +49,8 @@ pub(super) fn new_token(mut fields: Fields, caller: &Caller, state: &AdminState)
         expires,
         rate_limit,
         created_by: Some(caller.token().id),
+        retrievable: rules.policy.reveal == Reveal::Retrievable,
+        max_active: rules.policy.max_active,
     })
 }
 
@@ -52,8 +59,16 @@ pub(super) fn edit(mut fields: Fields, token: &Token, caller: &Caller, state: &A
     for field in IMMUTABLE {
         fields.immutable(field);
     }
+    let rules = Rules::of(token.account, state)?;
+    rules.check_mutable(&mut fields);
     let name = fields.take_label("name", NAME);
     let description = fields.take_label("description", DESCRIPTION);
+    if let Some(name) = &name {
+        rules.check_name(&mut fields, name);
+    }
+    if let Some(description) = &description {
+        rules.check_description(&mut fields, description);
+    }
     let rights = if token.kind == Kind::Session {
         ["grants", "roles", "filters", "expires"].into_iter().for_each(|field| fields.immutable(field));
         None
@@ -64,21 +79,31 @@ pub(super) fn edit(mut fields: Fields, token: &Token, caller: &Caller, state: &A
         rights::check_kind(&mut fields, token.kind, rights, state.users.roles());
     }
     let filters = rights::take_filters(&mut fields);
+    if let Some(filters) = &filters {
+        rules.check_filters(&mut fields, token.kind, filters);
+    }
     let now = state.lifecycle.clock().wall();
-    let expires = fields.has("expires").then(|| expires(&mut fields, state, now));
+    let expires = fields.has("expires").then(|| expires(&mut fields, &rules.policy.expiry, now));
     let rate_limit = if fields.has_null("rate_limit") { Some(None) } else { rate_limit(&mut fields).map(Some) };
     fields.finish()?;
     if let Some(rights) = &rights {
         rights.within(&caller.effective(state), &state.users)?;
     }
     let rights = rights.map(|rights| (rights.grants, rights.roles));
-    Ok(Edit { name, description, rights, filters, expires, rate_limit })
+    Ok(Edit { name, description, rights, filters, expires, rate_limit, max_active: rules.policy.max_active })
 }
 
 /// What kind is asked for: one that the caller can make, for the account that it is to be of.
-fn kind(fields: &mut Fields, caller: &Caller, account: AccountId) -> Kind {
-    let Some(text) = fields.take_text("kind") else { return Kind::Service };
-    match Kind::from_name(&text) {
+fn kind(fields: &mut Fields, caller: &Caller, account: AccountId, rules: &Rules) -> Kind {
+    let kind = match fields.take_text("kind") {
+        None if fields.is_refused("kind") => return Kind::Service,
+        None => Some(rules.usual_kind()),
+        Some(text) => Kind::from_name(&text),
+    };
+    if let Some(kind) = kind {
+        rules.check_kind(fields, kind);
+    }
+    match kind {
         Some(Kind::Personal) if caller.user().is_none() => {
             fields.refuse("kind", "cannot be `personal`: such a token is made by its user, with a session's token");
         }
@@ -178,7 +203,7 @@ pub(super) fn reached(text: &str, caller: &Caller, state: &AdminState) -> Option
     text.parse().ok().filter(|&id| state.accounts.reaches(caller.account(), id))
 }
 
-fn expires(fields: &mut Fields, state: &AdminState, now: Timestamp) -> Option<Timestamp> {
+fn expires(fields: &mut Fields, rules: &ExpiryRules, now: Timestamp) -> Option<Timestamp> {
     let text = match fields.take("expires") {
         None => None,
         Some(Json::Text(text)) => Some(text),
@@ -188,7 +213,7 @@ fn expires(fields: &mut Fields, state: &AdminState, now: Timestamp) -> Option<Ti
         }
         Some(other) => return fields.wrong_kind("expires", "text", &other),
     };
-    expiry::expiry(text.as_deref(), state.tokens, now).unwrap_or_else(|message| {
+    expiry::expiry(text.as_deref(), rules, now).unwrap_or_else(|message| {
         fields.refuse("expires", message);
         None
     })

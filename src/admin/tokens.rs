@@ -13,8 +13,9 @@ use super::caller::Caller;
 use super::fields::Fields;
 use super::page::{PathId, QueryFields};
 use super::refusal::Refusal;
+use super::rules::{Rules, shown};
 use super::token_input::{Selection, edit as edit_of, new_token};
-use super::wire::{self, Created, Page, TokenRecord};
+use super::wire::{self, Created, Page};
 use super::{AdminState, Shared};
 use crate::model::{Token, TokenId, TokenText, Usage};
 
@@ -26,7 +27,7 @@ const MOST_LOOKED_AT: usize = 2_048;
 pub(super) async fn create(State(state): State<Shared>, caller: Caller, fields: Fields) -> Result<Response, Refusal> {
     let (token, text) = state.lifecycle.create(new_token(fields, &caller, &state)?).await?;
     caller.record("token.create", token.id);
-    let record = TokenRecord::new(&token, Usage::default(), state.lifecycle.clock().wall());
+    let record = shown(&state, &token, Usage::default());
     let curl = curl_line(&text, &state);
     let created = Created { record, token: text.expose(), curl: &curl };
     let mut response = json(StatusCode::CREATED, &created);
@@ -43,8 +44,7 @@ pub(super) async fn list(
     let selection = Selection::of(query, &caller, &state)?;
     let (tokens, next) = select(&state, &selection).await?;
     let usage = state.lifecycle.usage(tokens.iter().map(|token| token.id).collect()).await?;
-    let now = state.lifecycle.clock().wall();
-    let items = tokens.iter().zip(usage).map(|(token, usage)| TokenRecord::new(token, usage, now)).collect();
+    let items = tokens.iter().zip(usage).map(|(token, usage)| shown(&state, token, usage)).collect();
     Ok(json(StatusCode::OK, &Page { items, next: next.map(|id| id.to_string()) }))
 }
 
@@ -106,8 +106,12 @@ pub(super) async fn delete(
     State(state): State<Shared>,
     caller: Caller,
     PathId(id): PathId<TokenId>,
+    QueryFields(mut query): QueryFields,
 ) -> Result<Response, Refusal> {
-    within_reach(&state, &caller, id).await?;
+    let token = within_reach(&state, &caller, id).await?;
+    let confirm = query.take_text("confirm");
+    query.finish_query()?;
+    Rules::of(token.account, &state)?.check_confirmation(&token, confirm.as_deref())?;
     state.lifecycle.delete(id).await?;
     caller.record("token.delete", id);
     Ok(StatusCode::NO_CONTENT.into_response())
@@ -115,14 +119,14 @@ pub(super) async fn delete(
 
 /// The token, if the caller reaches its account. A token never changes its account, so what is done
 /// to it after this is done to one within reach.
-async fn within_reach(state: &AdminState, caller: &Caller, id: TokenId) -> Result<Token, Refusal> {
+pub(super) async fn within_reach(state: &AdminState, caller: &Caller, id: TokenId) -> Result<Token, Refusal> {
     let token = state.lifecycle.get(id).await?;
     if state.accounts.reaches(caller.account(), token.account) { Ok(token) } else { Err(Refusal::NoSuch("token")) }
 }
 
 async fn record(state: &AdminState, token: &Token) -> Result<Response, Refusal> {
     let usage = state.lifecycle.usage(vec![token.id]).await?.pop().unwrap_or_default();
-    Ok(json(StatusCode::OK, &TokenRecord::new(token, usage, state.lifecycle.clock().wall())))
+    Ok(json(StatusCode::OK, &shown(state, token, usage)))
 }
 
 /// The selected tokens, and after which one to go on; `None` at the end of the list.
@@ -154,7 +158,7 @@ async fn select(state: &AdminState, selection: &Selection) -> Result<(Vec<Token>
 }
 
 /// A line for a shell that tries the token.
-fn curl_line(text: &TokenText, state: &AdminState) -> Zeroizing<String> {
+pub(super) fn curl_line(text: &TokenText, state: &AdminState) -> Zeroizing<String> {
     let url = format!("{}/{}", state.proxy_url.trim_end_matches('/'), state.example_path.trim_start_matches('/'));
     let url = url.replace('\'', "%27");
     Zeroizing::new(format!("curl -i -H 'Authorization: Bearer {}' '{url}'", text.expose()))

@@ -29,7 +29,7 @@ pub(super) async fn create(
     let name = fields.take_label("name", NAME).unwrap_or_default();
     let account = home(&mut fields, &caller, &state);
     let roles = rights::take_roles(&mut fields, state.users.roles()).unwrap_or_default();
-    let password = passwords::take_new(&mut fields, "password", login.as_ref(), &state);
+    let password = passwords::take_new(&mut fields, "password", login.as_ref().map(|login| (login, account)), &state);
     fields.finish()?;
     let login = login.ok_or(Refusal::Broken("a login that is needed was not missed"))?;
     given(&roles, &caller, &state)?;
@@ -172,7 +172,7 @@ async fn edit_of(mut fields: Fields, user: &User, caller: &Caller, state: &Admin
             None
         }
     };
-    let password = passwords::take_new(&mut fields, "password", Some(&user.login), state);
+    let password = passwords::take_new(&mut fields, "password", Some((&user.login, user.account)), state);
     fields.finish()?;
     let password = match password {
         None => None,

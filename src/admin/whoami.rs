@@ -7,15 +7,16 @@ use http::StatusCode;
 use super::Shared;
 use super::caller::Caller;
 use super::refusal::Refusal;
+use super::rules::shown;
 use super::tokens::json;
-use super::wire::{AccountRecord, TokenRecord, Whoami, grants_record};
+use super::wire::{AccountRecord, Whoami, grants_record};
 
 pub(super) async fn show(State(state): State<Shared>, caller: Caller) -> Result<Response, Refusal> {
     let token = caller.token();
     let account = state.accounts.get(token.account).ok_or(Refusal::AccountSuspended)?;
     let usage = state.lifecycle.usage(vec![token.id]).await?.pop().unwrap_or_default();
     let record = Whoami {
-        token: TokenRecord::new(token, usage, state.lifecycle.clock().wall()),
+        token: shown(&state, token, usage),
         account: AccountRecord::new(&account),
         grants: grants_record(&caller.effective(&state)),
     };

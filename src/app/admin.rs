@@ -21,9 +21,10 @@ use tokio_rustls::TlsAcceptor;
 
 use super::Ready;
 use super::error::StartError;
-use crate::admin::{self, AdminState, LoginRules, Peer, TokenRules};
+use crate::admin::{self, AdminState, Peer};
 use crate::auth::{Accounts, Lifecycle, LoginGuard, Passwords, Users, Verifier};
 use crate::config::Settings;
+use crate::model::Policies;
 use crate::proxy::Proxy;
 use crate::server::Duplex;
 use crate::store::Backups;
@@ -57,6 +58,7 @@ pub(super) struct Parts<'a> {
     pub(super) login_guard: Arc<LoginGuard>,
     pub(super) backups: Backups,
     pub(super) proxy: &'a Arc<Proxy>,
+    pub(super) policies: Arc<Policies>,
 }
 
 /// What the management API works on.
@@ -67,7 +69,7 @@ pub(super) fn state(
     ready: Ready,
     metrics: impl Fn() -> String + Send + Sync + 'static,
 ) -> AdminState {
-    let Parts { lifecycle, verifier, accounts, users, passwords, login_guard, backups, proxy } = parts;
+    let Parts { lifecycle, verifier, accounts, users, passwords, login_guard, backups, proxy, policies } = parts;
     let proxy = Arc::clone(proxy);
     let example = settings.routes.iter().find(|route| !route.public);
     AdminState {
@@ -77,9 +79,8 @@ pub(super) fn state(
         users: users.clone(),
         passwords,
         login_guard,
-        logins: LoginRules::default(),
         backups,
-        tokens: TokenRules { default_expiry: settings.tokens.default_expiry, max_expiry: settings.tokens.max_expiry },
+        policies,
         proxy_url: proxy_url.to_owned(),
         example_path: example.map_or_else(|| "/".to_owned(), |route| example_path(&route.path)),
         leads: Arc::new(move |host, path, method| proxy.leads(host, path, method)),

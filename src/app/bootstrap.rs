@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::error::StartError;
 use crate::auth::{Accounts, CacheOptions, Lifecycle, NewAccount, NewToken, Users, Verifier, VerifierOptions};
 use crate::config::{Settings, StoreSettings};
-use crate::model::{Access, Account, Clock, Grants, Pepper, ResourceName, Token, TokenHasher, TokenText};
+use crate::model::{Access, Account, Clock, Grants, Pepper, Policies, ResourceName, Token, TokenHasher, TokenText};
 use crate::store::{MemoryStore, SledOptions, SledStore, Store, StoreKey};
 
 /// What [`bootstrap`] found or made.
@@ -41,17 +41,20 @@ pub fn bootstrap(settings: &Settings, clock: &Clock) -> Result<Bootstrap, StartE
             hasher: TokenHasher::new(&settings.tokens.pepper),
             cache,
         };
-        let users = Users::new(vec![], Arc::default());
+        let users = Users::new(vec![], Arc::new(settings.roles.clone()));
         let (verifier, _) = Verifier::new(options, Arc::clone(&store), Arc::default(), users.clone());
         let lifecycle = Lifecycle::new(Arc::clone(&store), verifier, accounts, users, clock.clone());
-        Ok(Bootstrap::Created(Box::new(create_first(&lifecycle).await?)))
+        let lifecycle = lifecycle.with_sealer(super::policies::sealer(&settings.tokens)?);
+        Ok(Bootstrap::Created(Box::new(create_first(&lifecycle, &settings.policies).await?)))
     });
     runtime.block_on(store.close())?;
     outcome
 }
 
-pub(super) async fn create_first(lifecycle: &Lifecycle) -> Result<FirstToken, StartError> {
-    let account = lifecycle.create_account(NewAccount::plain(None, "root")).await?;
+/// The root account, with what the policy gives every account, and the first token.
+pub(super) async fn create_first(lifecycle: &Lifecycle, policies: &Policies) -> Result<FirstToken, StartError> {
+    let token = policies.of([]).ok().and_then(|policy| policy.account_token.clone());
+    let account = lifecycle.create_account(NewAccount { token, ..NewAccount::plain(None, "root") }).await?;
     let everything = [ResourceName::every_api(), ResourceName::every_management()];
     let grants = Grants::new(everything.map(|resource| (resource, Access::FULL)));
     let first = NewToken {

@@ -10,6 +10,8 @@ mod bootstrap;
 mod error;
 mod maintenance;
 mod parts;
+mod policies;
+mod purge;
 mod usage;
 mod workers;
 
@@ -32,7 +34,8 @@ pub use maintenance::{
 
 use crate::admin::Readiness;
 use crate::auth::{
-    Accounts, CacheOptions, Lifecycle, LoginGuard, LoginLimits, Passwords, Users, Verifier, VerifierOptions,
+    Accounts, CacheOptions, Lifecycle, LifecycleError, LoginGuard, LoginLimits, Passwords, Users, Verifier,
+    VerifierOptions,
 };
 use crate::config::{AccessLog, Settings, StoreSettings};
 use crate::limit::TokenLimits;
@@ -59,6 +62,7 @@ pub struct Gateway {
     log: Option<JoinHandle<()>>,
     store: Arc<dyn Store>,
     lifecycle: Lifecycle,
+    purge: purge::Purge,
     accounts: Accounts,
     stopping: Arc<AtomicBool>,
     /// Told once, when the gateway is to stop.
@@ -93,7 +97,7 @@ impl Gateway {
         let (stop, stopped) = watch::channel(false);
         let (stop_admin, admin_stopped) = watch::channel(false);
         let accounts = Accounts::new(runtime.block_on(store.accounts())?);
-        let users = Users::new(runtime.block_on(store.users())?, Arc::default());
+        let users = Users::new(runtime.block_on(store.users())?, Arc::new(settings.roles.clone()));
         let limits = Arc::new(TokenLimits::new(settings.tokens.rate_limit));
         let cache = CacheOptions {
             tokens: settings.cache.tokens,
@@ -105,8 +109,13 @@ impl Gateway {
         let (verifier, loader) = Verifier::new(options, Arc::clone(&store), Arc::clone(&limits), users.clone());
         runtime.spawn(loader.run());
         let lifecycle =
-            Lifecycle::new(Arc::clone(&store), verifier.clone(), accounts.clone(), users.clone(), clock.clone());
-        let first_token = runtime.block_on(first_token(&settings.store, &lifecycle, &accounts))?;
+            Lifecycle::new(Arc::clone(&store), verifier.clone(), accounts.clone(), users.clone(), clock.clone())
+                .with_sealer(policies::sealer(&settings.tokens)?);
+        let first_token = runtime.block_on(first_token(&settings, &lifecycle, &accounts))?;
+        policies::report_unknown(&accounts, &settings.policies);
+        let policies = Arc::new(settings.policies.clone());
+        let purge = purge::Purge { lifecycle: lifecycle.clone(), policies: Arc::clone(&policies) };
+        runtime.spawn(purge.clone().run());
 
         let proxy = Proxy::new(ProxyOptions {
             verifier: verifier.clone(),
@@ -169,6 +178,7 @@ impl Gateway {
                     passwords: Passwords::new()?,
                     login_guard,
                     proxy: &proxy,
+                    policies,
                     backups: Backups::new(Arc::clone(&store), bootstrap::store_key(&settings.tokens.pepper)),
                 },
                 ready,
@@ -186,6 +196,7 @@ impl Gateway {
             log,
             store,
             lifecycle,
+            purge,
             accounts,
             stopping,
             stop,
@@ -257,6 +268,11 @@ impl Gateway {
         cause.map(drop).and(stopped)
     }
 
+    /// Removes what has expired now, as it is done every hour. How many tokens that were.
+    pub fn purge(&self) -> Result<u64, LifecycleError> {
+        self.runtime.block_on(self.purge.once())
+    }
+
     /// Takes no more connections, lets requests in flight finish until the drain time-out, stores what
     /// is held in memory, and closes the store.
     pub fn stop(self) -> Result<(), StopError> {
@@ -308,13 +324,15 @@ fn control_runtime() -> Result<Runtime, StartError> {
 
 /// A store that ends with the process begins empty each time; any other was set up by `keygate init`.
 async fn first_token(
-    store: &StoreSettings,
+    settings: &Settings,
     lifecycle: &Lifecycle,
     accounts: &Accounts,
 ) -> Result<Option<TokenText>, StartError> {
-    match (store, accounts.root()) {
+    match (&settings.store, accounts.root()) {
         (_, Some(_)) => Ok(None),
-        (StoreSettings::Memory, None) => bootstrap::create_first(lifecycle).await.map(|first| Some(first.text)),
+        (StoreSettings::Memory, None) => {
+            bootstrap::create_first(lifecycle, &settings.policies).await.map(|first| Some(first.text))
+        }
         (StoreSettings::Sled { path, .. }, None) => Err(StartError::NoAccount { path: path.clone() }),
     }
 }

@@ -13,6 +13,7 @@ mod lifecycle;
 mod login_guard;
 mod password;
 mod principal;
+mod seal;
 mod users;
 mod verifier;
 
@@ -25,5 +26,6 @@ pub use lifecycle::{AccountEdit, Below, Edit, Lifecycle, LifecycleError, NewAcco
 pub use login_guard::{LoginGuard, LoginLimits, TooOften};
 pub use password::{Checked, Password, PasswordError, PasswordFault, PasswordRules, Passwords};
 pub use principal::{Identity, Principal};
+pub use seal::{SealError, Sealer};
 pub use users::Users;
 pub use verifier::{Loader, Source, Verdict, Verifier, VerifierOptions, VerifyError};

@@ -134,7 +134,13 @@ fn naming(table: &mut Reader<'_>) -> Option<Option<Located<NamePattern>>> {
         built.map_err(|error| {
             let shown = error.to_string();
             let help = "write a regular expression for the whole name, such as '[a-z0-9_]+' in single quotes";
-            Mistake::new(format!("is no regular expression: {}", shown.lines().last().unwrap_or_default().trim()), help)
+            Mistake::new(
+                format!(
+                    "is no regular expression: {}",
+                    shown.lines().last().unwrap_or_default().trim().trim_start_matches("error: ")
+                ),
+                help,
+            )
         })
     });
     if let (Found::Absent, Found::Good(message)) = (&pattern, &message) {

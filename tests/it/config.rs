@@ -128,7 +128,7 @@ fn each_example_loads() {
     assert_eq!(names, ["minimal.toml", "services.toml", "sidecar.toml", "keygate.toml"]);
     let folders = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("config")).expect("a directory");
     let folders = folders.filter(|entry| entry.as_ref().is_ok_and(|entry| entry.path().is_dir())).count();
-    assert_eq!(folders, 1, "a folder beside config/compose needs a sweep of its own");
+    assert_eq!(folders, 2, "a folder beside config/compose and config/presets needs a sweep of its own");
     for example in &examples {
         let place = Place::new();
         let pepper = place.path("pepper");
@@ -141,6 +141,27 @@ fn each_example_loads() {
         let loaded = loaded.unwrap_or_else(|report| panic!("{}:\n{report}", example.display()));
         assert_eq!(loaded.warnings, [""; 0], "{}", example.display());
         assert!(!loaded.settings.routes.is_empty());
+    }
+}
+
+#[test]
+fn each_preset_is_a_policy() {
+    let names: Vec<_> = config::PRESETS.iter().map(|preset| preset.name).collect();
+    let files = files_in("config/presets", "toml");
+    let files: Vec<_> = files.iter().filter_map(|path| path.file_stem()?.to_str()).collect();
+    assert_eq!(files.len(), names.len());
+    assert!(files.iter().all(|file| names.contains(file)), "{files:?}");
+    let place = Place::new();
+    for name in names {
+        let policy = format!("[policy.default]\npreset = \"{name}\"\n");
+        let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("config/minimal.toml")).expect("it");
+        let pepper = place.path("pepper");
+        let pepper = pepper.to_str().expect("UTF-8");
+        let env = [("KEYGATE__TOKENS__PEPPER__FILE", pepper), ("KEYGATE__TOKENS__REVEAL_KEY__FILE", pepper)];
+        let loaded =
+            place.load(&format!("{text}\n{policy}"), &env).unwrap_or_else(|report| panic!("{name}:\n{report}"));
+        let policy = loaded.settings.policies.of([]).expect("the default");
+        assert!(!policy.description.is_empty(), "{name}");
     }
 }
 
@@ -387,7 +408,12 @@ kind = "sled"
 zzzzzzzzzz = 1
 [tokens]
 pepper = { zzzzzzzzzz = 1 }
+reveal_key = { zzzzzzzzzz = 1 }
 rate_limit = { zzzzzzzzzz = 1 }
+zzzzzzzzzz = 1
+[role.x]
+zzzzzzzzzz = 1
+[policy.x]
 zzzzzzzzzz = 1
 [cache]
 zzzzzzzzzz = 1
@@ -411,7 +437,8 @@ fn known_keys(report: &str) -> BTreeSet<String> {
         let start = if table == "the file" { String::new() } else { format!("{table}.") };
         keys.split(", ").map(move |key| format!("{start}{}", key.trim_matches('`')))
     });
-    names.collect()
+    // Of what has names of its own, the page shows one.
+    names.map(|name| name.replace("role.x.", "role.NAME.").replace("policy.x.", "policy.NAME.")).collect()
 }
 
 #[test]
@@ -423,8 +450,9 @@ fn each_key_is_documented_and_no_other() {
     let mut documented: BTreeSet<String> = rows.map(str::to_owned).collect();
     // A table is there with its keys, and may have a row besides.
     for key in documented.clone() {
+        // `[role]` and `[policy]` have nothing but names.
         let dots = key.match_indices('.').map(|(at, _)| key[..at].to_owned());
-        documented.extend(dots);
+        documented.extend(dots.filter(|key| !key.ends_with(".NAME")));
     }
     assert!(known.len() > 60, "{known:?}");
     assert_eq!(known, documented, "on the left what is read, on the right what docs/configuration.md has");

@@ -17,6 +17,7 @@ mod http2;
 mod life;
 mod limits;
 mod passage;
+mod products;
 #[path = "../proof/mod.rs"]
 mod proof;
 mod refusals;

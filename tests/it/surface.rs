@@ -73,11 +73,14 @@ const CALLS: &[Call] = &[
     call("POST", "/v1/tokens/{id}/disable", tokens(Action::Update), 200),
     call("POST", "/v1/tokens/{id}/enable", tokens(Action::Update), 200),
     call("POST", "/v1/tokens/{id}/revoke", tokens(Action::Delete), 200),
+    call("POST", "/v1/tokens/{id}/reveal", tokens(Action::Create), 409),
     call("GET", "/v1/accounts", accounts(Action::Read), 200),
     with(r#"{"name": "new"}"#, call("POST", "/v1/accounts", accounts(Action::Create), 201)),
     call("GET", "/v1/accounts/{id}", accounts(Action::Read), 200),
     with(r#"{"name": "edited"}"#, call("PATCH", "/v1/accounts/{id}", accounts(Action::Update), 200)),
     call("DELETE", "/v1/accounts/{id}", accounts(Action::Delete), 204),
+    call("GET", "/v1/accounts/{id}/policy", tokens(Action::Read), 200),
+    call("GET", "/v1/policies", accounts(Action::Read), 200),
     call("GET", "/v1/accounts/{id}/members", users(Action::Read), 200),
     with(NEW_MEMBER, call("POST", "/v1/accounts/{id}/members", users(Action::Create), 201)),
     call("GET", "/v1/accounts/{id}/members/{user}", users(Action::Read), 200),
@@ -200,7 +203,9 @@ fn of_handler(call: &Call, credential: Credential) -> Option<Outcome> {
         }
         // The user is a member of no account that it reaches.
         ("POST", "/v1/sessions") if credential == C::OtherAccount => Outcome::problem(422, "invalid_fields"),
-        ("POST", "/v1/sessions" | "/v1/accounts/{id}/members") | ("PATCH", "/v1/accounts/{id}/members/{user}")
+        (_, "/v1/tokens/{id}/reveal") if !cannot_give => Outcome::problem(409, "not_retrievable"),
+        ("POST", "/v1/sessions" | "/v1/accounts/{id}/members" | "/v1/tokens/{id}/reveal")
+        | ("PATCH", "/v1/accounts/{id}/members/{user}")
             if cannot_give =>
         {
             Outcome::challenged(403, "grants_exceeded", None)

@@ -5,6 +5,7 @@ mod answers;
 mod backup;
 mod explain;
 mod lists;
+mod policy;
 mod rights;
 mod sessions;
 mod surface;

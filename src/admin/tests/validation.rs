@@ -6,7 +6,7 @@ use axum::body::Body;
 use http::{Method, Request};
 
 use super::world::{Answer, World};
-use crate::admin::TokenRules;
+use crate::model::{ExpiryRules, Policies, Policy};
 
 fn errors(answer: &Answer) -> Vec<String> {
     let json = answer.json();
@@ -188,7 +188,9 @@ async fn each_wrong_field_of_an_account_has_its_words() {
 #[tokio::test]
 async fn the_limits_on_expiry_are_named() {
     let days = |days: u64| Some(Duration::from_secs(days * 86_400));
-    let world = World::with_rules(TokenRules { default_expiry: days(30), max_expiry: days(90) }).await;
+    let expiry = ExpiryRules { default: days(30), max: days(90), ..ExpiryRules::default() };
+    let policy = Policy::lenient(Policies::DEFAULT.parse().expect("a name"), expiry);
+    let world = World::with_policies(Policies::new(policy, [])).await;
     let never = create(&world, r#""expires": "never""#).await.expect_problem(422, "invalid_fields");
     assert_eq!(errors(&never), ["expires: cannot be `never`: tokens live for 90d at most"]);
     let late = create(&world, r#""expires": "91d""#).await.expect_problem(422, "invalid_fields");

@@ -11,13 +11,16 @@ use http_body_util::BodyExt;
 use serde_json::Value;
 use tower::ServiceExt;
 
-use crate::admin::{AdminState, LoginRules, Readiness, TokenRules, router};
+use crate::admin::{AdminState, Readiness, router};
 use crate::auth::{
     Accounts, CacheOptions, Denial, Lifecycle, LoginGuard, LoginLimits, NewAccount, NewToken, NewUser, Password,
-    Passwords, Users, Verdict, Verifier, VerifierOptions, admit_any,
+    Passwords, Sealer, Users, Verdict, Verifier, VerifierOptions, admit_any,
 };
 use crate::limit::TokenLimits;
-use crate::model::{Account, AccountId, Clock, Grants, Kind, Pepper, Token, TokenHasher, TokenPrefix, TokenText, User};
+use crate::model::{
+    Account, AccountId, Clock, Grants, Kind, Pepper, Policies, Policy, Reveal, Token, TokenHasher, TokenPrefix,
+    TokenText, User,
+};
 use crate::route::{Leads, RouteView, action_of};
 use crate::store::{Backups, MemoryStore, Store, StoreKey};
 
@@ -52,19 +55,19 @@ pub(super) struct Answer {
 
 impl World {
     pub(super) async fn new() -> Self {
-        Self::with_rules(TokenRules::default()).await
+        Self::with_policies(policies(|_| {})).await
     }
 
-    pub(super) async fn with_rules(tokens: TokenRules) -> Self {
-        Self::of(tokens, |store| store).await
+    pub(super) async fn with_policies(policies: Policies) -> Self {
+        Self::of(policies, |store| store).await
     }
 
     /// Its backups are made of what `copies` makes of its store.
     pub(super) async fn with_copies(copies: impl FnOnce(Arc<MemoryStore>) -> Arc<dyn Store>) -> Self {
-        Self::of(TokenRules::default(), copies).await
+        Self::of(policies(|_| {}), copies).await
     }
 
-    async fn of(tokens: TokenRules, copies: impl FnOnce(Arc<MemoryStore>) -> Arc<dyn Store>) -> Self {
+    async fn of(policies: Policies, copies: impl FnOnce(Arc<MemoryStore>) -> Arc<dyn Store>) -> Self {
         let key = StoreKey::new(&[1; 32]);
         let store = Arc::new(MemoryStore::new(key.clone()));
         let clock = Clock::adjustable();
@@ -89,6 +92,9 @@ impl World {
             users.clone(),
             clock.clone(),
         );
+        let key_of_copies = Pepper::from_material(&[b'r'; 32]).expect("long enough");
+        let sealer = Sealer::new(&key_of_copies).expect("a key");
+        let lifecycle = lifecycle.with_sealer(Some(Arc::new(sealer)));
         let account = async |parent: Option<&Account>, visible_to_parent| {
             let new = NewAccount { visible_to_parent, ..NewAccount::plain(parent.map(|p| p.id), "an account") };
             lifecycle.create_account(new).await.expect("an account")
@@ -103,10 +109,9 @@ impl World {
             verifier: verifier.clone(),
             accounts: accounts.clone(),
             users: users.clone(),
-            tokens,
+            policies: Arc::new(policies),
             passwords: passwords(),
             login_guard: Arc::new(LoginGuard::new(LoginLimits::default())),
-            logins: LoginRules::default(),
             backups: Backups::new(copies(Arc::clone(&store)), key),
             proxy_url: "http://127.0.0.1:8080/".into(),
             example_path: "/v1/devices".into(),
@@ -257,6 +262,15 @@ impl Answer {
     }
 }
 
+/// The lenient policy, which keeps copies and knows the plan `gold`, with these changes.
+pub(super) fn policies(change: impl FnOnce(&mut Policy)) -> Policies {
+    let mut policy = Policies::default().of([]).expect("the default").as_ref().clone();
+    policy.reveal = Reveal::Retrievable;
+    policy.plans.insert("gold".parse().expect("a name"), Kind::ALL.to_vec());
+    change(&mut policy);
+    Policies::new(policy, [])
+}
+
 /// One route, `/v1/devices/{id}`, which takes an account, and a public one, `/open`.
 fn leads(_: &str, path: &str, method: &Method) -> Leads {
     let to = |needs, names_account| {
@@ -284,7 +298,7 @@ async fn make(
     entries: &[(&str, &str)],
     change: impl FnOnce(&mut NewToken),
 ) -> Made {
-    let mut new = NewToken::service(account, "a token", grants(entries));
+    let mut new = NewToken { retrievable: true, ..NewToken::service(account, "a token", grants(entries)) };
     change(&mut new);
     let (token, text) = lifecycle.create(new).await.expect("a token");
     Made { token, text: text.expose().to_owned() }

@@ -3,13 +3,15 @@
 mod account;
 mod explanation;
 mod json;
+mod policy;
 mod token;
 mod user;
 
 pub(super) use account::{AccountRecord, Whoami};
 pub(super) use explanation::{ExplainedRoute, ExplainedStep, ExplanationRecord};
 pub(super) use json::{Json, SyntaxError};
-pub(super) use token::{Created, Page, TokenRecord, grants_record};
+pub(super) use policy::PolicyRecord;
+pub(super) use token::{Created, Page, Revealed, TokenRecord, grants_record};
 pub(super) use user::{Begun, Invited, MemberRecord, UserRecord};
 
 /// What can be answered.
@@ -17,9 +19,11 @@ pub(super) trait Record: serde::Serialize {}
 
 impl Record for TokenRecord {}
 impl Record for AccountRecord {}
+impl Record for PolicyRecord {}
 impl Record for Whoami {}
 impl Record for ExplanationRecord {}
 impl Record for Created<'_> {}
+impl Record for Revealed<'_> {}
 impl Record for UserRecord {}
 impl Record for MemberRecord {}
 impl Record for Invited<'_> {}

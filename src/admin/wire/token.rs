@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::model::{Grants, State, Timestamp, Token, Usage};
+use crate::model::{Grants, State, Timestamp, Token, Usage, Warning};
 
 /// All that is shown of a token: everything but its secret and its digest.
 #[derive(Debug, Serialize)]
@@ -38,6 +38,14 @@ pub(in crate::admin) struct TokenRecord {
     /// Null: what is configured for tokens without a limit of their own.
     rate_limit: Option<RateLimit>,
     revoked_at: Option<String>,
+    /// What is worth a word about it.
+    warnings: Vec<WarningRecord>,
+}
+
+#[derive(Debug, Serialize)]
+struct WarningRecord {
+    code: &'static str,
+    message: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -52,6 +60,15 @@ pub(in crate::admin) struct Created<'a> {
     #[serde(flatten)]
     pub(in crate::admin) record: TokenRecord,
     /// The token's text, shown this once.
+    pub(in crate::admin) token: &'a str,
+    /// A line that tries the token, ready to copy.
+    pub(in crate::admin) curl: &'a str,
+}
+
+/// A token's text once more. Not `Debug`, so that it cannot be printed by mistake.
+#[derive(Serialize)]
+pub(in crate::admin) struct Revealed<'a> {
+    pub(in crate::admin) id: String,
     pub(in crate::admin) token: &'a str,
     /// A line that tries the token, ready to copy.
     pub(in crate::admin) curl: &'a str,
@@ -93,7 +110,13 @@ impl TokenRecord {
                 State::Revoked { at } => Some(at.to_string()),
                 State::Active | State::Disabled => None,
             },
+            warnings: Vec::new(),
         }
+    }
+
+    pub(in crate::admin) fn with_warnings(self, warnings: Vec<Warning>) -> Self {
+        let record = |Warning { code, message }| WarningRecord { code, message };
+        Self { warnings: warnings.into_iter().map(record).collect(), ..self }
     }
 }
 

@@ -3,8 +3,10 @@
 use std::fmt;
 
 use super::turn::Turn;
-use super::{Lifecycle, LifecycleError};
-use crate::model::{Account, AccountId, AccountState, Grants, PlanName, PolicyName, Revision, TokenId, User};
+use super::{Lifecycle, LifecycleError, NewToken};
+use crate::model::{
+    Account, AccountId, AccountState, AccountToken, Grants, PlanName, PolicyName, Revision, TokenId, User,
+};
 use crate::store::{Expect, Write};
 
 /// How many tokens are deleted at a time.
@@ -20,6 +22,8 @@ pub struct NewAccount {
     pub ceiling: Option<Grants>,
     pub plan: Option<PlanName>,
     pub policy: Option<PolicyName>,
+    /// A token that it has from the beginning, with a copy that can be seen again.
+    pub token: Option<AccountToken>,
 }
 
 /// What an edit of an account changes; `None` leaves a field as it is.
@@ -60,12 +64,22 @@ impl fmt::Display for Below {
 impl NewAccount {
     /// Without a limit of its own.
     pub fn plain(parent: Option<AccountId>, name: impl Into<String>) -> Self {
-        Self { parent, name: name.into(), visible_to_parent: true, ceiling: None, plan: None, policy: None }
+        Self {
+            parent,
+            name: name.into(),
+            visible_to_parent: true,
+            ceiling: None,
+            plan: None,
+            policy: None,
+            token: None,
+        }
     }
 }
 
 impl Lifecycle {
+    /// Makes an account, and in the same commit the token that it has from the beginning.
     pub async fn create_account(&self, new: NewAccount) -> Result<Account, LifecycleError> {
+        let lifecycle = self.clone();
         self.in_turn(async move |turn: Turn| {
             if let Some(parent) = new.parent {
                 turn.account(parent)?;
@@ -82,7 +96,8 @@ impl Lifecycle {
                 created: turn.now,
                 revision: Revision::default(),
             };
-            turn.put_account(account, Expect::Absent).await
+            let token = new.token.map(|token| lifecycle.draft(first_token(account.id, token))).transpose()?;
+            turn.add_account(account, token.map(|(token, _)| token)).await
         })
         .await
     }
@@ -168,6 +183,11 @@ impl Lifecycle {
             }
         }
     }
+}
+
+fn first_token(account: AccountId, token: AccountToken) -> NewToken {
+    let description = "made together with the account".to_owned();
+    NewToken { description, retrievable: true, ..NewToken::service(account, token.name, token.grants) }
 }
 
 /// Refuses to put an account below itself, and to move the one that is above all.

@@ -9,7 +9,10 @@
 //! account is above itself, none loses its last owner.
 
 mod accounts;
+mod copies;
 mod credentials;
+mod places;
+mod purge;
 mod tokens;
 mod turn;
 mod users;
@@ -19,6 +22,7 @@ use std::sync::Arc;
 use tokio::sync::Mutex;
 
 use super::accounts::Accounts;
+use super::seal::{SealError, Sealer};
 use super::users::Users;
 use super::verifier::Verifier;
 use crate::model::{AccountId, Clock, Login, RoleName, TokenId, UserId};
@@ -59,6 +63,13 @@ pub enum LifecycleError {
     /// The one account that is above all others.
     #[error("the root account can be neither moved nor deleted")]
     Root,
+    /// As many tokens of the account are active as may be.
+    #[error("the account has {0} active tokens, and may not have more")]
+    TooMany(u32),
+    #[error("there is no `reveal_key` in the configuration")]
+    NoRevealKey,
+    #[error(transparent)]
+    Seal(#[from] SealError),
     #[error("{0}")]
     Conflict(String),
     #[error("the operating system gave no randomness: {0}")]
@@ -77,11 +88,15 @@ pub struct Lifecycle {
     clock: Clock,
     /// Held by the one change of accounts or users that is under way.
     turn: Arc<Mutex<()>>,
+    /// Held by who makes a token in an account that may have only so many.
+    places: Arc<Mutex<()>>,
+    /// What encrypts copies of tokens; `None`: none is kept.
+    sealer: Option<Arc<Sealer>>,
 }
 
 impl Lifecycle {
     pub fn new(store: Arc<dyn Store>, verifier: Verifier, accounts: Accounts, users: Users, clock: Clock) -> Self {
-        Self { store, verifier, accounts, users, clock, turn: Arc::default() }
+        Self { store, verifier, accounts, users, clock, turn: Arc::default(), places: Arc::default(), sealer: None }
     }
 
     pub fn clock(&self) -> &Clock {

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::{Lifecycle, LifecycleError, TRIES, interrupted, of_commit, too_busy};
 use crate::model::{
-    AccountId, Digest, Filters, Grants, Kind, Quota, Revision, RoleName, State, Timestamp, Token, TokenId, TokenText,
-    Usage, UserId,
+    AccountId, Digest, Filters, Grants, Kind, Quota, Revision, RoleName, Standing, State, Timestamp, Token, TokenId,
+    TokenText, Usage, UserId,
 };
 use crate::store::{CommitError, Expect, Write};
 
@@ -25,6 +25,10 @@ pub struct NewToken {
     pub expires: Option<Timestamp>,
     pub rate_limit: Option<Quota>,
     pub created_by: Option<TokenId>,
+    /// An encrypted copy of its text is kept.
+    pub retrievable: bool,
+    /// How many active tokens the account may have with this one; `None`: any number.
+    pub max_active: Option<u32>,
 }
 
 /// What an edit of a token changes; `None` leaves a field as it is.
@@ -37,6 +41,8 @@ pub struct Edit {
     pub filters: Option<Filters>,
     pub expires: Option<Option<Timestamp>>,
     pub rate_limit: Option<Option<Quota>>,
+    /// How many active tokens the account may have, where the edit makes an expired one active again.
+    pub max_active: Option<u32>,
 }
 
 impl NewToken {
@@ -55,6 +61,8 @@ impl NewToken {
             expires: None,
             rate_limit: None,
             created_by: None,
+            retrievable: false,
+            max_active: None,
         }
     }
 }
@@ -82,13 +90,28 @@ impl Edit {
 impl Lifecycle {
     /// Makes a token. The text is in the answer and nowhere else.
     pub async fn create(&self, new: NewToken) -> Result<(Token, TokenText), LifecycleError> {
+        let Some(max) = new.max_active else { return self.make(new).await };
+        let lifecycle = self.clone();
+        self.in_place(new.account, max, async move { lifecycle.make(new).await }).await
+    }
+
+    async fn make(&self, new: NewToken) -> Result<(Token, TokenText), LifecycleError> {
         if self.accounts.get(new.account).is_none() {
             return Err(LifecycleError::NoAccount(new.account));
         }
+        let (token, text) = self.draft(new)?;
+        let write = Write::PutToken { token: token.clone(), expect: Expect::Absent };
+        let revision = self.commit(vec![write], vec![token.digest]).await?;
+        Ok((Token { revision, ..token }, text))
+    }
+
+    /// A new token that is not stored yet.
+    pub(super) fn draft(&self, new: NewToken) -> Result<(Token, TokenText), LifecycleError> {
         let text = TokenText::generate(self.verifier.prefix(), new.kind)
             .map_err(|e| LifecycleError::NoRandomness(e.to_string()))?;
+        let id = TokenId::fresh();
         let token = Token {
-            id: TokenId::fresh(),
+            id,
             account: new.account,
             kind: new.kind,
             name: new.name,
@@ -97,7 +120,7 @@ impl Lifecycle {
             roles: new.roles,
             user: new.user,
             filters: new.filters,
-            sealed: None,
+            sealed: self.copy(id, &text, new.retrievable)?,
             state: State::Active,
             not_before: new.not_before,
             expires: new.expires,
@@ -108,10 +131,7 @@ impl Lifecycle {
             digest: self.verifier.digest(&text),
             revision: Revision::default(),
         };
-        let digest = token.digest;
-        let revision =
-            self.commit(vec![Write::PutToken { token: token.clone(), expect: Expect::Absent }], vec![digest]).await?;
-        Ok((Token { revision, ..token }, text))
+        Ok((token, text))
     }
 
     pub async fn get(&self, id: TokenId) -> Result<Token, LifecycleError> {
@@ -134,11 +154,20 @@ impl Lifecycle {
     }
 
     pub async fn edit(&self, id: TokenId, edit: Edit) -> Result<Token, LifecycleError> {
-        self.change(id, |token| {
-            edit.apply(token);
-            Ok(())
-        })
-        .await
+        let (lifecycle, limit) = (self.clone(), edit.max_active.filter(|_| edit.expires.is_some()));
+        let token = self.to_be_changed(id).await?;
+        let is_expired = matches!(token.standing(self.clock.wall()), Standing::Expired { .. });
+        let work = async move {
+            let apply = |token: &mut Token| {
+                edit.apply(token);
+                Ok(())
+            };
+            lifecycle.change(id, apply).await
+        };
+        match limit.filter(|_| is_expired) {
+            None => work.await,
+            Some(max) => self.in_place(token.account, max, work).await,
+        }
     }
 
     /// Refuses the token until it is enabled again.
@@ -157,6 +186,8 @@ impl Lifecycle {
         self.change(id, |token| {
             if !matches!(token.state, State::Revoked { .. }) {
                 token.state = State::Revoked { at };
+                // Nobody needs to see it again.
+                token.sealed = None;
             }
             Ok(())
         })
@@ -165,12 +196,20 @@ impl Lifecycle {
 
     /// Removes the token and all that is known of it; from then on it is as if it had never been.
     pub async fn delete(&self, id: TokenId) -> Result<(), LifecycleError> {
+        self.delete_if(id, |_| true).await.map(drop)
+    }
+
+    /// The same, for a token that is as `is_due` says when it is deleted. Whether it was.
+    pub(super) async fn delete_if(&self, id: TokenId, is_due: impl Fn(&Token) -> bool) -> Result<bool, LifecycleError> {
         for _ in 0..TRIES {
             let token = self.to_be_changed(id).await?;
+            if !is_due(&token) {
+                return Ok(false);
+            }
             let write = Write::DeleteToken { id, expect: token.revision };
             match self.commit(vec![write], vec![token.digest]).await {
                 Err(LifecycleError::Conflict(_)) => {}
-                done => return done.map(drop),
+                done => return done.map(|_| true),
             }
         }
         Err(too_busy(id))

@@ -9,7 +9,7 @@ use tokio::sync::OwnedMutexGuard;
 
 use super::{Lifecycle, LifecycleError, interrupted, of_commit};
 use crate::auth::{Accounts, Users};
-use crate::model::{Account, AccountId, Revision, Timestamp, User, UserId};
+use crate::model::{Account, AccountId, Revision, Timestamp, Token, User, UserId};
 use crate::store::{CommitError, Expect, Store, Write};
 
 /// The right to change accounts and users, and what they are.
@@ -45,6 +45,16 @@ impl Turn {
 
     pub(super) fn user(&self, id: UserId) -> Result<User, LifecycleError> {
         self.users.get(id).ok_or(LifecycleError::NoUser(id))
+    }
+
+    /// A new account, with its first token where it is to have one. No cache can know that token yet.
+    pub(super) async fn add_account(&self, account: Account, token: Option<Token>) -> Result<Account, LifecycleError> {
+        let put_account = Write::PutAccount { account: account.clone(), expect: Expect::Absent };
+        let put_token = token.map(|token| Write::PutToken { token, expect: Expect::Absent });
+        let revision = self.commit([put_account].into_iter().chain(put_token).collect()).await?;
+        let account = Account { revision, ..account };
+        self.accounts.put(account.clone());
+        Ok(account)
     }
 
     pub(super) async fn put_account(&self, account: Account, expect: Expect) -> Result<Account, LifecycleError> {

@@ -4,7 +4,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::super::args::Shape;
-use super::super::client::Client;
+use super::super::client::{Client, with_query};
 use super::super::confirm;
 use super::super::exit::Exit;
 use super::super::failure::Failure;
@@ -29,6 +29,9 @@ pub(in crate::cli) struct EndArgs {
     /// Do not ask
     #[arg(short, long)]
     yes: bool,
+    /// The token's name, which some policies want to be told with a deletion
+    #[arg(long, value_name = "NAME")]
+    confirm: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,13 +62,16 @@ impl Verb {
     }
 
     /// What is printed for programs.
-    fn send(self, id: TokenId, client: &Client) -> Result<Value, Failure> {
+    ///
+    /// `confirm` is what a deletion is confirmed with, where the policy asks for it.
+    fn send(self, id: TokenId, confirm: &str, client: &Client) -> Result<Value, Failure> {
         match self {
             Verb::Disable | Verb::Enable | Verb::Revoke => {
                 client.post(&format!("/v1/tokens/{id}/{}", self.name()), None)
             }
             Verb::Delete => {
-                client.delete(&format!("/v1/tokens/{id}")).map(|_| json!({"id": id.to_string(), "deleted": true}))
+                let path = with_query(&format!("/v1/tokens/{id}"), &[("confirm", Some(confirm))]);
+                client.delete(&path).map(|_| json!({"id": id.to_string(), "deleted": true}))
             }
         }
     }
@@ -83,7 +89,7 @@ pub(super) fn change(
 ) -> Result<Exit, Failure> {
     let ids = args.ids()?;
     let client = connect(terminal)?;
-    each(&ids, args.output, terminal, |id, _| verb.send(id, &client).map(|record| (verb, record)))
+    each(&ids, args.output, terminal, |id, _| verb.send(id, "", &client).map(|record| (verb, record)))
 }
 
 /// Changes that cannot.
@@ -94,15 +100,19 @@ pub(super) fn end(
     terminal: &mut Terminal<'_>,
 ) -> Result<Exit, Failure> {
     let ids = args.tokens.ids()?;
-    confirm::possible(args.yes, verb.name(), terminal)?;
+    let given = args.confirm.as_deref().or(args.yes.then_some("yes"));
+    confirm::possible(given.is_some(), verb.name(), terminal)?;
     let client = connect(terminal)?;
-    if args.yes {
-        return each(&ids, args.tokens.output, terminal, |id, _| verb.send(id, &client).map(|record| (verb, record)));
+    if let Some(given) = given {
+        return each(&ids, args.tokens.output, terminal, |id, _| {
+            verb.send(id, given, &client).map(|record| (verb, record))
+        });
     }
     each(&ids, args.tokens.output, terminal, |id, terminal| {
         let token = client.get(&format!("/v1/tokens/{id}"))?;
-        confirm::confirm(verb.name(), &id.to_string(), token["name"].as_str().unwrap_or_default(), terminal)?;
-        verb.send(id, &client).map(|record| (verb, record))
+        let name = token["name"].as_str().unwrap_or_default();
+        confirm::confirm(verb.name(), &id.to_string(), name, terminal)?;
+        verb.send(id, if name.is_empty() { "yes" } else { name }, &client).map(|record| (verb, record))
     })
 }
 

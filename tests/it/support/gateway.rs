@@ -19,6 +19,7 @@ pub struct Builder {
     server: String,
     tokens: String,
     routes: String,
+    policies: String,
     public: String,
     management: String,
     clock: Clock,
@@ -86,6 +87,7 @@ impl Builder {
             server: "workers = 2\npin_workers = false\n".to_owned(),
             tokens: String::new(),
             routes: ROUTES.to_owned(),
+            policies: String::new(),
             public: String::new(),
             management: String::new(),
             clock: Clock::adjustable(),
@@ -111,6 +113,21 @@ impl Builder {
         self.tokens.push_str(lines);
         self.tokens.push('\n');
         self
+    }
+
+    /// Tables for policies and roles.
+    pub fn policies(mut self, tables: &str) -> Self {
+        self.policies.push_str(tables);
+        self.policies.push('\n');
+        self
+    }
+
+    /// A key for the copies of tokens that policies keep.
+    pub fn reveal_key(self) -> Self {
+        let key = self.directory().join("reveal.key");
+        std::fs::write(&key, "a key for copies of tokens, which is long enough").expect("a writable directory");
+        std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).expect("our own file");
+        self.tokens("reveal_key = { file = \"reveal.key\" }")
     }
 
     /// Lines for `[listen.public]`.
@@ -146,11 +163,11 @@ impl Builder {
     }
 
     pub fn text(&self) -> String {
-        let Self { upstream, server, tokens, routes, public, management, .. } = self;
+        let Self { upstream, server, tokens, routes, policies, public, management, .. } = self;
         format!(
             "version = 1\n[listen.public]\naddress = \"127.0.0.1:0\"\n{public}[listen.admin]\naddress = \"127.0.0.1:0\"\n{management}\
              [server]\n{server}[store]\nkind = \"sled\"\npath = \"data\"\n[tokens]\npepper = {{ file = \"pepper\" }}\n{tokens}\
-             [log]\naccess = \"off\"\nlevel = \"warn\"\n{upstream}{routes}"
+             [log]\naccess = \"off\"\nlevel = \"warn\"\n{upstream}{routes}{policies}"
         )
     }
 

@@ -1,0 +1,116 @@
+//! What the policy of an account says to a request about its tokens: each rule that is broken is noted at
+//! its field.
+
+use std::sync::Arc;
+
+use super::AdminState;
+use super::fields::Fields;
+use super::refusal::Refusal;
+use super::wire::TokenRecord;
+use crate::model::{
+    AccountId, DeleteConfirm, Field, Filters, Kind, PlanName, Policy, PolicyName, Subject, Token, Usage,
+};
+
+/// The policy that holds in an account, with what of the account it depends on.
+pub(super) struct Rules {
+    pub(super) policy: Arc<Policy>,
+    plan: Option<PlanName>,
+}
+
+impl Rules {
+    pub(super) fn of(account: AccountId, state: &AdminState) -> Result<Self, Refusal> {
+        let way_up = state.accounts.way_up(account);
+        let policy = state.policies.of(&way_up).map_err(Refusal::UnknownPolicy)?;
+        let plan = way_up.into_iter().next().and_then(|account| account.plan);
+        Ok(Self { policy, plan })
+    }
+
+    fn name(&self) -> &PolicyName {
+        &self.policy.name
+    }
+
+    /// The kind of a creation that names none: the usual one, or the only one that can be chosen.
+    pub(super) fn usual_kind(&self) -> Kind {
+        let mut chosen = self.policy.kinds(self.plan.as_ref()).iter().filter(|kind| **kind != Kind::Session);
+        match (chosen.next(), chosen.next()) {
+            (Some(only), None) => *only,
+            _ => Kind::Service,
+        }
+    }
+
+    pub(super) fn check_kind(&self, fields: &mut Fields, kind: Kind) {
+        let kinds = self.policy.kinds(self.plan.as_ref());
+        if kinds.contains(&kind) {
+            return;
+        }
+        let known: Vec<_> = kinds.iter().map(|kind| kind.name()).collect();
+        let plan = self.plan.as_ref().map_or(String::new(), |plan| format!(" with the plan `{plan}`"));
+        let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+        let message =
+            format!("cannot be `{}`: the policy `{}` allows in an account{plan}: {known}", kind.name(), self.name());
+        fields.refuse("kind", message);
+    }
+
+    /// Whether people may log in.
+    pub(super) fn check_session(&self) -> Result<(), Refusal> {
+        let may = self.policy.kinds(self.plan.as_ref()).contains(&Kind::Session);
+        if may { Ok(()) } else { Err(Refusal::NoSessions(self.name().clone())) }
+    }
+
+    pub(super) fn check_name(&self, fields: &mut Fields, name: &str) {
+        if fields.is_refused("name") {
+            return;
+        }
+        if let Err(message) = self.policy.naming.check(name) {
+            fields.refuse("name", message);
+        }
+    }
+
+    pub(super) fn check_description(&self, fields: &mut Fields, description: &str) {
+        if self.policy.description_required && description.is_empty() && !fields.is_refused("description") {
+            fields.refuse("description", "is needed: tokens of this account have a description");
+        }
+    }
+
+    /// A shared token is for people without a login; without a filter it shows them everything.
+    pub(super) fn check_filters(&self, fields: &mut Fields, kind: Kind, filters: &Filters) {
+        let bare = kind == Kind::Shared && filters.is_empty() && !fields.is_refused("filters");
+        if bare && self.policy.shared_requires_filter {
+            let message = format!("is needed: the policy `{}` has no shared token without a filter", self.name());
+            fields.refuse("filters", message);
+        }
+    }
+
+    /// Notes every field that is given and cannot be changed any more.
+    pub(super) fn check_mutable(&self, fields: &mut Fields) {
+        for field in Field::ALL.into_iter().filter(|field| !self.policy.mutable.contains(field)) {
+            fields.immutable_by(field.name(), &format!("the policy `{}`", self.name()));
+        }
+    }
+
+    /// Whether a deletion was confirmed as the policy wants it.
+    pub(super) fn check_confirmation(&self, token: &Token, confirm: Option<&str>) -> Result<(), Refusal> {
+        let wanted = match self.policy.delete_confirm {
+            DeleteConfirm::Nothing => return Ok(()),
+            DeleteConfirm::Yes => "yes".to_owned(),
+            // One from before the policy may have no name.
+            DeleteConfirm::Name if token.name.is_empty() => token.id.to_string(),
+            DeleteConfirm::Name => token.name.clone(),
+        };
+        let is_given = confirm == Some(&wanted)
+            || (self.policy.delete_confirm == DeleteConfirm::Yes
+                && confirm == Some(&token.name)
+                && confirm != Some(""));
+        if is_given { Ok(()) } else { Err(Refusal::NotConfirmed { wanted, given: confirm.is_some() }) }
+    }
+}
+
+/// The record as it is shown: with what is worth a word about it.
+pub(super) fn shown(state: &AdminState, token: &Token, usage: Usage) -> TokenRecord {
+    let now = state.lifecycle.clock().wall();
+    let warnings = Rules::of(token.account, state).map_or_else(
+        |_| Vec::new(),
+        |rules| rules.policy.warnings(Subject::new(token, &usage, rules.plan.as_ref(), now)),
+    );
+    TokenRecord::new(token, usage, now).with_warnings(warnings)
+}

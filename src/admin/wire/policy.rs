@@ -1,0 +1,85 @@
+//! Policies as the API shows them: the same words as in the configuration.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::grants_record;
+use crate::model::{Field, Kind, Policy};
+
+/// Lengths of time are texts such as `30d`; null where there is no limit, or nothing is done.
+#[derive(Debug, Serialize)]
+pub(in crate::admin) struct PolicyRecord {
+    name: String,
+    description: String,
+    kinds: Vec<&'static str>,
+    /// Kinds of accounts with a plan, in place of `kinds`.
+    plans: BTreeMap<String, Vec<&'static str>>,
+    max_active: Option<u32>,
+    name_required: bool,
+    name_pattern: Option<String>,
+    name_message: Option<String>,
+    description_required: bool,
+    /// If there are any: the only lengths that may be chosen.
+    expiry_presets: Vec<String>,
+    default_expiry: Option<String>,
+    max_expiry: Option<String>,
+    allow_never: bool,
+    mutable: Vec<&'static str>,
+    reveal: &'static str,
+    delete_confirm: &'static str,
+    dependency_window: Option<String>,
+    shared_requires_filter: bool,
+    session_lifetime: String,
+    password_min_length: usize,
+    purge_expired_after: Option<String>,
+    account_token: Option<AccountTokenRecord>,
+}
+
+#[derive(Debug, Serialize)]
+struct AccountTokenRecord {
+    name: String,
+    grants: BTreeMap<String, String>,
+}
+
+impl PolicyRecord {
+    pub(in crate::admin) fn new(policy: &Policy) -> Self {
+        let (expiry, pattern) = (&policy.expiry, policy.naming.pattern.as_ref());
+        Self {
+            name: policy.name.to_string(),
+            description: policy.description.clone(),
+            kinds: kinds(&policy.kinds),
+            plans: policy.plans.iter().map(|(plan, of)| (plan.to_string(), kinds(of))).collect(),
+            max_active: policy.max_active,
+            name_required: policy.naming.required,
+            name_pattern: pattern.map(|pattern| pattern.text().to_owned()),
+            name_message: pattern.and_then(|pattern| pattern.message.clone()),
+            description_required: policy.description_required,
+            expiry_presets: expiry.presets.iter().copied().map(spell).collect(),
+            default_expiry: expiry.default.map(spell),
+            max_expiry: expiry.max.map(spell),
+            allow_never: expiry.allow_never,
+            mutable: policy.mutable.iter().copied().map(Field::name).collect(),
+            reveal: policy.reveal.name(),
+            delete_confirm: policy.delete_confirm.name(),
+            dependency_window: policy.dependency_window.map(spell),
+            shared_requires_filter: policy.shared_requires_filter,
+            session_lifetime: spell(policy.session_lifetime),
+            password_min_length: policy.password_min_length,
+            purge_expired_after: policy.purge_expired_after.map(spell),
+            account_token: policy
+                .account_token
+                .as_ref()
+                .map(|token| AccountTokenRecord { name: token.name.clone(), grants: grants_record(&token.grants) }),
+        }
+    }
+}
+
+fn kinds(kinds: &[Kind]) -> Vec<&'static str> {
+    kinds.iter().copied().map(Kind::name).collect()
+}
+
+fn spell(length: Duration) -> String {
+    crate::admin::expiry::spell(length)
+}
