@@ -10,6 +10,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use super::account::AccountCommand;
 use super::exit;
 use super::explain::ExplainArgs;
+use super::policy::PolicyCommand;
 use super::store::StoreCommand;
 use super::token::TokenCommand;
 use crate::config::Preset;
@@ -57,6 +58,9 @@ pub(super) enum Command {
     /// Creates, lists and edits accounts
     #[command(subcommand)]
     Account(AccountCommand),
+    /// Shows the rules for the tokens of accounts
+    #[command(subcommand)]
+    Policy(PolicyCommand),
     /// Backs up, proves, restores and moves the store
     #[command(subcommand)]
     Store(StoreCommand),
@@ -83,6 +87,7 @@ impl Command {
             Command::Demo(args) => args.output == Format::Json,
             Command::Token(command) => command.wants_json(),
             Command::Account(command) => command.wants_json(),
+            Command::Policy(command) => command.wants_json(),
             Command::Store(command) => command.wants_json(),
             Command::Whoami(args) => args.output == Shape::Json,
             Command::Explain(args) => args.output == Shape::Json,

@@ -170,6 +170,10 @@ fn hint(status: u16, code: Option<&str>, retry_after: Option<&str>) -> Option<St
         (404, None | Some("no_endpoint")) => "is this the admin API of a keygate? see --admin-url".to_owned(),
         (404, _) => "`keygate token list` and `keygate account list` show what there is".to_owned(),
         (409, Some("backup_running")) => "wait until the other backup is complete".to_owned(),
+        (409, Some("not_confirmed")) => "add --confirm and the token's name, or --yes where that is enough".to_owned(),
+        (409, Some("too_many_tokens")) => {
+            "`keygate token list` shows them; revoke or delete one that is not needed".to_owned()
+        }
         (409 | 412, _) => "look at the present state with `show`, then decide again".to_owned(),
         (429 | 503 | 507, _) => match retry_after {
             Some(seconds) => format!("try again in {seconds} s"),

@@ -16,6 +16,7 @@ mod explain;
 mod failure;
 mod healthcheck;
 mod init;
+mod policy;
 mod render;
 mod run;
 mod store;
@@ -83,6 +84,7 @@ fn dispatch(cli: &Cli, environment: &Environment, terminal: &mut Terminal<'_>) -
         Command::Demo(args) => demo::demo(args, terminal),
         Command::Token(command) => token::token(command, &cli.admin, environment, terminal),
         Command::Account(command) => account::account(command, &cli.admin, environment, terminal),
+        Command::Policy(command) => policy::policy(command, &cli.admin, environment, terminal),
         Command::Store(command) => store::store(command, &cli.admin, environment, terminal),
         Command::Whoami(args) => whoami::whoami(args, &cli.admin, environment, terminal),
         Command::Explain(args) => explain::explain(args, &cli.admin, environment, terminal),

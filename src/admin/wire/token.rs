@@ -38,6 +38,8 @@ pub(in crate::admin) struct TokenRecord {
     /// Null: what is configured for tokens without a limit of their own.
     rate_limit: Option<RateLimit>,
     revoked_at: Option<String>,
+    /// Whether a copy of its text is kept, which may be seen again.
+    retrievable: bool,
     /// What is worth a word about it.
     warnings: Vec<WarningRecord>,
 }
@@ -110,6 +112,7 @@ impl TokenRecord {
                 State::Revoked { at } => Some(at.to_string()),
                 State::Active | State::Disabled => None,
             },
+            retrievable: token.sealed.is_some(),
             warnings: Vec::new(),
         }
     }

@@ -8,7 +8,7 @@ use super::super::exit::Exit;
 use super::super::failure::Failure;
 use super::super::terminal::Terminal;
 use super::rights::RightsArgs;
-use super::table;
+use super::{table, warn};
 use crate::model::Quota;
 
 #[derive(Debug, Args)]
@@ -140,12 +140,18 @@ pub(super) fn create(
             .hint(format!("it is lost: `keygate token revoke {id}`, and create another"))
     })?;
     if args.output == CreateShape::Table {
-        terminal.note("Store the token now: it is not shown again.\n");
+        terminal.note(match answer["retrievable"].as_bool() {
+            Some(true) => "`keygate token reveal` shows it again.\n",
+            _ => "Store the token now: it is not shown again.\n",
+        });
+    }
+    if args.output != CreateShape::Json {
+        warn(&answer, terminal);
     }
     Ok(Exit::Ok)
 }
 
-fn shape(shape: CreateShape, answer: &Value, secret: &str, width: Option<u16>) -> String {
+pub(super) fn shape(shape: CreateShape, answer: &Value, secret: &str, width: Option<u16>) -> String {
     match shape {
         CreateShape::Table => {
             let mut record = answer.clone();

@@ -3,6 +3,7 @@
 mod change;
 mod create;
 mod list;
+mod reveal;
 pub(super) mod rights;
 
 use clap::{Args, Subcommand};
@@ -14,11 +15,12 @@ use super::client::Client;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::render::{self, Column, cell};
-use super::terminal::Terminal;
+use super::terminal::{Terminal, plain};
 use crate::model::TokenId;
 use change::{ChangeArgs, EndArgs, Verb};
 use create::{CreateArgs, CreateShape};
 use list::ListArgs;
+use reveal::RevealArgs;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum TokenCommand {
@@ -28,6 +30,8 @@ pub(super) enum TokenCommand {
     List(ListArgs),
     /// Shows all that is known of a token
     Show(ShowArgs),
+    /// Prints a token's text once more, where the policy keeps a copy of it
+    Reveal(RevealArgs),
     /// Changes a token's name, description, rights or filters
     Update(UpdateArgs),
     /// Refuses tokens until they are enabled again
@@ -74,6 +78,7 @@ impl TokenCommand {
             TokenCommand::Create(args) => args.output == CreateShape::Json,
             TokenCommand::List(args) => args.wants_json(),
             TokenCommand::Show(args) => args.output == Shape::Json,
+            TokenCommand::Reveal(args) => args.output == CreateShape::Json,
             TokenCommand::Update(args) => args.output == Shape::Json,
             TokenCommand::Disable(args) | TokenCommand::Enable(args) => args.output == Shape::Json,
             TokenCommand::Revoke(args) | TokenCommand::Delete(args) => args.tokens.output == Shape::Json,
@@ -100,6 +105,7 @@ pub(super) fn token(
             let record = connect(terminal)?.get(&format!("/v1/tokens/{id}"))?;
             print(&record, args.output, terminal)
         }
+        TokenCommand::Reveal(args) => reveal::reveal(args.id()?, args, &connect(terminal)?, terminal),
         TokenCommand::Update(args) => {
             let (id, body) = (token_id(&args.id)?, args.body()?);
             let record = connect(terminal)?.patch(&format!("/v1/tokens/{id}"), &body)?;
@@ -172,7 +178,11 @@ fn print(record: &Value, shape: Shape, terminal: &mut Terminal<'_>) -> Result<Ex
         Shape::Table => table(record, terminal.width),
         Shape::Json => format!("{record:#}\n"),
     };
-    terminal.print(&text).map(|()| Exit::Ok)
+    terminal.print(&text)?;
+    if shape == Shape::Table {
+        warn(record, terminal);
+    }
+    Ok(Exit::Ok)
 }
 
 /// One token, one line a field.
@@ -184,7 +194,19 @@ fn table(token: &Value, width: Option<u16>) -> String {
     if shown.get("expires").is_some_and(Value::is_null) {
         shown["expires"] = "never".into();
     }
+    // They are remarks, and stand in sentences of their own.
+    if let Some(fields) = shown.as_object_mut() {
+        fields.remove("warnings");
+    }
     render::record(&shown, FIELDS, width)
+}
+
+/// What is worth a word about the token, on standard error.
+fn warn(token: &Value, terminal: &mut Terminal<'_>) {
+    let warnings = token["warnings"].as_array().map(Vec::as_slice).unwrap_or_default();
+    for message in warnings.iter().filter_map(|warning| warning["message"].as_str()) {
+        terminal.note(&format!("warning: {}\n", plain(message)));
+    }
 }
 
 #[cfg(test)]

@@ -22,6 +22,7 @@ fn commands() -> Vec<Vec<String>> {
         "token create ci --read".to_owned(),
         "token list".to_owned(),
         format!("token show {token}"),
+        format!("token reveal {token}"),
         format!("token update {token} --name ci"),
         format!("token disable {token}"),
         format!("token enable {token}"),
@@ -31,6 +32,9 @@ fn commands() -> Vec<Vec<String>> {
         "account list".to_owned(),
         format!("account show {account}"),
         format!("account update {account} --name eu"),
+        format!("account delete {account} --yes"),
+        "policy list".to_owned(),
+        format!("policy show {account}"),
         "whoami".to_owned(),
     ]
     .iter()
@@ -48,7 +52,7 @@ fn subcommands(group: &str) -> Vec<String> {
 
 #[test]
 fn the_list_of_commands_here_is_complete() {
-    for group in ["token", "account"] {
+    for group in ["token", "account", "policy"] {
         let here: Vec<_> = commands().into_iter().filter(|line| line[0] == group).map(|line| line[1].clone()).collect();
         assert_eq!(subcommands(group), here);
     }
@@ -91,7 +95,7 @@ fn an_id_that_nobody_has_ends_with_3() {
         done(&mut install.managed(&served, &line)).refused(3, &["error: ", "hint: `keygate token list`"]);
         tried += 1;
     }
-    assert_eq!(tried, 8);
+    assert_eq!(tried, 11);
 }
 
 #[test]
