@@ -86,6 +86,10 @@ impl Refusal {
                  `?confirm=` and {wanted}",
                 if *given { "`confirm` is something else; " } else { "" }
             ),
+            Refusal::TokenInUse(how) => format!(
+                "{how}; to delete it all the same, call again with `acknowledge=use`, or disable it first and see what \
+                 breaks"
+            ),
             Refusal::NotRetrievable => {
                 "no copy of the token is kept; make a new one, put it in its place, and revoke this one".into()
             }

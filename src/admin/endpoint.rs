@@ -6,7 +6,7 @@ use http::Method;
 use super::sessions::SESSIONS;
 use super::{
     Shared, accounts, backup, explain, health, invitations, members, passwords, policies, reveal, sessions, tokens,
-    users, whoami,
+    usage, users, whoami,
 };
 use crate::model::Action;
 
@@ -89,6 +89,7 @@ pub static ENDPOINTS: &[Endpoint] = &[
     Endpoint { method: Method::DELETE, path: "/v1/tokens/{id}", right: needs(TOKENS, Action::Delete), mount: |m| on(m, tokens::delete) },
     Endpoint { method: Method::POST, path: "/v1/tokens/{id}/disable", right: needs(TOKENS, Action::Update), mount: |m| on(m, tokens::disable) },
     Endpoint { method: Method::POST, path: "/v1/tokens/{id}/enable", right: needs(TOKENS, Action::Update), mount: |m| on(m, tokens::enable) },
+    Endpoint { method: Method::GET, path: "/v1/tokens/{id}/usage", right: needs(TOKENS, Action::Read), mount: |m| on(m, usage::show) },
     // Who sees its text can do what it can, as who makes one.
     Endpoint { method: Method::POST, path: "/v1/tokens/{id}/reveal", right: needs(TOKENS, Action::Create), mount: |m| on(m, reveal::show) },
     // Final, unlike disabling; so it takes the right to delete.

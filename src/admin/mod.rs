@@ -35,6 +35,7 @@ mod rules;
 mod sessions;
 mod token_input;
 mod tokens;
+mod usage;
 mod users;
 mod whoami;
 mod wire;

@@ -102,6 +102,8 @@ pub(super) enum Refusal {
         wanted: String,
         given: bool,
     },
+    /// The token was used of late, and that was not acknowledged.
+    TokenInUse(String),
     /// The token was to be seen once.
     NotRetrievable,
     /// There is a copy of the token, and it cannot be had.
@@ -175,6 +177,7 @@ impl Refusal {
             Refusal::NoSessions(_) => (403, "no_sessions", "Nobody logs in to the account", Client),
             Refusal::TooManyTokens(_) => (409, "too_many_tokens", "The account has as many tokens as it may", Client),
             Refusal::NotConfirmed { .. } => (409, "not_confirmed", "The deletion is to be confirmed", Client),
+            Refusal::TokenInUse(_) => (409, "token_in_use", "The token is in use", Client),
             Refusal::NotRetrievable => (409, "not_retrievable", "The token was shown once", Client),
             Refusal::NoCopy(_) => (409, "copy_unreadable", "The copy of the token cannot be read", Client),
             Refusal::NotYours => (403, "not_yours", "The token is somebody else's", Client),
@@ -268,6 +271,7 @@ impl Refusal {
             | Refusal::NoSessions(_)
             | Refusal::TooManyTokens(_)
             | Refusal::NotConfirmed { .. }
+            | Refusal::TokenInUse(_)
             | Refusal::NotRetrievable
             | Refusal::NoCopy(_)
             | Refusal::NotYours

@@ -16,7 +16,7 @@ use super::refusal::Refusal;
 use super::rules::{Rules, shown};
 use super::token_input::{Selection, edit as edit_of, new_token};
 use super::wire::{self, Created, Page};
-use super::{AdminState, Shared};
+use super::{AdminState, Shared, usage};
 use crate::model::{Token, TokenId, TokenText, Usage};
 
 /// How many tokens one read of a filtered list takes from the store.
@@ -110,8 +110,16 @@ pub(super) async fn delete(
 ) -> Result<Response, Refusal> {
     let token = within_reach(&state, &caller, id).await?;
     let confirm = query.take_text("confirm");
+    let acknowledged = query.take_text("acknowledge");
+    if acknowledged.as_ref().is_some_and(|what| what != "use") {
+        query.refuse("acknowledge", "must be `use`");
+    }
     query.finish_query()?;
-    Rules::of(token.account, &state)?.check_confirmation(&token, confirm.as_deref())?;
+    let rules = Rules::of(token.account, &state)?;
+    rules.check_confirmation(&token, confirm.as_deref())?;
+    if acknowledged.is_none() {
+        usage::check(&token, &rules, &state).await?;
+    }
     state.lifecycle.delete(id).await?;
     caller.record("token.delete", id);
     Ok(StatusCode::NO_CONTENT.into_response())

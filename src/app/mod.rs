@@ -134,7 +134,8 @@ impl Gateway {
         };
         let metrics = Arc::new(Metrics::new(layout, count));
         let (log_sink, log) = start_log(settings.log.access)?;
-        let (folder, reports) = UsageFolder::new(Arc::clone(&store));
+        let route_names = settings.routes.iter().map(|route| route.name.clone().into_boxed_str()).collect();
+        let (folder, reports) = UsageFolder::new(Arc::clone(&store), route_names);
         let usage = runtime.spawn(folder.run());
         let workers = Workers::start(workers::WorkersOptions {
             listeners: public,

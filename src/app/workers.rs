@@ -13,8 +13,8 @@ use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::{mpsc, watch};
 
 use super::error::{StartError, StopError};
+use super::usage::Report;
 use crate::config;
-use crate::model::{TokenId, Usage};
 use crate::proxy::{Handler, Proxy, Worker};
 use crate::server::{ConnectionLimits, ServeOptions, Sweep, serve};
 use crate::telemetry::{LogBuffer, LogSink, Metrics, WorkerMetrics};
@@ -33,7 +33,7 @@ pub(super) struct WorkersOptions {
     pub(super) proxy: Arc<Proxy>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) log: LogSink,
-    pub(super) reports: mpsc::Sender<Vec<(TokenId, Usage)>>,
+    pub(super) reports: mpsc::Sender<Report>,
     pub(super) stopped: watch::Receiver<bool>,
 }
 
@@ -155,7 +155,7 @@ struct Setup {
     proxy: Arc<Proxy>,
     metrics: Arc<WorkerMetrics>,
     log: LogBuffer,
-    reports: mpsc::Sender<Vec<(TokenId, Usage)>>,
+    reports: mpsc::Sender<Report>,
     stopped: watch::Receiver<bool>,
 }
 

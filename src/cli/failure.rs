@@ -171,6 +171,9 @@ fn hint(status: u16, code: Option<&str>, retry_after: Option<&str>) -> Option<St
         (404, _) => "`keygate token list` and `keygate account list` show what there is".to_owned(),
         (409, Some("backup_running")) => "wait until the other backup is complete".to_owned(),
         (409, Some("not_confirmed")) => "add --confirm and the token's name, or --yes where that is enough".to_owned(),
+        (409, Some("token_in_use")) => {
+            "`keygate token usage` shows more of it; add --acknowledge-use to delete it all the same".to_owned()
+        }
         (409, Some("too_many_tokens")) => {
             "`keygate token list` shows them; revoke or delete one that is not needed".to_owned()
         }

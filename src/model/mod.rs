@@ -38,5 +38,5 @@ pub use quota::{Quota, QuotaError};
 pub use role::{Role, Roles};
 pub use token::{Kind, Revision, Standing, State, Token};
 pub use token_text::{TokenPrefix, TokenText, TokenTextError, parse_token};
-pub use usage::Usage;
+pub use usage::{Day, Seen, Usage, peer};
 pub use user::{Invitation, Login, LoginError, Membership, User, UserState};

@@ -171,8 +171,8 @@ impl Drop for RequestRecord {
         metrics.request(route, &self.method, self.status, took);
         metrics.decision(route, self.reason);
         metrics.bytes(self.received, self.sent);
-        if let (Some((token, _)), true) = (self.bearer, self.reason.allowed()) {
-            self.worker.note_use(token, self.now);
+        if let (Some((token, _)), Some(route), true) = (self.bearer, route, self.reason.allowed()) {
+            self.worker.note_use(token, route, self.connection.peer().ip(), self.now);
         }
         if let Some(line) = self.line.take() {
             self.write_line(line, took);

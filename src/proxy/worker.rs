@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::convert::Infallible;
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,16 +16,16 @@ use super::reply::ReplyBody;
 use super::request_id::RequestIds;
 use super::routes::Proxy;
 use super::upstream::Pool;
-use crate::model::{Moment, Timestamp, TokenId, Usage};
+use crate::model::{self, Moment, Timestamp, TokenId};
 use crate::server::{ConnectionHandler, ConnectionState, Sweep};
-use crate::telemetry::{LogBuffer, UsageCounts, WorkerMetrics};
+use crate::telemetry::{LogBuffer, TokenUse, UsageCounts, WorkerMetrics};
 
 /// Ticks between two hand-overs of usage counts: two seconds.
 const USAGE_TICKS: u64 = 20;
 
 /// Takes the usage counts of a worker to whoever stores them, or gives them back where there is no
 /// room at present.
-pub type UsageReport = Box<dyn Fn(Vec<(TokenId, Usage)>) -> Result<(), Vec<(TokenId, Usage)>>>;
+pub type UsageReport = Box<dyn Fn(Vec<(TokenId, TokenUse)>) -> Result<(), Vec<(TokenId, TokenUse)>>>;
 
 /// One thread's share of the proxy.
 pub struct Worker {
@@ -77,7 +78,7 @@ impl Worker {
             return;
         }
         if let Err(counts) = (self.report)(usage.take()) {
-            usage.absorb(counts);
+            usage.put_back(counts);
         }
     }
 
@@ -117,8 +118,9 @@ impl Worker {
         self.log.borrow_mut().push(line);
     }
 
-    pub(super) fn note_use(&self, token: TokenId, at: Timestamp) {
-        self.usage.borrow_mut().note(token, at);
+    /// `peer`: as the connection has it.
+    pub(super) fn note_use(&self, token: TokenId, route: usize, peer: IpAddr, at: Timestamp) {
+        self.usage.borrow_mut().note(token, route, model::peer(peer), at);
     }
 }
 

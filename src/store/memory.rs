@@ -116,7 +116,7 @@ impl Store for MemoryStore {
             for (id, usage) in usage {
                 if inner.accounts_of.contains_key(&id) {
                     let known = inner.usage.entry(id).or_default();
-                    *known = known.and(usage);
+                    *known = std::mem::take(known).and(usage);
                 }
             }
             Ok(())
@@ -124,7 +124,7 @@ impl Store for MemoryStore {
     }
 
     fn usage(&self, ids: Vec<TokenId>) -> StoreFuture<'_, Result<Vec<Usage>, StoreError>> {
-        self.ask(move |inner| Ok(ids.iter().map(|id| inner.usage.get(id).copied().unwrap_or_default()).collect()))
+        self.ask(move |inner| Ok(ids.iter().map(|id| inner.usage.get(id).cloned().unwrap_or_default()).collect()))
     }
 
     fn may_hold(&self, digest: &Digest) -> bool {
@@ -189,7 +189,7 @@ impl Inner {
         let accounts = self.accounts.values().cloned().map(Record::Account);
         let mut tokens: Vec<&Token> = self.tokens.values().collect();
         tokens.sort_by_key(|token| token.id);
-        let usage = |id| self.usage.get(&id).copied().unwrap_or_default();
+        let usage = |id| self.usage.get(&id).cloned().unwrap_or_default();
         let users = self.users.values().cloned().map(Record::User);
         let tokens = tokens.into_iter().map(|token| Record::Token(token.clone(), usage(token.id)));
         accounts.chain(users).chain(tokens).collect()

@@ -11,4 +11,4 @@ mod usage;
 pub use access_log::{LogBuffer, LogSink, LogWriter, Redaction, access_log};
 pub use metrics::{CacheResult, GatewayGauges, Metrics, MetricsLayout, UpstreamError, WorkerMetrics};
 pub use reason::Reason;
-pub use usage::UsageCounts;
+pub use usage::{TokenUse, UsageCounts, Way};

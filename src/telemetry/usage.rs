@@ -1,27 +1,73 @@
-//! How often a worker saw each token, and when last: kept by the worker, folded by the control path.
+//! How often a worker saw each token, from where and on which route: kept by the worker, folded by the
+//! control path.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
+use std::net::IpAddr;
 
-use crate::model::{Timestamp, TokenId, Usage};
+use crate::model::{Timestamp, TokenId};
 
-/// Tokens that a worker remembers before it hands its counts on early (worst case: 200,000 × about
-/// 48 bytes).
+/// Tokens that a worker remembers before it hands its counts on early (worst case of tokens that each come
+/// by one route from one peer: 200,000 × about 110 bytes).
 const MOST: usize = 200_000;
+/// Routes and peers of one token between two hand-overs; further ones are counted with the token alone.
+const MOST_WAYS: usize = 32;
 
 /// Use since the last hand-over.
 #[derive(Default)]
-pub struct UsageCounts(HashMap<TokenId, Usage, BuildHasherDefault<IdHasher>>);
+pub struct UsageCounts(HashMap<TokenId, TokenUse, BuildHasherDefault<IdHasher>>);
+
+/// One token's use. Most tokens come by one route from one peer, which takes no memory of its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenUse {
+    pub requests: u64,
+    pub last: Timestamp,
+    first: Way,
+    others: Vec<Way>,
+}
+
+/// How a token came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Way {
+    /// The route's place in the configuration.
+    pub route: usize,
+    /// As [`crate::model::peer`] gives it.
+    pub peer: IpAddr,
+    pub requests: u64,
+    pub last: Timestamp,
+}
+
+impl TokenUse {
+    fn new(route: usize, peer: IpAddr, at: Timestamp) -> Self {
+        let first = Way { route, peer, requests: 1, last: at };
+        Self { requests: 1, last: at, first, others: Vec::new() }
+    }
+
+    pub fn ways(&self) -> impl Iterator<Item = &Way> {
+        std::iter::once(&self.first).chain(&self.others)
+    }
+
+    fn note(&mut self, route: usize, peer: IpAddr, at: Timestamp) {
+        self.requests += 1;
+        self.last = self.last.max(at);
+        let ways = std::iter::once(&mut self.first).chain(&mut self.others);
+        if let Some(way) = ways.into_iter().find(|way| way.route == route && way.peer == peer) {
+            way.requests += 1;
+            way.last = way.last.max(at);
+        } else if self.others.len() < MOST_WAYS {
+            self.others.push(Way { route, peer, requests: 1, last: at });
+        }
+    }
+}
 
 impl UsageCounts {
     /// Notes one allowed request; of a further token than [`MOST`], none.
-    pub fn note(&mut self, token: TokenId, at: Timestamp) {
-        if self.is_full() && !self.0.contains_key(&token) {
-            return;
+    pub fn note(&mut self, token: TokenId, route: usize, peer: IpAddr, at: Timestamp) {
+        if let Some(used) = self.0.get_mut(&token) {
+            used.note(route, peer, at);
+        } else if self.0.len() < MOST {
+            self.0.insert(token, TokenUse::new(route, peer, at));
         }
-        let usage = self.0.entry(token).or_default();
-        usage.requests += 1;
-        usage.last_used = usage.last_used.max(Some(at));
     }
 
     pub fn is_empty(&self) -> bool {
@@ -32,19 +78,13 @@ impl UsageCounts {
         self.0.len() >= MOST
     }
 
-    /// Adds what another worker counted.
-    pub fn absorb(&mut self, counts: Vec<(TokenId, Usage)>) {
-        for (token, usage) in counts {
-            if self.is_full() && !self.0.contains_key(&token) {
-                continue;
-            }
-            let sum = self.0.entry(token).or_default();
-            *sum = sum.and(usage);
-        }
+    /// Takes back what was handed over and has no room elsewhere; nothing was counted since.
+    pub fn put_back(&mut self, counts: Vec<(TokenId, TokenUse)>) {
+        self.0.extend(counts);
     }
 
     /// Hands over what was counted, and begins anew.
-    pub fn take(&mut self) -> Vec<(TokenId, Usage)> {
+    pub fn take(&mut self) -> Vec<(TokenId, TokenUse)> {
         self.0.drain().collect()
     }
 }
@@ -77,12 +117,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn counts_add_up_and_the_later_time_stays() {
+    fn counts_add_up_for_each_way_and_the_later_time_stays() {
         let (id, mut counts) = (TokenId::fresh(), UsageCounts::default());
-        counts.note(id, Timestamp::from_millis(20));
-        counts.note(id, Timestamp::from_millis(10));
-        counts.absorb(vec![(id, Usage { requests: 5, last_used: Some(Timestamp::from_millis(15)) })]);
-        assert_eq!(counts.take(), [(id, Usage { requests: 7, last_used: Some(Timestamp::from_millis(20)) })]);
+        let [one, two] = ["192.0.2.1", "192.0.2.2"].map(|text| text.parse().expect("an address"));
+        for (route, peer, at) in [(0, one, 20), (0, one, 10), (1, one, 15), (0, two, 5)] {
+            counts.note(id, route, peer, Timestamp::from_millis(at));
+        }
+        let taken = counts.take();
+        let [(token, used)] = taken.as_slice() else { panic!("{taken:?}") };
+        assert_eq!((*token, used.requests, used.last), (id, 4, Timestamp::from_millis(20)));
+        let ways: Vec<_> = used.ways().map(|way| (way.route, way.peer, way.requests, way.last.millis())).collect();
+        assert_eq!(ways, [(0, one, 2, 20), (1, one, 1, 15), (0, two, 1, 5)]);
         assert!(counts.is_empty());
+    }
+
+    #[test]
+    fn a_token_that_comes_from_everywhere_takes_bounded_memory() {
+        let (id, mut counts) = (TokenId::fresh(), UsageCounts::default());
+        for last in 0..200u8 {
+            counts.note(id, 0, IpAddr::from([192, 0, 2, last]), Timestamp::from_millis(1));
+        }
+        let taken = counts.take();
+        assert_eq!((taken[0].1.requests, taken[0].1.ways().count()), (200, MOST_WAYS + 1));
     }
 }

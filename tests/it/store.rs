@@ -13,8 +13,8 @@ use std::time::Duration;
 pub use kill::child;
 
 use keygate::model::{
-    Access, Account, AccountId, AccountState, Digest, Filters, Grants, Invitation, Kind, Membership, Quota, Revision,
-    State, Timestamp, Token, TokenId, Usage, User, UserId, UserState,
+    Access, Account, AccountId, AccountState, Day, Digest, Filters, Grants, Invitation, Kind, Membership, Quota,
+    Revision, Seen, State, Timestamp, Token, TokenId, Usage, User, UserId, UserState,
 };
 use keygate::store::{CommitError, Expect, SledOptions, SledStore, Store, Write};
 
@@ -90,7 +90,14 @@ fn user(account: AccountId) -> User {
 }
 
 fn usage(requests: u64, last_used: i64) -> Usage {
-    Usage { requests, last_used: Some(Timestamp::from_millis(last_used)) }
+    let last = Timestamp::from_millis(last_used);
+    let peer = "192.0.2.7".parse().expect("an address");
+    Usage {
+        days: vec![(Day::of(last), requests)],
+        routes: vec![Seen { what: "devices".into(), requests, last }],
+        peers: vec![Seen { what: peer, requests, last }],
+        ..Usage::new(requests, Some(last))
+    }
 }
 
 pub fn put(token: &Token, expect: Expect) -> Write {

@@ -73,6 +73,7 @@ const CALLS: &[Call] = &[
     call("POST", "/v1/tokens/{id}/disable", tokens(Action::Update), 200),
     call("POST", "/v1/tokens/{id}/enable", tokens(Action::Update), 200),
     call("POST", "/v1/tokens/{id}/revoke", tokens(Action::Delete), 200),
+    call("GET", "/v1/tokens/{id}/usage", tokens(Action::Read), 200),
     call("POST", "/v1/tokens/{id}/reveal", tokens(Action::Create), 409),
     call("GET", "/v1/accounts", accounts(Action::Read), 200),
     with(r#"{"name": "new"}"#, call("POST", "/v1/accounts", accounts(Action::Create), 201)),

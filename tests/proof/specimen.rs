@@ -111,10 +111,7 @@ async fn live(store: &SledStore, contents: &mut Contents, count: usize, rng: &mu
             change(store, contents, at, rng).await;
         }
     }
-    let used = contents
-        .tokens
-        .iter()
-        .map(|token| (token.id, Usage { requests: 3, last_used: Some(Timestamp::from_millis(8)) }));
+    let used = contents.tokens.iter().map(|token| (token.id, Usage::new(3, Some(Timestamp::from_millis(8)))));
     store.record_usage(used.collect()).await.expect("recorded");
 }
 

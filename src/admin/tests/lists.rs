@@ -86,7 +86,7 @@ async fn a_list_is_of_one_account_within_reach() {
 async fn usage_is_shown() {
     let world = World::new().await;
     let at = crate::model::Timestamp::from_millis(1_795_392_000_123);
-    let usage = Usage { requests: 7, last_used: Some(at) };
+    let usage = Usage::new(7, Some(at));
     world.store.record_usage(vec![(world.admin.token.id, usage)]).await.expect("recorded");
     let page = world.get("/v1/tokens").await.expect(200).json();
     let item = &page["items"][0];

@@ -5,6 +5,7 @@ mod explanation;
 mod json;
 mod policy;
 mod token;
+mod usage;
 mod user;
 
 pub(super) use account::{AccountRecord, Whoami};
@@ -12,6 +13,7 @@ pub(super) use explanation::{ExplainedRoute, ExplainedStep, ExplanationRecord};
 pub(super) use json::{Json, SyntaxError};
 pub(super) use policy::PolicyRecord;
 pub(super) use token::{Created, Page, Revealed, TokenRecord, grants_record};
+pub(super) use usage::UsageRecord;
 pub(super) use user::{Begun, Invited, MemberRecord, UserRecord};
 
 /// What can be answered.
@@ -24,6 +26,7 @@ impl Record for Whoami {}
 impl Record for ExplanationRecord {}
 impl Record for Created<'_> {}
 impl Record for Revealed<'_> {}
+impl Record for UsageRecord {}
 impl Record for UserRecord {}
 impl Record for MemberRecord {}
 impl Record for Invited<'_> {}

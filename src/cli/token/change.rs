@@ -32,6 +32,16 @@ pub(in crate::cli) struct EndArgs {
     /// The token's name, which some policies want to be told with a deletion
     #[arg(long, value_name = "NAME")]
     confirm: Option<String>,
+    /// Also tokens that were used of late
+    #[arg(long)]
+    acknowledge_use: bool,
+}
+
+/// What else a deletion says.
+#[derive(Debug, Clone, Copy, Default)]
+struct Saying<'a> {
+    confirm: Option<&'a str>,
+    acknowledge_use: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,15 +72,15 @@ impl Verb {
     }
 
     /// What is printed for programs.
-    ///
-    /// `confirm` is what a deletion is confirmed with, where the policy asks for it.
-    fn send(self, id: TokenId, confirm: &str, client: &Client) -> Result<Value, Failure> {
+    fn send(self, id: TokenId, saying: Saying<'_>, client: &Client) -> Result<Value, Failure> {
         match self {
             Verb::Disable | Verb::Enable | Verb::Revoke => {
                 client.post(&format!("/v1/tokens/{id}/{}", self.name()), None)
             }
             Verb::Delete => {
-                let path = with_query(&format!("/v1/tokens/{id}"), &[("confirm", Some(confirm))]);
+                let acknowledged = saying.acknowledge_use.then_some("use");
+                let query = [("confirm", saying.confirm), ("acknowledge", acknowledged)];
+                let path = with_query(&format!("/v1/tokens/{id}"), &query);
                 client.delete(&path).map(|_| json!({"id": id.to_string(), "deleted": true}))
             }
         }
@@ -89,7 +99,7 @@ pub(super) fn change(
 ) -> Result<Exit, Failure> {
     let ids = args.ids()?;
     let client = connect(terminal)?;
-    each(&ids, args.output, terminal, |id, _| verb.send(id, "", &client).map(|record| (verb, record)))
+    each(&ids, args.output, terminal, |id, _| verb.send(id, Saying::default(), &client).map(|record| (verb, record)))
 }
 
 /// Changes that cannot.
@@ -105,14 +115,17 @@ pub(super) fn end(
     let client = connect(terminal)?;
     if let Some(given) = given {
         return each(&ids, args.tokens.output, terminal, |id, _| {
-            verb.send(id, given, &client).map(|record| (verb, record))
+            let saying = Saying { confirm: Some(given), acknowledge_use: args.acknowledge_use };
+            verb.send(id, saying, &client).map(|record| (verb, record))
         });
     }
     each(&ids, args.tokens.output, terminal, |id, terminal| {
         let token = client.get(&format!("/v1/tokens/{id}"))?;
         let name = token["name"].as_str().unwrap_or_default();
         confirm::confirm(verb.name(), &id.to_string(), name, terminal)?;
-        verb.send(id, if name.is_empty() { "yes" } else { name }, &client).map(|record| (verb, record))
+        let confirm = Some(if name.is_empty() { "yes" } else { name });
+        let saying = Saying { confirm, acknowledge_use: args.acknowledge_use };
+        verb.send(id, saying, &client).map(|record| (verb, record))
     })
 }
 

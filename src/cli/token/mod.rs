@@ -5,6 +5,7 @@ mod create;
 mod list;
 mod reveal;
 pub(super) mod rights;
+mod usage;
 
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
@@ -30,6 +31,8 @@ pub(super) enum TokenCommand {
     List(ListArgs),
     /// Shows all that is known of a token
     Show(ShowArgs),
+    /// Shows how much a token was used of late, by which routes and from where
+    Usage(ShowArgs),
     /// Prints a token's text once more, where the policy keeps a copy of it
     Reveal(RevealArgs),
     /// Changes a token's name, description, rights or filters
@@ -77,7 +80,7 @@ impl TokenCommand {
         match self {
             TokenCommand::Create(args) => args.output == CreateShape::Json,
             TokenCommand::List(args) => args.wants_json(),
-            TokenCommand::Show(args) => args.output == Shape::Json,
+            TokenCommand::Show(args) | TokenCommand::Usage(args) => args.output == Shape::Json,
             TokenCommand::Reveal(args) => args.output == CreateShape::Json,
             TokenCommand::Update(args) => args.output == Shape::Json,
             TokenCommand::Disable(args) | TokenCommand::Enable(args) => args.output == Shape::Json,
@@ -104,6 +107,15 @@ pub(super) fn token(
             let id = token_id(&args.id)?;
             let record = connect(terminal)?.get(&format!("/v1/tokens/{id}"))?;
             print(&record, args.output, terminal)
+        }
+        TokenCommand::Usage(args) => {
+            let id = token_id(&args.id)?;
+            let record = connect(terminal)?.get(&format!("/v1/tokens/{id}/usage"))?;
+            let text = match args.output {
+                Shape::Table => usage::table(&record, terminal.width),
+                Shape::Json => format!("{record:#}\n"),
+            };
+            terminal.print(&text).map(|()| Exit::Ok)
         }
         TokenCommand::Reveal(args) => reveal::reveal(args.id()?, args, &connect(terminal)?, terminal),
         TokenCommand::Update(args) => {

@@ -224,7 +224,7 @@ impl Rebuild {
         let revision = match &record {
             Record::Token(token, usage) => {
                 if *usage != Usage::default() {
-                    self.usage.push((token.id, *usage));
+                    self.usage.push((token.id, usage.clone()));
                 }
                 token.revision
             }
@@ -315,7 +315,7 @@ impl Rebuild {
         let damage = |problem| OpenError::UsageDamaged { path: path.clone(), problem };
         let usage = UsageTree::new(database::open(&path, self.cache() / 8, damage)?);
         for (id, known) in &self.usage {
-            usage.set(*id, *known)?;
+            usage.set(*id, known)?;
         }
         usage.flush().map_err(StoreError::from)?;
         drop(usage);

@@ -31,7 +31,7 @@ impl UsageTree {
             let _in_order = self.order.lock().unwrap_or_else(PoisonError::into_inner);
             for (id, usage) in chunk {
                 if tokens.has_token(*id)? {
-                    self.merge(*id, *usage)?;
+                    self.merge(*id, usage.clone())?;
                 }
             }
         }
@@ -47,7 +47,7 @@ impl UsageTree {
             }
             other => other?,
         };
-        self.set(id, known.and(usage))
+        self.set(id, &known.and(usage))
     }
 
     pub(super) fn get(&self, id: TokenId) -> Result<Usage, StoreError> {
@@ -60,7 +60,7 @@ impl UsageTree {
     }
 
     /// In place of what is known.
-    pub(super) fn set(&self, id: TokenId, usage: Usage) -> Result<(), StoreError> {
+    pub(super) fn set(&self, id: TokenId, usage: &Usage) -> Result<(), StoreError> {
         self.db.insert(id.to_bytes(), usage.encode()).map(drop).map_err(|error| failed(id, error))
     }
 

@@ -11,7 +11,7 @@ use super::error::Flaw;
 use super::seal;
 use super::user_form::UserForm;
 use crate::model::{
-    Account, AccountState, Digest, Filters, Grants, Kind, Quota, Revision, State, Timestamp, Token, Usage,
+    Account, AccountState, Day, Digest, Filters, Grants, Kind, Quota, Revision, Seen, State, Timestamp, Token, Usage,
 };
 use crate::store::{Record, hex};
 
@@ -111,6 +111,21 @@ struct QuotaForm {
 struct UsageForm {
     requests: u64,
     last_used: Option<i64>,
+    /// Days since 1970-01-01, with their requests.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    days: Vec<(u32, u64)>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    routes: Vec<SeenForm>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    peers: Vec<SeenForm>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SeenForm {
+    what: String,
+    requests: u64,
+    last: i64,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -126,7 +141,7 @@ impl Line {
             (None, Some(user), None, None, None) => Ok(Self::Record(Record::User(user.user()?))),
             (Some(account), None, None, None, None) => Ok(Self::Record(Record::Account(account.account()?))),
             (None, None, Some(token), usage, None) => {
-                let usage = usage.map(UsageForm::usage).unwrap_or_default();
+                let usage = usage.map(UsageForm::usage).transpose()?.unwrap_or_default();
                 Ok(Self::Record(Record::Token(token.token()?, usage)))
             }
             (None, None, None, None, Some(end)) => Ok(Self::End(end.lines)),
@@ -143,7 +158,7 @@ pub(super) fn write(record: &Record, into: &mut Vec<u8>) {
         Record::User(user) => LineForm { user: Some(UserForm::of(user)), ..LineForm::default() },
         Record::Token(token, usage) => LineForm {
             token: Some(TokenForm::of(token)),
-            usage: (*usage != Usage::default()).then(|| UsageForm::of(*usage)),
+            usage: (*usage != Usage::default()).then(|| UsageForm::of(usage)),
             ..LineForm::default()
         },
     };
@@ -285,11 +300,39 @@ impl QuotaForm {
 }
 
 impl UsageForm {
-    fn of(usage: Usage) -> Self {
-        Self { requests: usage.requests, last_used: usage.last_used.map(Timestamp::millis) }
+    fn of(usage: &Usage) -> Self {
+        Self {
+            requests: usage.requests,
+            last_used: usage.last_used.map(Timestamp::millis),
+            days: usage.days.iter().map(|(Day(day), requests)| (*day, *requests)).collect(),
+            routes: usage.routes.iter().map(SeenForm::of).collect(),
+            peers: usage.peers.iter().map(SeenForm::of).collect(),
+        }
     }
 
-    fn usage(self) -> Usage {
-        Usage { requests: self.requests, last_used: self.last_used.map(Timestamp::from_millis) }
+    fn usage(self) -> Result<Usage, Flaw> {
+        let Self { requests, last_used, days, routes, peers } = self;
+        let peer = |form: SeenForm| {
+            let what = form.what.parse().map_err(|error| Flaw::Form(format!("`peers`: {error}")))?;
+            Ok(Seen { what, requests: form.requests, last: Timestamp::from_millis(form.last) })
+        };
+        let route = |form: SeenForm| Seen {
+            what: form.what.into(),
+            requests: form.requests,
+            last: Timestamp::from_millis(form.last),
+        };
+        Ok(Usage {
+            requests,
+            last_used: last_used.map(Timestamp::from_millis),
+            days: days.into_iter().map(|(day, requests)| (Day(day), requests)).collect(),
+            routes: routes.into_iter().map(route).collect(),
+            peers: peers.into_iter().map(peer).collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+impl SeenForm {
+    fn of<T: ToString>(seen: &Seen<T>) -> Self {
+        Self { what: seen.what.to_string(), requests: seen.requests, last: seen.last.millis() }
     }
 }

@@ -72,7 +72,7 @@ fn flaw(text: &[u8]) -> (u64, Flaw) {
 
 fn record() -> impl Strategy<Value = Record> {
     let usage = (any::<u64>(), prop::option::of(any::<i64>().prop_map(Timestamp::from_millis)))
-        .prop_map(|(requests, last_used)| Usage { requests, last_used });
+        .prop_map(|(requests, last_used)| Usage::new(requests, last_used));
     prop_oneof![
         account().prop_map(Record::Account),
         user().prop_map(Record::User),
@@ -116,7 +116,7 @@ fn sample() -> Vec<String> {
             digest: crate::model::Digest::from_bytes([number; 32]),
             revision: Revision(2),
         };
-        Record::Token(token, Usage { requests: 3, last_used: None })
+        Record::Token(token, Usage::new(3, None))
     };
     let text = written(&[Record::Account(home.clone()), token(2), token(3)]);
     String::from_utf8(text).expect("UTF-8").lines().map(str::to_owned).collect()

@@ -6,8 +6,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::model::{
-    Access, Account, AccountId, AccountState, Digest, Filters, Grants, Invitation, Kind, Membership, Quota, Revision,
-    RoleName, State, Timestamp, Token, TokenId, Usage, User, UserId, UserState,
+    Access, Account, AccountId, AccountState, Day, Digest, Filters, Grants, Invitation, Kind, Membership, Quota,
+    Revision, RoleName, Seen, State, Timestamp, Token, TokenId, Usage, User, UserId, UserState,
 };
 
 fn timestamp() -> impl Strategy<Value = Timestamp> {
@@ -145,8 +145,19 @@ proptest! {
     }
 
     #[test]
-    fn usage_survives_its_record(requests: u64, last_used in prop::option::of(timestamp())) {
-        let usage = Usage { requests, last_used };
+    fn usage_survives_its_record(
+        requests: u64,
+        last_used in prop::option::of(timestamp()),
+        days in prop::collection::vec(any::<(u32, u64)>(), 0..4),
+        routes in prop::collection::vec((".{0,20}", any::<u64>(), timestamp()), 0..4),
+        peers in prop::collection::vec((any::<std::net::IpAddr>(), any::<u64>(), timestamp()), 0..4),
+    ) {
+        let usage = Usage {
+            days: days.into_iter().map(|(day, requests)| (Day(day), requests)).collect(),
+            routes: routes.into_iter().map(|(what, requests, last)| Seen { what: what.into(), requests, last }).collect(),
+            peers: peers.into_iter().map(|(what, requests, last)| Seen { what, requests, last }).collect(),
+            ..Usage::new(requests, last_used)
+        };
         prop_assert_eq!(Usage::decode(&usage.encode()), Ok(usage));
     }
 
@@ -231,7 +242,7 @@ mod written_by_version_1 {
 
     #[test]
     fn usage() {
-        let usage = Usage { requests: 1_000_000, last_used: Some(Timestamp::from_millis(1_795_392_000_123)) };
+        let usage = Usage::new(1_000_000, Some(Timestamp::from_millis(1_795_392_000_123)));
         check(include_str!("v1/usage.hex"), &usage);
     }
 

@@ -22,6 +22,7 @@ fn commands() -> Vec<Vec<String>> {
         "token create ci --read".to_owned(),
         "token list".to_owned(),
         format!("token show {token}"),
+        format!("token usage {token}"),
         format!("token reveal {token}"),
         format!("token update {token} --name ci"),
         format!("token disable {token}"),
@@ -95,7 +96,7 @@ fn an_id_that_nobody_has_ends_with_3() {
         done(&mut install.managed(&served, &line)).refused(3, &["error: ", "hint: `keygate token list`"]);
         tried += 1;
     }
-    assert_eq!(tried, 11);
+    assert_eq!(tried, 12);
 }
 
 #[test]

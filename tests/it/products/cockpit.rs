@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::stage::{DAY, Stage, fields, ok, refused, text};
 use crate::support::binary::{done, keygate};
+use crate::support::eventually;
 
 /// The stage, an account on it, and the session of an administrator there.
 fn stage() -> (Stage, String, String) {
@@ -129,4 +130,58 @@ fn c7_tokens_are_listed_in_a_table() {
         let line = table.lines().find(|line| line.contains(id.as_str())).unwrap_or_else(|| panic!("{table}"));
         assert!(line.contains(name) && line.contains("active"), "{line}");
     }
+}
+
+#[test]
+fn c8_deletion_asks_for_the_name_after_a_check_that_nothing_depends_on_the_token() {
+    let (stage, _, session) = stage();
+    let [used, unused] = ["used token", "unused token"].map(|name| stage.token(&session, named(name)));
+    let path = |made: &Value, query: &str| format!("/v1/tokens/{}{query}", text(made, "id"));
+    let delete = |made: &Value, query: &str| stage.call(&session, "DELETE", &path(made, query), Value::Null);
+    for query in ["", "?confirm=yes", "?confirm=another"] {
+        assert_eq!(delete(&unused, query).problem(), "not_confirmed", "{query}");
+    }
+    assert_eq!(delete(&unused, "?confirm=unused%20token").status, 204);
+
+    for target in ["/v1/devices/7", "/v1/devices/7", "/v1/files/7"] {
+        assert_eq!(stage.ask("GET", target, &text(&used, "token")), ok());
+    }
+    let usage = eventually("the use is known", || {
+        let usage = stage.call(&session, "GET", &path(&used, "/usage"), Value::Null).json();
+        (usage["requests"] == 3).then_some(usage)
+    });
+    assert_eq!((&usage["in_use"], &usage["window"]), (&json!(true), &json!("30d")));
+    let counts = |list: &str, what: &str| -> Vec<_> {
+        let items = usage[list].as_array().expect("a list");
+        let mut counts: Vec<_> = items.iter().map(|item| (text(item, what), item["requests"].clone())).collect();
+        counts.sort_by(|a, b| a.0.cmp(&b.0));
+        counts
+    };
+    assert_eq!(counts("routes", "route"), [("devices".into(), json!(2)), ("files".into(), json!(1))]);
+    assert_eq!(counts("peers", "peer"), [("127.0.0.1".into(), json!(3))]);
+    assert_eq!(usage["days"].as_array().map(Vec::len), Some(1));
+
+    let answer = delete(&used, "?confirm=used%20token");
+    assert_eq!((answer.status, answer.problem().as_str()), (409, "token_in_use"));
+    for told in ["it was used 3 times", "devices (2)", "files (1)", "from 127.0.0.1 (3)"] {
+        assert!(answer.text().contains(told), "{}", answer.text());
+    }
+    assert_eq!(delete(&used, "?confirm=used%20token&acknowledge=yes").status, 400);
+    assert_eq!(stage.ask("GET", "/v1/devices/7", &text(&used, "token")), ok(), "nothing was done");
+    assert_eq!(delete(&used, "?acknowledge=use").problem(), "not_confirmed");
+    assert_eq!(delete(&used, "?confirm=used%20token&acknowledge=use").status, 204);
+    assert_eq!(stage.ask("GET", "/v1/devices/7", &text(&used, "token")), refused(401, "invalid_token"));
+}
+
+#[test]
+fn c8_a_token_that_nobody_used_for_thirty_days_is_not_in_use() {
+    let (stage, _, session) = stage();
+    let made = stage.token(&session, named("old"));
+    let path = format!("/v1/tokens/{}", text(&made, "id"));
+    assert_eq!(stage.ask("GET", "/v1/devices/7", &text(&made, "token")), ok());
+    let usage = || stage.call(&session, "GET", &format!("{path}/usage"), Value::Null).json();
+    eventually("the use is known", || (usage()["requests"] == 1).then_some(()));
+    stage.gateway.clock.step_millis(30 * DAY);
+    assert_eq!(usage()["in_use"], false);
+    assert_eq!(stage.call(&session, "DELETE", &format!("{path}?confirm=old"), Value::Null).status, 204);
 }
