@@ -6,6 +6,7 @@ mod backup;
 mod explain;
 mod lists;
 mod policy;
+mod relations;
 mod rights;
 mod sessions;
 mod surface;
