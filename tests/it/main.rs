@@ -12,6 +12,7 @@ mod config;
 mod crash;
 mod decisions;
 mod disk;
+mod filters;
 mod flow;
 mod http2;
 mod life;

@@ -6,6 +6,7 @@ pub mod credentials;
 pub mod gateway;
 pub mod h2;
 pub mod load;
+pub mod peers;
 pub mod program;
 pub mod restart;
 pub mod tls;
