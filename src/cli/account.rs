@@ -1,15 +1,17 @@
 //! `keygate account …`: the tree of accounts, over the admin API.
 
 use clap::{ArgAction, Args, Subcommand, ValueEnum};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::Environment;
-use super::args::{AdminArgs, ListShape, Shape};
+use super::args::AdminArgs;
 use super::client::{Client, with_query};
 use super::confirm;
 use super::exit::Exit;
 use super::failure::Failure;
-use super::render::{self, Column, cell};
+use super::listing::{Listing, PageArgs};
+use super::output::{ListOutput, RecordOutput};
+use super::render::{Column, cell, column};
 use super::terminal::Terminal;
 use super::token::rights::{parse_grant, wire_grants};
 use crate::model::{AccountId, Grants};
@@ -41,22 +43,22 @@ pub(super) struct CreateArgs {
     visible_to_parent: Option<bool>,
     #[command(flatten)]
     limits: LimitArgs,
-    #[arg(short, long, value_enum, default_value_t = Shape::Table)]
-    output: Shape,
+    #[command(flatten)]
+    output: RecordOutput,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct ListArgs {
-    #[arg(short, long, value_enum, default_value_t = ListShape::Table)]
-    output: ListShape,
+    #[command(flatten)]
+    output: ListOutput,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct ShowArgs {
     /// The account's id, acc_…
     id: String,
-    #[arg(short, long, value_enum, default_value_t = Shape::Table)]
-    output: Shape,
+    #[command(flatten)]
+    output: RecordOutput,
 }
 
 #[derive(Debug, Args)]
@@ -81,8 +83,8 @@ pub(super) struct UpdateArgs {
     /// Takes the ceiling away
     #[arg(long, group = "change", conflicts_with = "ceiling")]
     no_ceiling: bool,
-    #[arg(short, long, value_enum, default_value_t = Shape::Table)]
-    output: Shape,
+    #[command(flatten)]
+    output: RecordOutput,
 }
 
 /// What limits an account; set from above.
@@ -123,8 +125,8 @@ impl AccountCommand {
         match self {
             AccountCommand::Create(CreateArgs { output, .. })
             | AccountCommand::Show(ShowArgs { output, .. })
-            | AccountCommand::Update(UpdateArgs { output, .. }) => *output == Shape::Json,
-            AccountCommand::List(args) => args.output != ListShape::Table,
+            | AccountCommand::Update(UpdateArgs { output, .. }) => output.wants_json(),
+            AccountCommand::List(args) => args.output.wants_json(),
             AccountCommand::Delete(_) => false,
         }
     }
@@ -140,18 +142,19 @@ pub(super) fn account(
         AccountCommand::Create(args) => {
             let body = args.body()?;
             let account = Client::new(admin, environment, terminal)?.post("/v1/accounts", Some(&body))?;
-            print(&account, args.output, terminal)
+            args.output.print_fields(&account, FIELDS, terminal)
         }
         AccountCommand::List(args) => list(args, &Client::new(admin, environment, terminal)?, terminal),
         AccountCommand::Show(args) => {
             let id = account_id(&args.id)?;
             let account = Client::new(admin, environment, terminal)?.get(&format!("/v1/accounts/{id}"))?;
-            print(&account, args.output, terminal)
+            args.output.print_fields(&account, FIELDS, terminal)
         }
         AccountCommand::Update(args) => {
             let (id, body) = (account_id(&args.id)?, args.body()?);
             let client = Client::new(admin, environment, terminal)?;
-            print(&client.patch(&format!("/v1/accounts/{id}"), &body)?, args.output, terminal)
+            let account = client.patch(&format!("/v1/accounts/{id}"), &body)?;
+            args.output.print_fields(&account, FIELDS, terminal)
         }
         AccountCommand::Delete(args) => delete(args, admin, environment, terminal),
     }
@@ -237,39 +240,20 @@ fn delete(
 const FIELDS: &[&str] = &["id", "name", "parent", "state", "visible_to_parent", "ceiling", "plan", "policy", "created"];
 
 const COLUMNS: &[Column] = &[
-    ("ID", |account| cell(&account["id"])),
-    ("NAME", |account| cell(&account["name"])),
-    ("STATE", |account| cell(&account["state"])),
-    ("PARENT", |account| cell(&account["parent"])),
-    ("VISIBLE TO PARENT", |account| cell(&account["visible_to_parent"])),
+    column("ID", |account| cell(&account["id"])),
+    column("NAME", |account| cell(&account["name"])),
+    column("STATE", |account| cell(&account["state"])),
+    column("PARENT", |account| cell(&account["parent"])).if_room(1),
+    column("VISIBLE TO PARENT", |account| cell(&account["visible_to_parent"])).if_room(2),
+    column("PLAN", |account| cell(&account["plan"])).wide(),
+    column("POLICY", |account| cell(&account["policy"])).wide(),
+    column("CEILING", |account| cell(&account["ceiling"])).wide(),
+    column("CREATED", |account| cell(&account["created"])).wide(),
 ];
 
 fn list(args: &ListArgs, client: &Client, terminal: &mut Terminal<'_>) -> Result<Exit, Failure> {
-    let mut items = Vec::new();
-    let mut cursor = None;
-    loop {
-        let page = client.page(&with_query("/v1/accounts", &[("cursor", cursor.as_deref())]))?;
-        items.extend(page.items);
-        // A cursor that does not move would be asked for without end.
-        if page.next.is_none() || page.next == cursor {
-            break;
-        }
-        cursor = page.next;
-    }
-    let text = match args.output {
-        ListShape::Table => render::list(COLUMNS, &items, terminal.width),
-        ListShape::Json => format!("{:#}\n", json!({"items": items, "next": null})),
-        ListShape::Jsonl => items.iter().map(|item| format!("{item}\n")).collect(),
-    };
-    terminal.print(&text).map(|()| Exit::Ok)
-}
-
-fn print(account: &Value, shape: Shape, terminal: &mut Terminal<'_>) -> Result<Exit, Failure> {
-    let text = match shape {
-        Shape::Table => render::record(account, FIELDS, terminal.width),
-        Shape::Json => format!("{account:#}\n"),
-    };
-    terminal.print(&text).map(|()| Exit::Ok)
+    let (pages, output) = (&PageArgs::all(), &args.output);
+    Listing { path: "/v1/accounts", parameters: &[], pages, output, columns: COLUMNS }.print(client, terminal)
 }
 
 /// The argument as an id; it is not repeated in the error, as with tokens.
@@ -293,7 +277,7 @@ mod tests {
             parent: None,
             limits: LimitArgs { ceiling: vec!["devices=read".into()], ..LimitArgs::default() },
             no_ceiling: false,
-            output: Shape::Table,
+            output: RecordOutput::default(),
         };
         assert_eq!(
             update.body().unwrap(),
@@ -308,7 +292,7 @@ mod tests {
             parent: Some(parent.into()),
             visible_to_parent: None,
             limits: LimitArgs::default(),
-            output: Shape::Table,
+            output: RecordOutput::default(),
         };
         assert_eq!(create("main").body().unwrap_err().exit.code(), 2);
         let id = AccountId::fresh().to_string();

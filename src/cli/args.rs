@@ -8,8 +8,10 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::account::AccountCommand;
+use super::color::When;
 use super::exit;
 use super::explain::ExplainArgs;
+use super::output::RecordOutput;
 use super::policy::PolicyCommand;
 use super::store::StoreCommand;
 use super::token::TokenCommand;
@@ -17,11 +19,14 @@ use crate::config::Preset;
 
 /// A reverse-proxy authentication gateway for opaque bearer tokens.
 #[derive(Debug, Parser)]
-#[command(name = "keygate", version, color = clap::ColorChoice::Never, max_term_width = 100)]
+#[command(name = "keygate", version, max_term_width = 100)]
 #[command(after_help = "Start with `keygate demo`. Exit codes: `keygate help exit-codes`.")]
 pub(super) struct Cli {
     #[command(flatten)]
     pub admin: AdminArgs,
+    /// Colours: auto has them on a terminal, and minds NO_COLOR and CLICOLOR_FORCE
+    #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t = When::Auto, hide_possible_values = false)]
+    pub color: When,
     #[command(subcommand)]
     pub command: Command,
 }
@@ -89,8 +94,8 @@ impl Command {
             Command::Account(command) => command.wants_json(),
             Command::Policy(command) => command.wants_json(),
             Command::Store(command) => command.wants_json(),
-            Command::Whoami(args) => args.output == Shape::Json,
-            Command::Explain(args) => args.output == Shape::Json,
+            Command::Whoami(args) => args.output.wants_json(),
+            Command::Explain(args) => args.output.wants_json(),
             Command::Version(args) => args.output == Format::Json,
         }
     }
@@ -101,22 +106,6 @@ impl Command {
 pub(super) enum Format {
     Text,
     Json,
-}
-
-/// For one record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum Shape {
-    Table,
-    Json,
-}
-
-/// For many records.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum ListShape {
-    Table,
-    Json,
-    /// One record a line
-    Jsonl,
 }
 
 /// Which configuration.
@@ -183,8 +172,8 @@ pub(super) struct DemoArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct WhoamiArgs {
-    #[arg(short, long, value_enum, default_value_t = Shape::Table)]
-    pub output: Shape,
+    #[command(flatten)]
+    pub output: RecordOutput,
 }
 
 #[derive(Debug, Args)]

@@ -7,7 +7,7 @@ use super::args::{CheckArgs, Format};
 use super::config_file;
 use super::exit::Exit;
 use super::failure::Failure;
-use super::render::{self, Column, cell};
+use super::render::{self, Column, Frame, cell, column};
 use super::terminal::Terminal;
 use crate::config::{Listener, Loaded, Route, Scheme, Settings, StoreSettings, Upstream};
 
@@ -20,7 +20,7 @@ pub(super) fn check(args: &CheckArgs, environment: &Environment, terminal: &mut 
             for warning in &loaded.warnings {
                 terminal.note(&format!("warning: {warning}\n"));
             }
-            terminal.print(&text(&loaded, terminal.width))?;
+            terminal.print(&text(&loaded, terminal.frame()))?;
         }
     }
     Ok(Exit::Ok)
@@ -74,24 +74,26 @@ fn route(route: &Route, settings: &Settings) -> Value {
 }
 
 const ROUTES: &[Column] = &[
-    ("METHODS", |route| match route["methods"].as_array() {
+    column("METHODS", |route| match route["methods"].as_array() {
         Some(methods) if methods.is_empty() => "any".to_owned(),
         _ => cell(&route["methods"]),
     }),
-    ("HOST", |route| if route["host"].is_null() { "any".to_owned() } else { cell(&route["host"]) }),
-    ("PATH", |route| cell(&route["path"])),
-    ("RESOURCE", |route| if route["public"] == true { "(public)".to_owned() } else { cell(&route["resource"]) }),
-    ("ACTION", |route| match &route["action"] {
+    column("HOST", |route| if route["host"].is_null() { "any".to_owned() } else { cell(&route["host"]) }),
+    column("PATH", |route| cell(&route["path"])),
+    column("RESOURCE", |route| if route["public"] == true { "(public)".to_owned() } else { cell(&route["resource"]) }),
+    column("ACTION", |route| match &route["action"] {
         Value::Null if route["public"] == true => "-".to_owned(),
         Value::Null => "by method".to_owned(),
         action => cell(action),
     }),
-    ("UPSTREAM", |route| cell(&route["upstream"])),
+    column("UPSTREAM", |route| cell(&route["upstream"])),
 ];
 
-fn text(loaded: &Loaded, width: Option<u16>) -> String {
+fn text(loaded: &Loaded, frame: Frame) -> String {
     let summary = summary(loaded);
-    let listeners = render::record(&summary["listeners"], &["public", "admin"], width);
+    // Room for the indentation.
+    let width = frame.width.map(|width| width.saturating_sub(2));
+    let listeners = render::record(&summary["listeners"], &["public", "admin"], frame);
     let rows = |key: &str| summary[key].as_array().cloned().unwrap_or_default();
     let upstreams: Value = rows("upstreams")
         .into_iter()
@@ -103,8 +105,8 @@ fn text(loaded: &Loaded, width: Option<u16>) -> String {
         loaded.path.display(),
         indented(&listeners),
         indented(&format!("{}\n", cell(&summary["store"]))),
-        indented(&render::record(&upstreams, &[], width)),
-        indented(&render::list(ROUTES, &rows("routes"), width.map(|width| width.saturating_sub(2)))),
+        indented(&render::record(&upstreams, &[], frame)),
+        indented(&render::list(ROUTES, &rows("routes"), Frame { width, ..frame })),
     )
 }
 

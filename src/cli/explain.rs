@@ -4,10 +4,11 @@ use clap::Args;
 use serde_json::{Map, Value};
 
 use super::Environment;
-use super::args::{AdminArgs, Shape};
+use super::args::AdminArgs;
 use super::client::Client;
 use super::exit::Exit;
 use super::failure::Failure;
+use super::output::RecordOutput;
 use super::terminal::Terminal;
 
 #[derive(Debug, Args)]
@@ -25,8 +26,8 @@ pub(super) struct ExplainArgs {
     /// The host of the request, where routes look at it
     #[arg(long)]
     host: Option<String>,
-    #[arg(short, long, value_enum, default_value_t = Shape::Table)]
-    pub output: Shape,
+    #[command(flatten)]
+    pub output: RecordOutput,
 }
 
 /// Ends with the code for "denied" where the request would be refused.
@@ -37,11 +38,7 @@ pub(super) fn explain(
     terminal: &mut Terminal<'_>,
 ) -> Result<Exit, Failure> {
     let answer = Client::new(admin, environment, terminal)?.post("/v1/explain", Some(&args.body()))?;
-    let text = match args.output {
-        Shape::Table => story(&answer),
-        Shape::Json => format!("{answer:#}\n"),
-    };
-    terminal.print(&text)?;
+    args.output.print(&answer, |_| story(&answer), terminal)?;
     Ok(if answer["allowed"] == true { Exit::Ok } else { Exit::Denied })
 }
 

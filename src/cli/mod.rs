@@ -7,6 +7,7 @@ mod account;
 mod args;
 mod check;
 mod client;
+mod color;
 mod config_file;
 mod confirm;
 mod credential;
@@ -16,6 +17,8 @@ mod explain;
 mod failure;
 mod healthcheck;
 mod init;
+mod listing;
+mod output;
 mod policy;
 mod render;
 mod run;
@@ -29,7 +32,7 @@ use std::ffi::OsString;
 use std::io;
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{ColorChoice, CommandFactory, FromArgMatches};
 
 use args::{Cli, Command};
 use exit::Exit;
@@ -43,7 +46,7 @@ pub type Environment = BTreeMap<String, String>;
 pub fn run(arguments: impl IntoIterator<Item = OsString>, environment: &Environment) -> ExitCode {
     let arguments: Vec<_> = arguments.into_iter().collect();
     let program = terminal::program(arguments.first());
-    let cli = match Cli::try_parse_from(arguments) {
+    let cli = match parse(arguments, environment) {
         Ok(cli) => cli,
         Err(error) => {
             // Help and version are errors to clap; a closed pipe is none to us.
@@ -60,9 +63,17 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, environment: &Environm
         input: &mut stdin,
         interactive: terminal::is_interactive(),
         width: terminal::width(environment),
+        color: terminal::colors(cli.color, environment),
         program,
     };
     perform(&cli, environment, &mut terminal).into()
+}
+
+/// The command line understood; or the help, the version or the mistake to print.
+fn parse(arguments: Vec<OsString>, environment: &Environment) -> Result<Cli, clap::Error> {
+    let (out, err) = terminal::colors(color::asked(&arguments), environment);
+    let choice = if out && err { ColorChoice::Always } else { ColorChoice::Never };
+    Cli::from_arg_matches(&Cli::command().color(choice).try_get_matches_from(arguments)?)
 }
 
 /// The command's exit code, after its failure was told on standard error.

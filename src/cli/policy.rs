@@ -1,14 +1,14 @@
 //! `keygate policy …`: which rules for tokens there are, and which hold in an account.
 
 use clap::{Args, Subcommand};
-use serde_json::{Value, json};
 
 use super::Environment;
-use super::args::{AdminArgs, ListShape, Shape};
+use super::args::AdminArgs;
 use super::client::Client;
 use super::exit::Exit;
 use super::failure::Failure;
-use super::render::{self, Column, cell};
+use super::output::{ListOutput, RecordOutput};
+use super::render::{Column, cell, column};
 use super::terminal::Terminal;
 use crate::model::AccountId;
 
@@ -22,23 +22,23 @@ pub(super) enum PolicyCommand {
 
 #[derive(Debug, Args)]
 pub(super) struct ListArgs {
-    #[arg(short, long, value_enum, default_value_t = ListShape::Table)]
-    output: ListShape,
+    #[command(flatten)]
+    output: ListOutput,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct ShowArgs {
     /// The account's id, acc_…
     account: String,
-    #[arg(short, long, value_enum, default_value_t = Shape::Table)]
-    output: Shape,
+    #[command(flatten)]
+    output: RecordOutput,
 }
 
 impl PolicyCommand {
     pub(super) fn wants_json(&self) -> bool {
         match self {
-            PolicyCommand::List(args) => args.output != ListShape::Table,
-            PolicyCommand::Show(args) => args.output == Shape::Json,
+            PolicyCommand::List(args) => args.output.wants_json(),
+            PolicyCommand::Show(args) => args.output.wants_json(),
         }
     }
 }
@@ -53,7 +53,7 @@ pub(super) fn policy(
         PolicyCommand::List(args) => {
             let page = Client::new(admin, environment, terminal)?.get("/v1/policies")?;
             let policies = page["items"].as_array().map(Vec::as_slice).unwrap_or_default();
-            terminal.print(&listed(policies, args.output, terminal.width)).map(|()| Exit::Ok)
+            args.output.print(policies, None, COLUMNS, terminal)
         }
         PolicyCommand::Show(args) => {
             let account: AccountId = args.account.parse().map_err(|error| {
@@ -62,28 +62,16 @@ pub(super) fn policy(
             })?;
             let client = Client::new(admin, environment, terminal)?;
             let record = client.get(&format!("/v1/accounts/{account}/policy"))?;
-            let text = match args.output {
-                Shape::Table => render::record(&record, &["name", "description"], terminal.width),
-                Shape::Json => format!("{record:#}\n"),
-            };
-            terminal.print(&text).map(|()| Exit::Ok)
+            args.output.print_fields(&record, &["name", "description"], terminal)
         }
     }
 }
 
 const COLUMNS: &[Column] = &[
-    ("NAME", |policy| cell(&policy["name"])),
-    ("KINDS", |policy| cell(&policy["kinds"])),
-    ("MOST", |policy| cell(&policy["max_active"])),
-    ("REVEAL", |policy| cell(&policy["reveal"])),
-    ("DELETE", |policy| cell(&policy["delete_confirm"])),
-    ("DESCRIPTION", |policy| cell(&policy["description"])),
+    column("NAME", |policy| cell(&policy["name"])),
+    column("KINDS", |policy| cell(&policy["kinds"])),
+    column("MOST", |policy| cell(&policy["max_active"])),
+    column("REVEAL", |policy| cell(&policy["reveal"])).if_room(2),
+    column("DELETE", |policy| cell(&policy["delete_confirm"])).if_room(1),
+    column("DESCRIPTION", |policy| cell(&policy["description"])),
 ];
-
-fn listed(policies: &[Value], shape: ListShape, width: Option<u16>) -> String {
-    match shape {
-        ListShape::Table => render::list(COLUMNS, policies, width),
-        ListShape::Json => format!("{:#}\n", json!({"items": policies, "next": null})),
-        ListShape::Jsonl => policies.iter().map(|policy| format!("{policy}\n")).collect(),
-    }
-}

@@ -6,7 +6,9 @@ use std::ffi::OsString;
 use std::io::{self, BufRead, ErrorKind, IsTerminal, Write};
 
 use super::Environment;
+use super::color::{self, When};
 use super::failure::Failure;
+use super::render::Frame;
 
 pub(super) struct Terminal<'a> {
     pub out: &'a mut dyn Write,
@@ -16,11 +18,18 @@ pub(super) struct Terminal<'a> {
     pub interactive: bool,
     /// Columns of standard output; `None` where it is no terminal, and lines may be as long as they are.
     pub width: Option<u16>,
+    /// Whether results, and whether remarks, may be in colour.
+    pub color: (bool, bool),
     /// What starts this program once more, for commands that are printed.
     pub program: String,
 }
 
 impl Terminal<'_> {
+    /// How tables are to be made for it.
+    pub(super) fn frame(&self) -> Frame {
+        Frame { width: self.width, color: self.color.0, ..Frame::default() }
+    }
+
     /// Writes a result. A reader that went away (`| head`) wants no more, which is no failure.
     pub(super) fn print(&mut self, text: &str) -> Result<(), Failure> {
         match self.deliver(text) {
@@ -37,7 +46,7 @@ impl Terminal<'_> {
 
     /// Writes a remark for the person, apart from the result. Nobody may be listening.
     pub(super) fn note(&mut self, text: &str) {
-        let _ = self.err.write_all(text.as_bytes());
+        let _ = self.err.write_all(color::remark(text, self.color.1).as_bytes());
         let _ = self.err.flush();
     }
 
@@ -60,6 +69,11 @@ fn unwritable(error: io::Error) -> Failure {
 /// Whether questions can be asked: they go to standard error, and answers come from standard input.
 pub(super) fn is_interactive() -> bool {
     io::stdin().is_terminal() && io::stderr().is_terminal()
+}
+
+/// Whether results, and whether remarks, are to be in colour.
+pub(super) fn colors(when: When, environment: &Environment) -> (bool, bool) {
+    (when.holds(environment, io::stdout().is_terminal()), when.holds(environment, io::stderr().is_terminal()))
 }
 
 /// The path by which it was started, as `cargo run` does; else its name, which was found on the PATH.
@@ -126,6 +140,7 @@ pub(super) mod tests {
                 input: &mut self.input,
                 interactive: self.interactive,
                 width: None,
+                color: (false, false),
                 program: "keygate".to_owned(),
             }
         }

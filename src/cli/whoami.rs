@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Environment;
-use super::args::{AdminArgs, Shape, WhoamiArgs};
+use super::args::{AdminArgs, WhoamiArgs};
 use super::client::Client;
 use super::exit::Exit;
 use super::failure::Failure;
@@ -19,11 +19,7 @@ pub(super) fn whoami(
     terminal: &mut Terminal<'_>,
 ) -> Result<Exit, Failure> {
     let answer = Client::new(admin, environment, terminal)?.get("/v1/whoami")?;
-    let text = match args.output {
-        Shape::Table => render::record(&summary(&answer), FIELDS, terminal.width),
-        Shape::Json => format!("{answer:#}\n"),
-    };
-    terminal.print(&text).map(|()| Exit::Ok)
+    args.output.print(&answer, |frame| render::record(&summary(&answer), FIELDS, frame), terminal)
 }
 
 /// What one wants to know of oneself, out of the token's and the account's records.
@@ -52,7 +48,7 @@ mod tests {
             "grants": {"*": "read"},
         });
         assert_eq!(
-            render::record(&summary(&answer), FIELDS, None),
+            render::record(&summary(&answer), FIELDS, render::Frame::default()),
             "token    tok_1 (ci)\naccount  acc_1\nkind     service\nstate    active\ngrants   *: read\nexpires  never\n"
         );
     }

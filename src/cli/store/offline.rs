@@ -9,6 +9,7 @@ use crate::app::{Import, Loss, Maintenance, MaintenanceError, Restoration};
 use crate::cli::args::{ConfigArgs, Format};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
+use crate::cli::render::Frame;
 use crate::cli::terminal::{Terminal, plain};
 use crate::cli::{Environment, config_file, confirm};
 use crate::model::Clock;
@@ -118,7 +119,7 @@ pub(super) fn restore(
         let (file, replayed) = (&restoration.file, restoration.replayed.changes);
         let told = Told::of_file(format!("{}: complete and unchanged", args.file.display()), file)
             .with("later_changes", replayed);
-        terminal.note(&told.text(Format::Text, None));
+        terminal.note(&told.text(Format::Text, Frame::default()));
         agree("This replaces the store at", &place.path(), terminal)?;
     }
     let replayed = restoration.replayed.changes;
@@ -176,7 +177,7 @@ pub(super) fn accept(
         let found = &salvaged.summary;
         let sentence = format!("what can be read of the store at {}", place.path());
         let told = Told::new(sentence, found.tokens, found.accounts, found.revision.0);
-        terminal.note(&told.text(Format::Text, None));
+        terminal.note(&told.text(Format::Text, Frame::default()));
         agree("This takes for the truth what is in", &place.path(), terminal)?;
     }
     let finished = salvaged.accept().map_err(|error| place.failure(&error))?;

@@ -8,7 +8,7 @@ use crate::app::{Fault, FileSummary, MaintenanceError};
 use crate::cli::args::Format;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
-use crate::cli::render;
+use crate::cli::render::{self, Frame};
 use crate::cli::terminal::Terminal;
 
 /// One result: a sentence, and its numbers.
@@ -51,7 +51,7 @@ impl Told {
         if path.is_none() { self } else { self.with(name, path) }
     }
 
-    pub(super) fn text(&self, format: Format, width: Option<u16>) -> String {
+    pub(super) fn text(&self, format: Format, frame: Frame) -> String {
         match format {
             Format::Text => {
                 let shown: Map<String, Value> = self
@@ -60,7 +60,7 @@ impl Told {
                     .filter(|(name, _)| *name != "file")
                     .map(|(n, v)| (n.clone(), v.clone()))
                     .collect();
-                format!("{}\n{}", self.sentence, render::record(&shown.into(), ORDER, width))
+                format!("{}\n{}", self.sentence, render::record(&shown.into(), ORDER, frame))
             }
             Format::Json => format!("{}\n", json!(self.fields)),
         }
@@ -68,7 +68,7 @@ impl Told {
 
     /// On standard output, unless that has the file itself.
     pub(super) fn tell(&self, format: Format, file: &Path, terminal: &mut Terminal<'_>) -> Result<Exit, Failure> {
-        let text = self.text(format, terminal.width);
+        let text = self.text(format, terminal.frame());
         if file == Path::new("-") {
             terminal.note(&text);
             return Ok(Exit::Ok);

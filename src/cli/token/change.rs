@@ -3,11 +3,11 @@
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::super::args::Shape;
 use super::super::client::{Client, with_query};
 use super::super::confirm;
 use super::super::exit::Exit;
 use super::super::failure::Failure;
+use super::super::output::Shape;
 use super::super::terminal::Terminal;
 use super::token_id;
 use crate::model::TokenId;
@@ -155,11 +155,11 @@ fn each(
         match work(id, terminal) {
             Ok((verb, record)) => terminal.print(&match shape {
                 Shape::Table => format!("{id} {}\n", verb.done()),
-                Shape::Json => format!("{record}\n"),
+                Shape::Json | Shape::Jsonl => format!("{record}\n"),
             })?,
             Err(failure) => {
                 let failure = failure.about(&id.to_string());
-                terminal.note(&if shape == Shape::Json { failure.json() } else { failure.text() });
+                terminal.note(&if shape != Shape::Table { failure.json() } else { failure.text() });
                 if exit == Exit::Ok {
                     exit = failure.exit;
                 }

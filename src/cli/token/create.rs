@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 use super::super::client::Client;
 use super::super::exit::Exit;
 use super::super::failure::Failure;
+use super::super::render::Frame;
 use super::super::terminal::Terminal;
 use super::rights::RightsArgs;
 use super::{table, warn};
@@ -132,7 +133,7 @@ pub(super) fn create(
         return Err(Failure::failed("the admin API made a token and did not send its text")
             .hint("is this the admin API of keygate? see --admin-url"));
     };
-    let text = shape(args.output, &answer, secret, terminal.width);
+    let text = shape(args.output, &answer, secret, terminal.frame());
     // Whoever reads this gets no second chance, so a closed pipe is a failure here.
     terminal.deliver(&text).map_err(|error| {
         let id = answer["id"].as_str().unwrap_or("the token");
@@ -151,7 +152,7 @@ pub(super) fn create(
     Ok(Exit::Ok)
 }
 
-pub(super) fn shape(shape: CreateShape, answer: &Value, secret: &str, width: Option<u16>) -> String {
+pub(super) fn shape(shape: CreateShape, answer: &Value, secret: &str, frame: Frame) -> String {
     match shape {
         CreateShape::Table => {
             let mut record = answer.clone();
@@ -160,7 +161,7 @@ pub(super) fn shape(shape: CreateShape, answer: &Value, secret: &str, width: Opt
                 fields.remove("curl");
             }
             // On a line of its own and never wrapped, so that it can be selected whole.
-            format!("{}\ntoken: {secret}\n", table(&record, width))
+            format!("{}\ntoken: {secret}\n", table(&record, frame))
         }
         CreateShape::Json => format!("{answer:#}\n"),
         CreateShape::Raw => format!("{secret}\n"),

@@ -11,11 +11,12 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::Environment;
-use super::args::{AdminArgs, Shape};
+use super::args::AdminArgs;
 use super::client::Client;
 use super::exit::Exit;
 use super::failure::Failure;
-use super::render::{self, Column, cell};
+use super::output::{RecordOutput, Shape};
+use super::render::{self, Column, Frame, cell, column, minute};
 use super::terminal::{Terminal, plain};
 use crate::model::TokenId;
 use change::{ChangeArgs, EndArgs, Verb};
@@ -51,8 +52,8 @@ pub(super) enum TokenCommand {
 pub(super) struct ShowArgs {
     /// The token's id, tok_…
     id: String,
-    #[arg(short, long, value_enum, default_value_t = Shape::Table)]
-    output: Shape,
+    #[command(flatten)]
+    output: RecordOutput,
 }
 
 #[derive(Debug, Args)]
@@ -71,8 +72,8 @@ pub(super) struct UpdateArgs {
     expires: Option<String>,
     #[command(flatten)]
     rights: rights::RightsArgs,
-    #[arg(short, long, value_enum, default_value_t = Shape::Table)]
-    output: Shape,
+    #[command(flatten)]
+    output: RecordOutput,
 }
 
 impl TokenCommand {
@@ -80,11 +81,11 @@ impl TokenCommand {
         match self {
             TokenCommand::Create(args) => args.output == CreateShape::Json,
             TokenCommand::List(args) => args.wants_json(),
-            TokenCommand::Show(args) | TokenCommand::Usage(args) => args.output == Shape::Json,
+            TokenCommand::Show(args) | TokenCommand::Usage(args) => args.output.wants_json(),
             TokenCommand::Reveal(args) => args.output == CreateShape::Json,
-            TokenCommand::Update(args) => args.output == Shape::Json,
-            TokenCommand::Disable(args) | TokenCommand::Enable(args) => args.output == Shape::Json,
-            TokenCommand::Revoke(args) | TokenCommand::Delete(args) => args.tokens.output == Shape::Json,
+            TokenCommand::Update(args) => args.output.wants_json(),
+            TokenCommand::Disable(args) | TokenCommand::Enable(args) => args.output != Shape::Table,
+            TokenCommand::Revoke(args) | TokenCommand::Delete(args) => args.tokens.output != Shape::Table,
         }
     }
 }
@@ -106,22 +107,18 @@ pub(super) fn token(
         TokenCommand::Show(args) => {
             let id = token_id(&args.id)?;
             let record = connect(terminal)?.get(&format!("/v1/tokens/{id}"))?;
-            print(&record, args.output, terminal)
+            print(&record, &args.output, terminal)
         }
         TokenCommand::Usage(args) => {
             let id = token_id(&args.id)?;
             let record = connect(terminal)?.get(&format!("/v1/tokens/{id}/usage"))?;
-            let text = match args.output {
-                Shape::Table => usage::table(&record, terminal.width),
-                Shape::Json => format!("{record:#}\n"),
-            };
-            terminal.print(&text).map(|()| Exit::Ok)
+            args.output.print(&record, |frame| usage::table(&record, frame), terminal)
         }
         TokenCommand::Reveal(args) => reveal::reveal(args.id()?, args, &connect(terminal)?, terminal),
         TokenCommand::Update(args) => {
             let (id, body) = (token_id(&args.id)?, args.body()?);
             let record = connect(terminal)?.patch(&format!("/v1/tokens/{id}"), &body)?;
-            print(&record, args.output, terminal)
+            print(&record, &args.output, terminal)
         }
         TokenCommand::Disable(args) => change::change(Verb::Disable, args, &connect, terminal),
         TokenCommand::Enable(args) => change::change(Verb::Enable, args, &connect, terminal),
@@ -171,34 +168,34 @@ const FIELDS: &[&str] = &[
 ];
 
 const COLUMNS: &[Column] = &[
-    ("ID", |token| cell(&token["id"])),
-    ("NAME", |token| cell(&token["name"])),
-    ("KIND", |token| cell(&token["kind"])),
-    ("STATE", |token| cell(&token["state"])),
-    ("GRANTS", |token| cell(if token["roles"] == json!([]) { &token["grants"] } else { &token["roles"] })),
-    ("EXPIRES", |token| if token["expires"].is_null() { "never".to_owned() } else { moment(&token["expires"]) }),
-    ("LAST USED", |token| moment(&token["last_used"])),
+    column("ID", |token| cell(&token["id"])),
+    column("NAME", |token| cell(&token["name"])),
+    column("KIND", |token| cell(&token["kind"])).if_room(3),
+    column("STATE", |token| cell(&token["state"])),
+    column("GRANTS", |token| cell(if token["roles"] == json!([]) { &token["grants"] } else { &token["roles"] }))
+        .if_room(2),
+    column("EXPIRES", |token| if token["expires"].is_null() { "never".to_owned() } else { minute(&token["expires"]) }),
+    column("LAST USED", |token| minute(&token["last_used"])).if_room(1),
+    column("REQUESTS", |token| cell(&token["requests"])).wide(),
+    column("ACCOUNT", |token| cell(&token["account"])).wide(),
+    column("USER", |token| cell(&token["user"])).wide(),
+    column("FILTERS", |token| cell(&token["filters"])).wide(),
+    column("HINT", |token| cell(&token["hint"])).wide(),
+    column("CREATED", |token| cell(&token["created"])).wide(),
+    column("CREATED BY", |token| cell(&token["created_by"])).wide(),
+    column("DESCRIPTION", |token| cell(&token["description"])).wide(),
 ];
 
-/// A time with a space in it, at which a narrow terminal can break it.
-fn moment(time: &Value) -> String {
-    cell(time).replacen('T', " ", 1)
-}
-
-fn print(record: &Value, shape: Shape, terminal: &mut Terminal<'_>) -> Result<Exit, Failure> {
-    let text = match shape {
-        Shape::Table => table(record, terminal.width),
-        Shape::Json => format!("{record:#}\n"),
-    };
-    terminal.print(&text)?;
-    if shape == Shape::Table {
+fn print(record: &Value, output: &RecordOutput, terminal: &mut Terminal<'_>) -> Result<Exit, Failure> {
+    output.print(record, |frame| table(record, frame), terminal)?;
+    if output.is_for_people() {
         warn(record, terminal);
     }
     Ok(Exit::Ok)
 }
 
 /// One token, one line a field.
-fn table(token: &Value, width: Option<u16>) -> String {
+fn table(token: &Value, frame: Frame) -> String {
     let mut shown = token.clone();
     if shown["rate_limit"].is_object() {
         shown["rate_limit"] = render::rate(&token["rate_limit"]).into();
@@ -210,7 +207,7 @@ fn table(token: &Value, width: Option<u16>) -> String {
     if let Some(fields) = shown.as_object_mut() {
         fields.remove("warnings");
     }
-    render::record(&shown, FIELDS, width)
+    render::record(&shown, FIELDS, frame)
 }
 
 /// What is worth a word about the token, on standard error.

@@ -37,5 +37,5 @@ pub(super) fn reveal(
             Failure::failed("the admin API sent no token").hint("is this the admin API of keygate? see --admin-url")
         );
     };
-    terminal.print(&shape(args.output, &answer, secret, terminal.width)).map(|()| Exit::Ok)
+    terminal.print(&shape(args.output, &answer, secret, terminal.frame())).map(|()| Exit::Ok)
 }
