@@ -36,7 +36,11 @@ pub(super) fn find(
     }
 }
 
-fn from_file(path: &Path, named_by: &str, terminal: &mut Terminal<'_>) -> Result<Zeroizing<String>, Failure> {
+pub(super) fn from_file(
+    path: &Path,
+    named_by: &str,
+    terminal: &mut Terminal<'_>,
+) -> Result<Zeroizing<String>, Failure> {
     let mut text = Zeroizing::new(String::new());
     let (read, place) = if path == Path::new("-") {
         (terminal.input.take(MAX_BYTES).read_to_string(&mut text), "standard input".to_owned())

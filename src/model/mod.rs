@@ -11,6 +11,7 @@ mod digest;
 mod filters;
 mod grants;
 mod id;
+mod inspection;
 mod invitation_text;
 mod name;
 mod policy;
@@ -28,6 +29,7 @@ pub use digest::{Digest, Pepper, PepperError, TokenHasher};
 pub use filters::{FilterError, Filters, push_encoded};
 pub use grants::{GrantError, Grants, ResourceName, ResourceNameError};
 pub use id::{AccountId, IdError, TokenId, UserId};
+pub use inspection::{Inspection, inspect_token, token_expression};
 pub use invitation_text::{InvitationText, InvitationTextError};
 pub use name::{NameError, PlanName, PolicyName, RoleName};
 pub use policy::{

@@ -3,5 +3,6 @@
 mod demo;
 mod install;
 mod manage;
+mod scan;
 mod serve;
 mod store;

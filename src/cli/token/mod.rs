@@ -1,8 +1,10 @@
-//! `keygate token …`: the life of tokens, over the admin API.
+//! `keygate token …`: the life of tokens, over the admin API; and what a token's text says, without it.
 
 mod change;
 mod create;
+mod inspect;
 mod list;
+mod regex;
 mod reveal;
 pub(super) mod rights;
 mod usage;
@@ -21,7 +23,9 @@ use super::terminal::{Terminal, plain};
 use crate::model::TokenId;
 use change::{ChangeArgs, EndArgs, Verb};
 use create::{CreateArgs, CreateShape};
+use inspect::InspectArgs;
 use list::ListArgs;
+use regex::RegexArgs;
 use reveal::RevealArgs;
 
 #[derive(Debug, Subcommand)]
@@ -46,6 +50,10 @@ pub(super) enum TokenCommand {
     Revoke(EndArgs),
     /// Removes tokens and their records
     Delete(EndArgs),
+    /// Says what a text is, without a server: prefix, kind, checksum
+    Inspect(InspectArgs),
+    /// Prints what secret scanners need to find this installation's tokens
+    Regex(RegexArgs),
 }
 
 #[derive(Debug, Args)]
@@ -86,6 +94,8 @@ impl TokenCommand {
             TokenCommand::Update(args) => args.output.wants_json(),
             TokenCommand::Disable(args) | TokenCommand::Enable(args) => args.output != Shape::Table,
             TokenCommand::Revoke(args) | TokenCommand::Delete(args) => args.tokens.output != Shape::Table,
+            TokenCommand::Inspect(args) => args.output.wants_json(),
+            TokenCommand::Regex(_) => false,
         }
     }
 }
@@ -124,6 +134,8 @@ pub(super) fn token(
         TokenCommand::Enable(args) => change::change(Verb::Enable, args, &connect, terminal),
         TokenCommand::Revoke(args) => change::end(Verb::Revoke, args, &connect, terminal),
         TokenCommand::Delete(args) => change::end(Verb::Delete, args, &connect, terminal),
+        TokenCommand::Inspect(args) => inspect::inspect(args, terminal),
+        TokenCommand::Regex(args) => regex::regex(args, environment, terminal),
     }
 }
 

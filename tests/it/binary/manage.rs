@@ -43,6 +43,9 @@ fn commands() -> Vec<Vec<String>> {
     .collect()
 }
 
+/// Those of `token` that need none.
+const WITHOUT_A_GATEWAY: [&str; 2] = ["inspect", "regex"];
+
 /// The names under "Commands:" of a help text.
 fn subcommands(group: &str) -> Vec<String> {
     let help = done(keygate().args([group, "--help"])).ok();
@@ -55,7 +58,9 @@ fn subcommands(group: &str) -> Vec<String> {
 fn the_list_of_commands_here_is_complete() {
     for group in ["token", "account", "policy"] {
         let here: Vec<_> = commands().into_iter().filter(|line| line[0] == group).map(|line| line[1].clone()).collect();
-        assert_eq!(subcommands(group), here);
+        let there: Vec<_> =
+            subcommands(group).into_iter().filter(|name| !WITHOUT_A_GATEWAY.contains(&&**name)).collect();
+        assert_eq!(there, here);
     }
 }
 
