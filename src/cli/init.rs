@@ -21,7 +21,7 @@ use super::healthcheck::url_of;
 use super::terminal::Terminal;
 use crate::app::{Bootstrap, bootstrap};
 use crate::config::{Listener, Loaded, Preset, StoreSettings, Template, template};
-use crate::model::{AccountId, Clock, TokenPrefix, TokenText};
+use crate::model::{AccountId, Clock, Kind, Policies, TokenPrefix, TokenText};
 
 const CONFIG: &str = "keygate.toml";
 const PEPPER: &str = "pepper";
@@ -57,7 +57,8 @@ pub(super) fn init(args: &InitArgs, environment: &Environment, terminal: &mut Te
     let text = match args.output {
         Format::Text => {
             let (program, admin) = (&terminal.program, &loaded.settings.admin);
-            Story { program, config: &config, made: &made, admin, account, token: &token }.text()
+            let people_only = people_only(&loaded.settings.policies);
+            Story { program, config: &config, made: &made, admin, account, token: &token, people_only }.text()
         }
         Format::Json => {
             let config = config.display().to_string();
@@ -197,6 +198,13 @@ struct Story<'a> {
     admin: &'a Listener,
     account: AccountId,
     token: &'a TokenText,
+    people_only: bool,
+}
+
+/// Whether the administrator's token can make no token, since all are of people.
+fn people_only(policies: &Policies) -> bool {
+    let all = policies.of([]).map(|policy| policy.kinds(None).to_vec()).unwrap_or_default();
+    !all.contains(&Kind::Service) && !all.contains(&Kind::Shared)
 }
 
 impl Story<'_> {
@@ -214,11 +222,30 @@ Next:
   {program} run{option}
 and in another terminal:
 {place}  export KEYGATE_ADMIN_TOKEN={token}
-  {program} token create my-first --read
-",
+{first}",
             written = self.written(),
             place = self.place(),
             token = self.token.expose(),
+            first = self.first(),
+        )
+    }
+
+    /// How to make a first token. Its name is one that each preset takes.
+    fn first(&self) -> String {
+        let create = format!("{} token create my_first --read\n", self.program);
+        if !self.people_only {
+            return format!("  {create}");
+        }
+        let url = url_of(self.admin);
+        let prefix = self.token.expose().split('_').next().unwrap_or_default();
+        format!(
+            "  curl {url}/v1/users -H \"Authorization: Bearer $KEYGATE_ADMIN_TOKEN\" -H 'Content-Type: application/json' \
+             -d '{{\"login\": \"ada\", \"roles\": [\"admin\"], \"password\": \"a long password\"}}'
+  curl {url}/v1/sessions -H 'Content-Type: application/json' -d '{{\"login\": \"ada\", \"password\": \"a long \
+             password\"}}'
+and with the token of that session, since tokens are of people here:
+  export KEYGATE_ADMIN_TOKEN={prefix}_ses_…
+  {create}"
         )
     }
 

@@ -105,7 +105,8 @@ fn the_story_has_the_token_and_the_commands_for_this_file() {
     let made = Made { paths: vec![] };
     let story = |config: &Path, admin: &str| {
         let admin = Listener { address: admin.parse().unwrap(), tls: None };
-        Story { program: "keygate", config, made: &made, admin: &admin, account, token: &token }.text()
+        Story { program: "keygate", config, made: &made, admin: &admin, account, token: &token, people_only: false }
+            .text()
     };
     let here = story(Path::new(CONFIG), "127.0.0.1:9901");
     assert!(here.contains("\n  keygate run\n") && here.contains(token.expose()), "{here}");

@@ -4,6 +4,7 @@ use std::fs;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::process::Command;
 
 use tempfile::TempDir;
 
@@ -65,11 +66,46 @@ fn init_says_what_comes_next() {
 and in another terminal:
   export KEYGATE_ADMIN_URL=http://127.0.0.1:9902
   export KEYGATE_ADMIN_TOKEN=kg_svc_{token}
-  {program} token create my-first --read
+  {program} token create my_first --read
 ",
         program = env!("CARGO_BIN_EXE_keygate")
     );
     assert_eq!(next, expected);
+}
+
+#[test]
+fn each_preset_begins_as_init_says() {
+    for preset in ["tagoio", "cockpit", "logzio", "autheona", "apono"] {
+        let upstream = Upstream::start();
+        let directory = TempDir::new().expect("a directory");
+        let mut init = keygate();
+        init.current_dir(&directory).args(["init", "--preset", preset, "--upstream", &upstream.url()]);
+        let told = done(init.args(["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"])).ok();
+        let admin_token = told.lines().find_map(|line| line.trim().strip_prefix("export KEYGATE_ADMIN_TOKEN="));
+        let install = Install { directory, admin_token: admin_token.expect("a token").to_owned() };
+        let served = install.run();
+
+        let mut token = String::new();
+        for line in told.lines().skip_while(|line| !line.starts_with("and in another")).filter(|l| l.starts_with("  "))
+        {
+            let line = line.replace("http://127.0.0.1:0", &served.admin_url()).replace("kg_ses_…", &token);
+            if let Some(given) = line.trim().strip_prefix("export KEYGATE_ADMIN_TOKEN=") {
+                token = given.to_owned();
+                continue;
+            }
+            let mut shell = Command::new("sh");
+            shell.current_dir(&install.directory).env("KEYGATE_ADMIN_TOKEN", &token);
+            let said = done(shell.env("KEYGATE_ADMIN_URL", served.admin_url()).args(["-c", &line])).ok();
+            // The token of a session, or of the text that a person reads.
+            let mut words = said.split(['"', ' ', '\n']);
+            if let Some(text) = words.find(|word| word.starts_with("kg_") && word.len() == 43) {
+                token = text.to_owned();
+            }
+        }
+        assert_ne!(token, install.admin_token, "{preset}: {told}");
+        assert_eq!(get(served.proxy, "/v1/things", &token).status, 200, "{preset}");
+        assert_eq!(request(served.proxy, "DELETE", "/v1/things", Some(&token), b"").status, 403, "{preset}");
+    }
 }
 
 #[test]
