@@ -8,7 +8,8 @@ use super::fields::Fields;
 use super::refusal::Refusal;
 use super::wire::TokenRecord;
 use crate::model::{
-    AccountId, DeleteConfirm, Field, Filters, Kind, PlanName, Policy, PolicyName, Subject, Token, Usage,
+    AccountId, DeleteConfirm, Field, Filters, Kind, PlanName, Policy, PolicyName, Standing, Subject, Timestamp, Token,
+    Usage, Warning,
 };
 
 /// The policy that holds in an account, with what of the account it depends on.
@@ -44,10 +45,13 @@ impl Rules {
             return;
         }
         let known: Vec<_> = kinds.iter().map(|kind| kind.name()).collect();
-        let plan = self.plan.as_ref().map_or(String::new(), |plan| format!(" with the plan `{plan}`"));
+        let place = match &self.plan {
+            _ if self.policy.plans.is_empty() => String::new(),
+            Some(plan) => format!(" in an account with the plan `{plan}`"),
+            None => " in an account without a plan".to_owned(),
+        };
         let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-        let message =
-            format!("cannot be `{}`: the policy `{}` allows in an account{plan}: {known}", kind.name(), self.name());
+        let message = format!("cannot be `{}`: the policy `{}` allows{place}: {known}", kind.name(), self.name());
         fields.refuse("kind", message);
     }
 
@@ -112,5 +116,21 @@ pub(super) fn shown(state: &AdminState, token: &Token, usage: Usage) -> TokenRec
         |_| Vec::new(),
         |rules| rules.policy.warnings(Subject::new(token, &usage, rules.plan.as_ref(), now)),
     );
-    TokenRecord::new(token, usage, now).with_warnings(warnings)
+    let warnings = warnings.into_iter().chain(gone_roles(state, token, now));
+    TokenRecord::new(token, usage, now).with_warnings(warnings.collect())
+}
+
+/// What a token gets of a role that the configuration had and has no more is nothing, and that needs a word.
+fn gone_roles(state: &AdminState, token: &Token, now: Timestamp) -> Option<Warning> {
+    let gone = state.users.roles().unknown(&token.roles);
+    let is_over = matches!(token.standing(now), Standing::Revoked { .. } | Standing::Expired { .. });
+    if gone.is_empty() || is_over {
+        return None;
+    }
+    let names: Vec<_> = gone.iter().map(|name| format!("`{name}`")).collect();
+    let message = format!(
+        "`roles`: the configuration has no {} any more, which gives nothing: put it back, or give the token other roles",
+        names.join(" and no ")
+    );
+    Some(Warning { code: "unknown_role", message })
 }

@@ -112,7 +112,7 @@ impl Gateway {
             Lifecycle::new(Arc::clone(&store), verifier.clone(), accounts.clone(), users.clone(), clock.clone())
                 .with_sealer(policies::sealer(&settings.tokens)?);
         let first_token = runtime.block_on(first_token(&settings, &lifecycle, &accounts))?;
-        policies::report_unknown(&accounts, &settings.policies);
+        policies::report_unknown(&accounts, &settings.policies, &users);
         let policies = Arc::new(settings.policies.clone());
         let purge = purge::Purge { lifecycle: lifecycle.clone(), policies: Arc::clone(&policies) };
         runtime.spawn(purge.clone().run());

@@ -255,3 +255,70 @@ fn edits_and_states_outlive_a_restart() {
     assert_eq!(codes, ["token_disabled", "token_revoked", "invalid_token"]);
     assert_eq!(gateway.get(PATH, &tokens[0].secret).status, 200);
 }
+
+#[test]
+fn a_role_that_the_configuration_has_no_more_gives_nothing_and_says_so() {
+    const ROLE: &str = "[role.ops]\ngrants = { devices = \"full\" }\n";
+    let upstream = Upstream::start();
+    let mut gateway = Builder::new(&upstream.url()).policies(ROLE).start();
+    let made = gateway.admin.create(json!({"name": "ops", "roles": ["ops"]}));
+    assert_eq!(gateway.get("/v1/devices/7", &made.secret).status, 200);
+
+    let path = gateway.directory.path().join("keygate.toml");
+    let text = std::fs::read_to_string(&path).expect("the configuration");
+    assert!(text.contains(ROLE), "{text}");
+    std::fs::write(&path, text.replace(ROLE, "")).expect("a writable file");
+    gateway.restart();
+    let refused = gateway.get("/v1/devices/7", &made.secret);
+    assert_eq!((refused.status, refused.problem().as_str()), (403, "insufficient_scope"));
+    let warning = gateway.admin.show(&made.id)["warnings"][0].clone();
+    assert_eq!(warning["code"], "unknown_role");
+    let message = warning["message"].as_str().expect("a text");
+    assert!(message.starts_with("`roles`: the configuration has no `ops` any more"), "{message}");
+    let question = json!({"token": made.id, "method": "GET", "path": "/v1/devices/7"});
+    let answer = gateway.admin.call("POST", "/v1/explain", Some(question));
+    assert!(answer.text().contains("ops: there is no such role any more"), "{}", answer.text());
+
+    // What is wrong can be mended, and not be made worse.
+    let edit = |body: Value| gateway.admin.call("PATCH", &format!("/v1/tokens/{}", made.id), Some(body));
+    assert_eq!(message_of_role(&edit(json!({"roles": ["ops"]}))), "there is no role `ops`");
+    assert_eq!(edit(json!({"roles": ["viewer"]})).json()["warnings"], json!([]));
+    assert_eq!(gateway.get("/v1/devices/7", &made.secret).status, 200);
+}
+
+#[track_caller]
+fn message_of_role(answer: &Answer) -> String {
+    assert_eq!(answer.status, 422, "{}", answer.text());
+    message(answer, "roles").split('.').next().unwrap_or_default().to_owned()
+}
+
+#[test]
+fn of_two_edits_at_once_each_is_made_whole_or_refused() {
+    let (_upstream, gateway) = start();
+    let made = gateway.admin.create(json!({"name": "0", "grants": {"devices": "read"}}));
+    let path = format!("/v1/tokens/{}", made.id);
+    for round in 0..10 {
+        let edits = ["a", "b", "c", "d"].map(|who| format!("{who}{round}"));
+        let answers: Vec<_> = std::thread::scope(|scope| {
+            let edit = |text: &String| {
+                let body = json!({"name": text, "description": text, "filters": {"by": text}});
+                gateway.admin.call("PATCH", &path, Some(body))
+            };
+            let running: Vec<_> = edits.iter().map(|text| scope.spawn(move || edit(text))).collect();
+            running.into_iter().map(|edit| edit.join().expect("an answer")).collect()
+        });
+        for (answer, text) in answers.iter().zip(&edits) {
+            match answer.status {
+                200 => {
+                    assert_eq!((&answer.json()["name"], &answer.json()["description"]), (&json!(text), &json!(text)))
+                }
+                _ => assert_eq!((answer.status, answer.problem().as_str()), (409, "conflict")),
+            }
+        }
+        assert!(answers.iter().any(|answer| answer.status == 200), "one of them was first");
+        let record = gateway.admin.show(&made.id);
+        let name = record["name"].as_str().expect("a text");
+        assert!(edits.iter().any(|text| text == name), "{record}");
+        assert_eq!((&record["description"], &record["filters"]), (&json!(name), &json!({"by": [name]})), "half of two");
+    }
+}

@@ -44,7 +44,7 @@ async fn a_plan_decides_what_kinds_there_are() {
     let refused = create(&world, json!({"kind": "service"})).await.expect_problem(422, "invalid_fields");
     assert_eq!(
         fields(&refused),
-        ["kind cannot be `service`: the policy `default` allows in an account: shared, session"]
+        ["kind cannot be `service`: the policy `default` allows in an account without a plan: shared, session"]
     );
     let shared = create(&world, json!({})).await.expect(201);
     assert_eq!(shared.text_at("kind"), "shared", "the only kind that can be asked for");
