@@ -16,7 +16,10 @@ impl From<LifecycleError> for Refusal {
                 field: "roles".into(),
                 message: format!("there is no role `{name}`"),
             }]),
-            LifecycleError::Circle(_) => Refusal::AccountCircle,
+            LifecycleError::Circle(_) => Refusal::AccountCircle(FieldError {
+                field: "parent".into(),
+                message: "is the account itself, or lies below it".into(),
+            }),
             LifecycleError::LastOwner(_) => Refusal::LastOwner,
             LifecycleError::NotEmpty(below) => Refusal::AccountNotEmpty { below, name: String::new() },
             LifecycleError::Root => Refusal::RootAccount,

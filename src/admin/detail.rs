@@ -26,7 +26,12 @@ impl Refusal {
             Refusal::Insufficient { resource, action, has } => {
                 format!("the call needs `{}` on `{resource}`, and the token has `{has}`", action.name())
             }
-            Refusal::GrantsExceeded(errors) => errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
+            Refusal::FilterNotEnforced => {
+                "the token is limited to a part of the data by a filter, and the management API knows no parts: use \
+                 another token"
+                    .into()
+            }
+            Refusal::GrantsExceeded { what, .. } => what.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
             Refusal::NotRoot => "the call is about all accounts: it takes a token of the root account".into(),
             Refusal::NoEndpoint => "nothing is served at this path".into(),
             Refusal::WrongMethod { allow } => format!("this path is served for {allow}"),
@@ -36,7 +41,7 @@ impl Refusal {
             Refusal::BodyBroken => "the body ended before it was complete".into(),
             Refusal::Malformed(SyntaxError { line, column, what }) => format!("line {line}, column {column}: {what}"),
             Refusal::InvalidFields(errors) | Refusal::ImmutableFields(errors) | Refusal::InvalidQuery(errors) => {
-                errors.iter().map(|e| format!("`{}` {}", e.field, e.message)).collect::<Vec<_>>().join("; ")
+                errors.iter().map(|e| format!("`{}`: {}", e.field, e.message)).collect::<Vec<_>>().join("; ")
             }
             Refusal::AlreadyRevoked => "a revoked token stays revoked; create another one".into(),
             Refusal::OwnAccount => {
@@ -45,7 +50,7 @@ impl Refusal {
             Refusal::LoginTaken => {
                 "there is a user with this login already; logins are one for the installation".into()
             }
-            Refusal::AccountCircle => "the new parent is the account itself, or lies below it".into(),
+            Refusal::AccountCircle(error) => format!("`{}`: {}", error.field, error.message),
             Refusal::AccountNotEmpty { below, name } => format!(
                 "there is something in the account or below it ({below}); to delete it with everything below, \
                  call again with `?everything=` and the account's name, {name}"

@@ -77,8 +77,11 @@ fn permitted(
 ) -> Result<Permit, Refusal> {
     let name: ResourceName = resource.parse().expect("the table of endpoints names lawful resources");
     let need = Need { resource: &name, action, target: None };
-    authorize(principal, need, &state.accounts, state.lifecycle.clock().wall())
-        .map_err(|denial| refused(denial, Some((resource, action))))
+    let permit = authorize(principal, need, &state.accounts, state.lifecycle.clock().wall())
+        .map_err(|denial| refused(denial, Some((resource, action))))?;
+    // What is managed has no parts that a filter could name; who made a token without one would be rid of it.
+    let is_limited = permit.bearer().is_some_and(|bearer| !bearer.principal.token.filters.is_empty());
+    if is_limited { Err(Refusal::FilterNotEnforced) } else { Ok(permit) }
 }
 
 fn refused(denial: Denial, needed: Option<(&'static str, Action)>) -> Refusal {

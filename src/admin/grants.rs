@@ -1,9 +1,8 @@
 //! Grants as they are asked for: `{"devices": "read+write", "*": "read"}`.
 
 use super::fields::{Fields, shown};
-use super::refusal::Refusal;
 use super::wire::Json;
-use crate::model::{Access, AccessError, Grants, ResourceName, ResourceNameError};
+use crate::model::{Access, AccessError, GrantError, Grants, ResourceName, ResourceNameError};
 
 /// Far more than an API has resources; every one is looked at on every request of the token.
 const MOST: usize = 256;
@@ -69,9 +68,8 @@ fn one(fields: &mut Fields, field: &str, name: &str, value: Json) -> Option<(Res
     resource.zip(access)
 }
 
-/// Refuses where a grant is more than the giver's own, naming every one that is.
-pub(super) fn within(grants: &Grants, giver: &Grants) -> Result<(), Refusal> {
+/// The grants that are more than the giver's own.
+pub(super) fn exceeding(grants: &Grants, giver: &Grants) -> Vec<GrantError> {
     let single = |(resource, access): (&ResourceName, Access)| Grants::new([(resource.clone(), access)]);
-    let exceeding: Vec<_> = grants.iter().map(single).filter_map(|grant| grant.within(giver).err()).collect();
-    if exceeding.is_empty() { Ok(()) } else { Err(Refusal::GrantsExceeded(exceeding)) }
+    grants.iter().map(single).filter_map(|grant| grant.within(giver).err()).collect()
 }

@@ -15,7 +15,7 @@ use super::members::find;
 use super::passwords::{need, take};
 use super::peer::Peer;
 use super::refusal::Refusal;
-use super::users::given;
+use super::users::has;
 use crate::auth::{Checked, Password};
 use crate::model::{AccountId, User, UserId, UserState};
 use crate::problem::FieldError;
@@ -70,7 +70,7 @@ pub(super) async fn admit(
         return Err(Refusal::AccountSuspended);
     }
     if let Some(caller) = caller {
-        given(user.roles_in(account).unwrap_or_default(), caller, state)?;
+        has(user.roles_in(account).unwrap_or_default(), caller, state)?;
     }
     Ok(Admitted { user: user.id, account, password })
 }

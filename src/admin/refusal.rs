@@ -42,8 +42,14 @@ pub(super) enum Refusal {
         action: Action,
         has: Access,
     },
-    /// The grants of a new token are more than the caller's own.
-    GrantsExceeded(Vec<GrantError>),
+    /// The caller's token is limited to a part of the data.
+    FilterNotEnforced,
+    /// What is given is more than the caller's own.
+    GrantsExceeded {
+        what: Vec<GrantError>,
+        /// The fields that ask for it; none where no field does.
+        errors: Vec<FieldError>,
+    },
     /// The call is about all accounts, and the caller's is not above them all.
     NotRoot,
     NoEndpoint,
@@ -64,7 +70,7 @@ pub(super) enum Refusal {
     /// What only an account above may do.
     OwnAccount,
     LoginTaken,
-    AccountCircle,
+    AccountCircle(FieldError),
     AccountNotEmpty {
         below: Below,
         name: String,
@@ -154,7 +160,8 @@ impl Refusal {
             Refusal::AccountSuspended => (403, "account_suspended", "The account is suspended", Client),
             Refusal::OwnerInactive => (403, "owner_inactive", "The token's user is not active", Client),
             Refusal::Insufficient { .. } => (403, "insufficient_scope", "The token lacks a right", Client),
-            Refusal::GrantsExceeded(_) => (403, "grants_exceeded", "More rights than the giver has", Client),
+            Refusal::FilterNotEnforced => (403, "filter_not_enforced", "The token is limited by a filter", Client),
+            Refusal::GrantsExceeded { .. } => (403, "grants_exceeded", "More rights than the giver has", Client),
             Refusal::NotRoot => (403, "root_only", "Only for the root account", Client),
             Refusal::NoEndpoint => (404, "no_endpoint", "There is no such call", Client),
             Refusal::WrongMethod { .. } => (405, "method_not_allowed", "The method is not allowed", Client),
@@ -168,7 +175,7 @@ impl Refusal {
             Refusal::InvalidQuery(_) => (400, "invalid_query", "Some query parameters are wrong", Client),
             Refusal::AlreadyRevoked => (409, "already_revoked", "The token is revoked for good", Client),
             Refusal::LoginTaken => (409, "login_taken", "The login is taken", Client),
-            Refusal::AccountCircle => (409, "account_circle", "An account would be above itself", Client),
+            Refusal::AccountCircle(_) => (409, "account_circle", "An account would be above itself", Client),
             Refusal::AccountNotEmpty { .. } => (409, "account_not_empty", "The account is not empty", Client),
             Refusal::RootAccount => (409, "root_account", "It is the root account", Client),
             Refusal::LastOwner => (409, "last_owner", "Nobody would be left in charge", Client),
@@ -225,7 +232,8 @@ impl Refusal {
             Refusal::Credential(CredentialError::Absent)
             | Refusal::AccountSuspended
             | Refusal::OwnerInactive
-            | Refusal::GrantsExceeded(_)
+            | Refusal::FilterNotEnforced
+            | Refusal::GrantsExceeded { .. }
             | Refusal::LoginFailed { .. }
             | Refusal::NotRoot => (None, None),
             Refusal::Credential(CredentialError::Malformed | CredentialError::Several) => {
@@ -253,7 +261,7 @@ impl Refusal {
             | Refusal::AlreadyRevoked
             | Refusal::OwnAccount
             | Refusal::LoginTaken
-            | Refusal::AccountCircle
+            | Refusal::AccountCircle(_)
             | Refusal::AccountNotEmpty { .. }
             | Refusal::RootAccount
             | Refusal::LastOwner
@@ -303,6 +311,8 @@ impl Refusal {
     fn errors(&self) -> &[FieldError] {
         match self {
             Refusal::InvalidFields(errors) | Refusal::ImmutableFields(errors) | Refusal::InvalidQuery(errors) => errors,
+            Refusal::GrantsExceeded { errors, .. } => errors,
+            Refusal::AccountCircle(error) => std::slice::from_ref(error),
             _ => &[],
         }
     }

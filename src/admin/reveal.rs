@@ -38,7 +38,7 @@ fn may_see(token: &Token, caller: &Caller, state: &super::AdminState) -> Result<
         Some(_) => Err(Refusal::NotYours),
         None => {
             let rights = Rights { grants: token.grants.clone(), roles: token.roles.clone() };
-            rights.within(&caller.effective(state), &state.users)
+            rights.held_within(&caller.effective(state), &state.users)
         }
     }
 }

@@ -5,7 +5,8 @@ use super::grants;
 use super::refusal::Refusal;
 use super::wire::Json;
 use crate::auth::Users;
-use crate::model::{Access, Filters, Grants, Kind, ResourceName, RoleName, Roles};
+use crate::model::{Access, Filters, GrantError, Grants, Kind, ResourceName, RoleName, Roles};
+use crate::problem::FieldError;
 
 /// Far more than anybody needs of them at once.
 const MOST_ROLES: usize = 32;
@@ -30,9 +31,25 @@ impl Rights {
         if self.roles.is_empty() { self.grants.clone() } else { roles.grants(&self.roles) }
     }
 
-    /// Refuses what is more than the giver has.
+    /// Refuses what is more than the giver has, and names the field that asks for it.
     pub(super) fn within(&self, giver: &Grants, users: &Users) -> Result<(), Refusal> {
-        grants::within(&self.resolved(users.roles()), giver)
+        let what = grants::exceeding(&self.resolved(users.roles()), giver);
+        let field = |error: &GrantError| match (error, self.roles.is_empty()) {
+            (GrantError::Exceeds { resource, .. }, true) => format!("grants.{resource}"),
+            (_, false) => "roles".to_owned(),
+        };
+        let error = |error: &GrantError| FieldError { field: field(error), message: error.to_string() };
+        if what.is_empty() {
+            Ok(())
+        } else {
+            Err(Refusal::GrantsExceeded { errors: what.iter().map(error).collect(), what })
+        }
+    }
+
+    /// The same of rights that somebody has already, and which no field asks for.
+    pub(super) fn held_within(&self, giver: &Grants, users: &Users) -> Result<(), Refusal> {
+        let what = grants::exceeding(&self.resolved(users.roles()), giver);
+        if what.is_empty() { Ok(()) } else { Err(Refusal::GrantsExceeded { what, errors: Vec::new() }) }
     }
 }
 

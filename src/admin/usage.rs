@@ -49,12 +49,11 @@ fn in_words(usage: &Usage) -> String {
     let peers = usage.peers.iter().map(|seen| format!("{} ({})", seen.what, seen.requests));
     let last = usage.last_used.map(|at| at.to_string()).unwrap_or_default();
     let (by, from) = (listed(routes), listed(peers));
-    format!(
-        "it was used {} times, the last time at {last}{}{}",
-        usage.requests,
-        led(", by ", &by),
-        led(", from ", &from)
-    )
+    let used = match usage.requests {
+        1 => format!("it was used once, at {last}"),
+        more => format!("it was used {more} times, the last time at {last}"),
+    };
+    format!("{used}{}{}", led(", by ", &by), led(", from ", &from))
 }
 
 fn listed(all: impl Iterator<Item = String>) -> String {

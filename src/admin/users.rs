@@ -124,18 +124,23 @@ pub(super) fn may_become(user: &User, caller: &Caller, state: &AdminState) -> Re
         if !state.accounts.reaches(caller.account(), membership.account) {
             return Err(Refusal::MemberElsewhere);
         }
-        given(&membership.roles, caller, state)?;
+        has(&membership.roles, caller, state)?;
     }
     Ok(())
 }
 
-/// Refuses roles that come to more than the caller has.
+/// Refuses a field `roles` that comes to more than the caller has.
 pub(super) fn given(roles: &[RoleName], caller: &Caller, state: &AdminState) -> Result<(), Refusal> {
-    if roles.is_empty() {
-        return Ok(());
-    }
-    let rights = Rights { roles: roles.to_vec(), ..Rights::default() };
-    rights.within(&caller.effective(state), &state.users)
+    of_roles(roles).within(&caller.effective(state), &state.users)
+}
+
+/// The same of roles that somebody has already.
+pub(super) fn has(roles: &[RoleName], caller: &Caller, state: &AdminState) -> Result<(), Refusal> {
+    of_roles(roles).held_within(&caller.effective(state), &state.users)
+}
+
+fn of_roles(roles: &[RoleName]) -> Rights {
+    Rights { roles: roles.to_vec(), ..Rights::default() }
 }
 
 fn record(user: &User, caller: &Caller, state: &AdminState) -> UserRecord {

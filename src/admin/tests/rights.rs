@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::world::World;
 use crate::auth::UserEdit;
-use crate::model::UserState;
+use crate::model::{Filters, UserState};
 
 /// What the token may do on a resource at present.
 async fn access(world: &World, text: &str, resource: &str) -> String {
@@ -88,11 +88,42 @@ async fn nobody_gives_a_role_that_is_more_than_they_have() {
     let manager = world.make(world.root.id, &[("keygate.tokens", "full"), ("*", "read")]).await;
     let call = async |method, path: &str, body: &str| world.call(method, path, &manager.text, body).await;
     let made = call(Method::POST, "/v1/tokens", r#"{"roles": ["viewer"]}"#).await.expect(201);
-    call(Method::POST, "/v1/tokens", r#"{"roles": ["deployment"]}"#).await.expect_problem(403, "grants_exceeded");
+    let refused = call(Method::POST, "/v1/tokens", r#"{"roles": ["deployment"]}"#).await;
+    assert_eq!(refused.expect_problem(403, "grants_exceeded").json()["errors"][0]["field"], "roles");
     let path = format!("/v1/tokens/{}", made.text_at("id"));
     call(Method::PATCH, &path, r#"{"roles": ["owner"]}"#).await.expect_problem(403, "grants_exceeded");
-    call(Method::PATCH, &path, r#"{"grants": {"devices": "write"}}"#).await.expect_problem(403, "grants_exceeded");
+    let refused = call(Method::PATCH, &path, r#"{"grants": {"devices": "write", "files": "read"}}"#).await;
+    let errors = refused.expect_problem(403, "grants_exceeded").json()["errors"].clone();
+    let why = "`write` on `devices` is more than the giver has: nobody can give what they have not";
+    assert_eq!(errors, json!([{"field": "grants.devices", "message": why}]));
     assert_eq!(world.get(&path).await.json()["roles"], json!(["viewer"]), "nothing half-done");
+}
+
+#[tokio::test]
+async fn a_token_with_a_filter_manages_nothing_and_so_cannot_be_rid_of_it() {
+    let world = World::new().await;
+    let everything = [("*", "full"), ("keygate.*", "full")];
+    let filters = || Filters::new([("region".to_owned(), vec!["eu".to_owned()])]).expect("lawful");
+    let limited = world.make_with(world.root.id, &everything, |new| new.filters = filters()).await;
+    let call = async |method, path: &str, body: &str| world.call(method, path, &limited.text, body).await;
+    let (ada, _) = world.member(world.root.id, "ada", &["viewer"]).await;
+    let own = format!("/v1/tokens/{}", limited.token.id);
+    for (method, path, body) in [
+        (Method::POST, "/v1/tokens", r#"{"grants": {"*": "full"}}"#),
+        (Method::PATCH, &*own, r#"{"filters": null}"#),
+        (Method::POST, &format!("{own}/reveal"), ""),
+        (Method::GET, "/v1/tokens", ""),
+        (Method::POST, "/v1/sessions", &format!(r#"{{"user": "{}"}}"#, ada.id)),
+        (Method::POST, &format!("/v1/users/{}/invitation", ada.id), "{}"),
+        (Method::GET, "/v1/store/backup", ""),
+    ] {
+        let refused = call(method, path, body).await.expect_problem(403, "filter_not_enforced");
+        assert!(refused.text_at("detail").contains("use another token"), "{path}: {}", refused.text);
+    }
+    call(Method::GET, "/v1/whoami", "").await.expect(200);
+    assert_eq!(world.get(&own).await.json()["filters"], json!({"region": ["eu"]}));
+    world.patch(&own, r#"{"filters": null}"#).await.expect(200);
+    call(Method::GET, "/v1/tokens", "").await.expect(200);
 }
 
 #[tokio::test]

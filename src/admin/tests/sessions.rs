@@ -112,15 +112,15 @@ async fn a_member_of_several_accounts_says_which() {
 async fn every_wrong_field_of_a_login_is_named() {
     let world = World::new().await;
     for (body, expected) in [
-        (json!({}), "`login` is needed; `password` is needed"),
+        (json!({}), "`login`: is needed; `password`: is needed"),
         (
             json!({"login": 1, "password": null}),
-            "`login` must be text, not a number; `password` must be text, not null",
+            "`login`: must be text, not a number; `password`: must be text, not null",
         ),
-        (json!({"login": "a", "password": "x".repeat(1_025)}), "`password` is longer than 1024 bytes"),
+        (json!({"login": "a", "password": "x".repeat(1_025)}), "`password`: is longer than 1024 bytes"),
         (
             json!({"login": "a", "password": "x", "user": "usr_1"}),
-            "`user` is no field of this call. It has: login, password, account",
+            "`user`: is no field of this call. It has: login, password, account",
         ),
     ] {
         let answer = begin(&world, "", body).await.expect_problem(422, "invalid_fields");

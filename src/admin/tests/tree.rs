@@ -68,7 +68,8 @@ async fn an_account_moves_with_all_that_is_below_it_and_never_below_itself() {
 
     for (id, parent) in [(a, a), (a, leaf), (b, leaf)] {
         let answer = world.patch(&path(id), &format!(r#"{{"parent": "{parent}"}}"#)).await;
-        answer.expect_problem(409, "account_circle");
+        let answer = answer.expect_problem(409, "account_circle").json();
+        assert_eq!(answer["errors"][0]["field"], "parent", "{answer}");
     }
     let answer = world.patch(&path(world.root.id), &format!(r#"{{"parent": "{a}"}}"#)).await;
     answer.expect_problem(409, "root_account");

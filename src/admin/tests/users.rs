@@ -127,7 +127,7 @@ async fn what_a_user_is_by_is_not_edited() {
     let answer = world.patch(&path, r#"{"state": "gone"}"#).await.expect_problem(422, "invalid_fields");
     assert_eq!(errors(&answer), ["state: must be `active` or `disabled`"]);
     let answer = world.patch(&path, r#"{"roles": ["owner"]}"#).await.expect_problem(422, "invalid_fields");
-    assert!(answer.text.contains("`roles` is no field of this call"), "{}", answer.text);
+    assert!(answer.text.contains("`roles`: is no field of this call"), "{}", answer.text);
 }
 
 #[tokio::test]
