@@ -37,18 +37,19 @@ fn hot_path(criterion: &mut Criterion) {
     criterion.bench_function("credential: header to text", |b| b.iter(|| bearer(black_box(&setup.headers))));
     criterion.bench_function("parse: form and checksum", |b| b.iter(|| parse_token(black_box(text), &setup.prefix)));
     criterion.bench_function("hash: keyed blake3", |b| b.iter(|| hasher.digest(black_box(text))));
-    criterion.bench_function("path: canonical form", |b| b.iter(|| canonical(black_box("/v1/devices/42")).is_ok()));
+    criterion
+        .bench_function("path: canonical form", |b| b.iter(|| assert!(canonical(black_box("/v1/devices/42")).is_ok())));
     criterion
         .bench_function("route: find", |b| b.iter(|| table.find("", black_box("/v1/devices/42"), &http::Method::GET)));
     criterion.bench_function("limit: charge one key", |b| b.iter(|| limiter.charge(black_box(7))));
     criterion.bench_function("verify: parse, hash, cache hit", |b| b.iter(|| setup.verify(black_box(text))));
     let principal = setup.verify(text);
     criterion.bench_function("authorize: warm principal", |b| {
-        b.iter(|| authorize(Arc::clone(&principal), black_box(need), &setup.accounts, now).is_ok());
+        b.iter(|| assert!(authorize(Arc::clone(&principal), black_box(need), &setup.accounts, now).is_ok()));
     });
     let personal = setup.verify(setup.personal.expose());
     criterion.bench_function("authorize: a user's token below a ceiling", |b| {
-        b.iter(|| authorize(Arc::clone(&personal), black_box(need), &setup.accounts, now).is_ok());
+        b.iter(|| assert!(authorize(Arc::clone(&personal), black_box(need), &setup.accounts, now).is_ok()));
     });
     criterion.bench_function("decide: credential to permit", |b| {
         b.iter(|| {
