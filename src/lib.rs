@@ -4,6 +4,7 @@
 //!
 //! * [`model`]: what a token, a grant, an account and a moment are. Pure.
 //! * [`store`]: where they are kept: a trait, sled behind it, and one in memory.
+//! * [`audit`]: who changed what, in a log that cannot be altered unseen.
 //! * [`limit`]: how often somebody may ask.
 //! * [`route`]: host, path and method to a route; one reading of a path, or none.
 //! * [`server`]: listeners, TLS, connections, deadlines, drain. Knows no token and no route.
@@ -20,6 +21,7 @@
 
 pub mod admin;
 pub mod app;
+pub mod audit;
 pub mod auth;
 pub mod cli;
 pub mod config;

@@ -1,24 +1,23 @@
 //! What the code promises of itself and no compiler checks.
 
-mod pages;
-
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Who may use whom: each module, and the modules of this crate that its files may name.
-const MAY_USE: [(&str, &[&str]); 13] = [
+const MAY_USE: [(&str, &[&str]); 14] = [
     ("model", &[]),
     ("problem", &[]),
     ("server", &[]),
     ("limit", &["model"]),
     ("route", &["model"]),
     ("store", &["model"]),
+    ("audit", &["model"]),
     ("telemetry", &["model"]),
     ("config", &["model"]),
     ("auth", &["model", "store", "limit"]),
     ("proxy", &["model", "limit", "route", "server", "telemetry", "problem", "auth"]),
-    ("admin", &["model", "store", "problem", "route", "auth"]),
-    ("app", &["model", "store", "limit", "route", "server", "telemetry", "auth", "proxy", "admin", "config"]),
+    ("admin", &["model", "store", "audit", "problem", "route", "auth"]),
+    ("app", &["model", "store", "audit", "limit", "route", "server", "telemetry", "auth", "proxy", "admin", "config"]),
     ("cli", &["model", "auth", "config", "app"]),
 ];
 
@@ -114,6 +113,33 @@ fn only_the_lifecycle_commits() {
     let files: Vec<String> = committing.map(|(path, _)| path.display().to_string()).collect();
     assert!(files.iter().all(|file| file.contains("auth/lifecycle/")), "{files:?}");
     assert!(!files.is_empty(), "the sweep found the lifecycle");
+}
+
+/// What a problem's code is in the sources: the text that follows a status.
+fn problem_codes(text: &str) -> impl Iterator<Item = &str> {
+    let is_status = |word: &str| {
+        word.starts_with("S::") || word.starts_with("StatusCode::") || (word.len() == 3 && word.parse::<u16>().is_ok())
+    };
+    let pieces: Vec<&str> = code(text).split('"').collect();
+    let follows_a_status = move |before: &str| {
+        let before = before.trim_end().strip_suffix(',')?;
+        before.rsplit(|c: char| c.is_whitespace() || c == '(').next().filter(|word| is_status(word)).map(drop)
+    };
+    let pairs: Vec<(&str, &str)> = pieces.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect();
+    pairs.into_iter().filter_map(move |(before, text)| follows_a_status(before).map(|()| text))
+}
+
+#[test]
+fn each_problem_code_is_documented_and_no_other() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let read = |path: &str| std::fs::read_to_string(root.join(path)).unwrap_or_else(|error| panic!("{path}: {error}"));
+    let (proxy, admin) = (read("src/proxy/reject.rs"), read("src/admin/refusal.rs"));
+    let used: BTreeSet<&str> = problem_codes(&proxy).chain(problem_codes(&admin)).collect();
+    assert!(used.len() > 40, "the sweep found {} codes: {used:?}", used.len());
+    let page = read("docs/problems.md");
+    let rows = page.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
+    let documented: BTreeSet<&str> = rows.collect();
+    assert_eq!(used, documented, "on the left what is answered, on the right what docs/problems.md has");
 }
 
 /// Words between back quotes.
