@@ -18,14 +18,18 @@ use super::token_input::reached;
 use super::tokens::json;
 use super::wire::{AccountRecord, Page};
 use super::{AdminState, Shared, grants};
+use crate::audit::{Action, Change, Object};
 use crate::auth::{AccountEdit, LifecycleError, NewAccount};
 use crate::model::{Account, AccountId, AccountState, PlanName, PolicyName};
 
 const ACCOUNT_NAME: Length = Length { min: 1, max: 100 };
 
 pub(super) async fn create(State(state): State<Shared>, caller: Caller, fields: Fields) -> Result<Response, Refusal> {
-    let account = state.lifecycle.create_account(new_account(fields, &caller, &state)?).await?;
-    caller.record("account.create", account.id);
+    let (account, token) = state.lifecycle.create_account_with(new_account(fields, &caller, &state)?).await?;
+    caller.record(Object::account(&account), Change::made(&account));
+    if let Some(token) = token {
+        caller.record_as(Action::TokenCreate, Object::token(&token), Change::made(&token));
+    }
     let mut response = json(StatusCode::CREATED, &AccountRecord::new(&account));
     let location = HeaderValue::try_from(format!("/v1/accounts/{}", account.id)).expect("an id is ASCII");
     response.headers_mut().insert(LOCATION, location);
@@ -67,8 +71,11 @@ pub(super) async fn edit(
     if id == caller.account() {
         may_edit_own(&present, &edit)?;
     }
+    if edit.state != Some(AccountState::Suspended) {
+        caller.takes_nothing_away()?;
+    }
     let account = state.lifecycle.edit_account(id, edit).await?;
-    caller.record("account.edit", id);
+    caller.record(Object::account(&account), Change::edited(&present, &account));
     Ok(json(StatusCode::OK, &AccountRecord::new(&account)))
 }
 
@@ -96,11 +103,12 @@ pub(super) async fn delete(
     if id == caller.account() {
         return Err(Refusal::OwnAccount);
     }
+    let (object, change) = (Object::gone(&account), Change::gone(&account));
     match state.lifecycle.delete_account(id, everything.is_some()).await {
         Err(LifecycleError::NotEmpty(below)) => return Err(Refusal::AccountNotEmpty { below, name: account.name }),
         done => done?,
     }
-    caller.record("account.delete", id);
+    caller.record(object, change);
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 

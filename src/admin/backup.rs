@@ -20,6 +20,7 @@ use tokio::time::timeout;
 use super::Shared;
 use super::caller::Caller;
 use super::refusal::Refusal;
+use crate::audit::{Change, Object, ObjectKind};
 use crate::store::{Export, MEDIA_TYPE, StoreError};
 
 /// Pieces that wait for the client; each has some hundred records.
@@ -29,7 +30,8 @@ const STALLED: Duration = Duration::from_secs(60);
 
 pub(super) async fn download(State(state): State<Shared>, caller: Caller) -> Result<Response, Refusal> {
     let export = state.backups.begin(state.lifecycle.clock().wall()).await?;
-    caller.record_copy(export.head().revision);
+    let revision = export.head().revision.0;
+    caller.record(Object::whole(ObjectKind::Store), Change::noted([("revision", revision.into())]));
     let (into, pieces) = mpsc::channel(WAITING);
     tokio::spawn(read(export, into, STALLED));
     let body = Body::from_stream(Pieces { pieces, ended: false });

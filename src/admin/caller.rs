@@ -6,23 +6,24 @@ use axum::extract::FromRequestParts;
 use http::request::Parts;
 
 use super::AdminState;
-use super::frame::RequestId;
+use super::recording::Recording;
 use super::refusal::Refusal;
+use crate::audit::{self, Change, Object};
 use crate::auth::{Permit, Principal};
-use crate::model::{AccountId, Action, Grants, Revision, Token, UserId};
+use crate::model::{AccountId, Action, Grants, Token, UserId};
 
 /// On whose behalf a handler works. Made from a permit and from nothing else.
 #[derive(Clone)]
 pub(super) struct Caller {
     principal: Arc<Principal>,
-    request: RequestId,
+    recording: Recording,
 }
 
 impl Caller {
     /// `None` for a permit on nobody's behalf.
-    pub(super) fn of(permit: Permit, request: RequestId) -> Option<Self> {
+    pub(super) fn of(permit: Permit, recording: Recording) -> Option<Self> {
         let principal = Arc::clone(&permit.bearer()?.principal);
-        Some(Self { principal, request })
+        Some(Self { principal, recording })
     }
 
     pub(super) fn token(&self) -> &Token {
@@ -50,30 +51,22 @@ impl Caller {
         self.principal.token.account
     }
 
-    /// Notes that the caller changed an object. Names ids only, so no secret can get into the log.
-    pub(super) fn record(&self, action: &'static str, object: impl std::fmt::Display) {
-        tracing::info!(
-            target: "keygate::admin",
-            action,
-            %object,
-            actor = %self.principal.token.id,
-            account = %self.principal.token.account,
-            request_id = %self.request,
-            "changed"
-        );
+    /// Notes for the audit log what the call did to which object, with what of it is other than before:
+    /// `caller.record(Object::token(&after), Change::edited(&before, &after))`. The action is the one that
+    /// the table of endpoints has for the call. Waits for nothing: the entry is written, and on the disk,
+    /// before the answer goes out. A call that does something to several objects notes each.
+    pub(super) fn record(&self, object: Object, change: Change) {
+        self.recording.done(object, change);
     }
 
-    /// Notes that the caller took a copy of everything up to this change.
-    pub(super) fn record_copy(&self, revision: Revision) {
-        tracing::info!(
-            target: "keygate::admin",
-            action = "store.backup",
-            revision = revision.0,
-            actor = %self.principal.token.id,
-            account = %self.principal.token.account,
-            request_id = %self.request,
-            "copied"
-        );
+    /// The same, for what the call does besides: an account is made, and a token of it.
+    pub(super) fn record_as(&self, action: audit::Action, object: Object, change: Change) {
+        self.recording.done_as(action, object, change);
+    }
+
+    /// To be asked by a call that may take rights away and does not: see [`Recording`].
+    pub(super) fn takes_nothing_away(&self) -> Result<(), Refusal> {
+        self.recording.takes_nothing_away()
     }
 }
 

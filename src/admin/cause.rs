@@ -1,6 +1,7 @@
 //! What went wrong below the API, as the refusal that tells it.
 
 use super::refusal::Refusal;
+use crate::audit::{Unreadable, Unrecorded};
 use crate::auth::{LifecycleError, PasswordError, SealError, TooOften};
 use crate::problem::FieldError;
 use crate::store::StoreError;
@@ -44,6 +45,18 @@ impl From<StoreError> for Refusal {
             StoreError::Copying => Refusal::BackupRunning,
             other => Refusal::Store(other),
         }
+    }
+}
+
+impl From<Unrecorded> for Refusal {
+    fn from(why: Unrecorded) -> Self {
+        Refusal::Unrecorded { why, done: false }
+    }
+}
+
+impl From<Unreadable> for Refusal {
+    fn from(error: Unreadable) -> Self {
+        Refusal::Failed(error.to_string())
     }
 }
 

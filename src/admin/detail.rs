@@ -110,6 +110,13 @@ impl Refusal {
                 "the disk of the store is full: nothing was changed, and changes are taken again once there is room"
                     .into()
             }
+            Refusal::Unrecorded { done: false, .. } => {
+                "what is done is noted in the audit log, which cannot be written at present: nothing was changed".into()
+            }
+            Refusal::Unrecorded { done: true, .. } => {
+                "it was done, and the audit log cannot be written to note it: look what there is before you try again"
+                    .into()
+            }
             Refusal::NoRandomness(_) => "the operating system gave no randomness; nothing was made".into(),
             Refusal::Failed(_) | Refusal::Broken(_) => {
                 "the gateway failed at this request; its log has the cause under the request id".into()

@@ -12,9 +12,10 @@ use http::HeaderMap;
 
 use super::caller::Caller;
 use super::endpoint::{Right, Sought, find};
-use super::frame::RequestId;
+use super::recording::Recording;
 use super::refusal::Refusal;
 use super::{AdminState, Shared};
+use crate::audit::Actor;
 use crate::auth::{CredentialError, Denial, Need, Permit, Principal, Verdict, admit_any, authorize, bearer};
 use crate::model::{Action, ResourceName};
 
@@ -25,21 +26,23 @@ pub(super) async fn door(State(state): State<Shared>, mut request: Request, next
         Sought::Found(endpoint) => endpoint.right,
         Sought::WrongMethod(_) | Sought::Nothing => Right::Any,
     };
+    let recording = request.extensions().get::<Recording>().cloned();
+    let recording = recording.ok_or(Refusal::Broken("a request that nobody records"))?;
     let permit = match right {
         Right::Open => return Ok(next.run(request).await),
         Right::OpenOrNeeds { .. } if matches!(bearer(request.headers()), Err(CredentialError::Absent)) => {
             return Ok(next.run(request).await);
         }
         Right::Any => {
-            let principal = authenticate(&state, request.headers()).await?;
+            let principal = authenticate(&state, &recording, request.headers()).await?;
             admit_any(principal, &state.accounts, state.lifecycle.clock().wall()).map_err(|d| refused(d, None))?
         }
         Right::Needs { resource, action } | Right::OpenOrNeeds { resource, action } => {
-            let principal = authenticate(&state, request.headers()).await?;
+            let principal = authenticate(&state, &recording, request.headers()).await?;
             permitted(&state, principal, resource, action)?
         }
         Right::NeedsRoot { resource, action } => {
-            let principal = authenticate(&state, request.headers()).await?;
+            let principal = authenticate(&state, &recording, request.headers()).await?;
             let account = principal.token.account;
             let permit = permitted(&state, principal, resource, action)?;
             if state.accounts.get(account).is_none_or(|account| account.parent.is_some()) {
@@ -53,17 +56,24 @@ pub(super) async fn door(State(state): State<Shared>, mut request: Request, next
         Sought::WrongMethod(allow) => return Err(Refusal::WrongMethod { allow }),
         Sought::Found(_) => {}
     }
-    let id = request.extensions().get::<RequestId>().copied().ok_or(Refusal::Broken("a request without an id"))?;
-    let caller = Caller::of(permit, id).ok_or(Refusal::Broken("a permit on nobody's behalf"))?;
+    recording.begin().await?;
+    let caller = Caller::of(permit, recording).ok_or(Refusal::Broken("a permit on nobody's behalf"))?;
     request.extensions_mut().insert(caller);
     Ok(next.run(request).await)
 }
 
-async fn authenticate(state: &AdminState, headers: &HeaderMap) -> Result<Arc<Principal>, Refusal> {
+async fn authenticate(
+    state: &AdminState,
+    recording: &Recording,
+    headers: &HeaderMap,
+) -> Result<Arc<Principal>, Refusal> {
     let text = bearer(headers).map_err(Refusal::Credential)?;
     let (_, verdict) = state.verifier.verify(text).await;
     match verdict.map_err(|error| Refusal::Store(error.0))? {
-        Verdict::Known(principal) => Ok(principal),
+        Verdict::Known(principal) => {
+            recording.acts(Actor::of(&principal.token));
+            Ok(principal)
+        }
         Verdict::Unknown => Err(Refusal::UnknownToken),
         Verdict::NotAToken(error) => Err(Refusal::NotAToken(error)),
     }

@@ -5,9 +5,10 @@ use http::Method;
 
 use super::sessions::SESSIONS;
 use super::{
-    Shared, accounts, backup, explain, health, invitations, members, passwords, policies, reveal, sessions, tokens,
-    usage, users, whoami,
+    Shared, accounts, audit, backup, explain, health, invitations, members, passwords, policies, reveal, sessions,
+    tokens, usage, users, whoami,
 };
+use crate::audit::Action as Audited;
 use crate::model::Action;
 
 /// One call of the API.
@@ -16,6 +17,9 @@ pub struct Endpoint {
     /// With `{id}` where the object's id stands.
     pub path: &'static str,
     pub right: Right,
+    /// What the call does; `None`: it shows something. Whatever has one leaves its entry in the audit log
+    /// by itself; its handler says with `Caller::record` what it was done to.
+    pub audit: Option<Audited>,
     mount: fn(MethodFilter) -> MethodRouter<Shared>,
 }
 
@@ -67,6 +71,7 @@ fn allowed(endpoint: &Endpoint) -> &str {
 pub(super) const TOKENS: &str = "keygate.tokens";
 const ACCOUNTS: &str = "keygate.accounts";
 const USERS: &str = "keygate.users";
+const AUDIT: &str = "keygate.audit";
 const STORE: &str = "keygate.store";
 
 const fn needs(resource: &'static str, action: Action) -> Right {
@@ -76,54 +81,55 @@ const fn needs(resource: &'static str, action: Action) -> Right {
 /// Every endpoint there is.
 #[rustfmt::skip] // One line each, so that the table can be read as one.
 pub static ENDPOINTS: &[Endpoint] = &[
-    Endpoint { method: Method::GET, path: "/livez", right: Right::Open, mount: |m| on(m, health::livez) },
-    Endpoint { method: Method::GET, path: "/readyz", right: Right::Open, mount: |m| on(m, health::readyz) },
-    Endpoint { method: Method::GET, path: "/metrics", right: Right::Open, mount: |m| on(m, health::metrics) },
-    Endpoint { method: Method::GET, path: "/v1/whoami", right: Right::Any, mount: |m| on(m, whoami::show) },
+    Endpoint { method: Method::GET, path: "/livez", right: Right::Open, audit: None, mount: |m| on(m, health::livez) },
+    Endpoint { method: Method::GET, path: "/readyz", right: Right::Open, audit: None, mount: |m| on(m, health::readyz) },
+    Endpoint { method: Method::GET, path: "/metrics", right: Right::Open, audit: None, mount: |m| on(m, health::metrics) },
+    Endpoint { method: Method::GET, path: "/v1/whoami", right: Right::Any, audit: None, mount: |m| on(m, whoami::show) },
     // About another token than the caller's own it takes the right to read tokens.
-    Endpoint { method: Method::POST, path: "/v1/explain", right: Right::Any, mount: |m| on(m, explain::show) },
-    Endpoint { method: Method::GET, path: "/v1/tokens", right: needs(TOKENS, Action::Read), mount: |m| on(m, tokens::list) },
-    Endpoint { method: Method::POST, path: "/v1/tokens", right: needs(TOKENS, Action::Create), mount: |m| on(m, tokens::create) },
-    Endpoint { method: Method::GET, path: "/v1/tokens/{id}", right: needs(TOKENS, Action::Read), mount: |m| on(m, tokens::show) },
-    Endpoint { method: Method::PATCH, path: "/v1/tokens/{id}", right: needs(TOKENS, Action::Update), mount: |m| on(m, tokens::edit) },
-    Endpoint { method: Method::DELETE, path: "/v1/tokens/{id}", right: needs(TOKENS, Action::Delete), mount: |m| on(m, tokens::delete) },
-    Endpoint { method: Method::POST, path: "/v1/tokens/{id}/disable", right: needs(TOKENS, Action::Update), mount: |m| on(m, tokens::disable) },
-    Endpoint { method: Method::POST, path: "/v1/tokens/{id}/enable", right: needs(TOKENS, Action::Update), mount: |m| on(m, tokens::enable) },
-    Endpoint { method: Method::GET, path: "/v1/tokens/{id}/usage", right: needs(TOKENS, Action::Read), mount: |m| on(m, usage::show) },
+    Endpoint { method: Method::POST, path: "/v1/explain", right: Right::Any, audit: None, mount: |m| on(m, explain::show) },
+    Endpoint { method: Method::GET, path: "/v1/tokens", right: needs(TOKENS, Action::Read), audit: None, mount: |m| on(m, tokens::list) },
+    Endpoint { method: Method::POST, path: "/v1/tokens", right: needs(TOKENS, Action::Create), audit: Some(Audited::TokenCreate), mount: |m| on(m, tokens::create) },
+    Endpoint { method: Method::GET, path: "/v1/tokens/{id}", right: needs(TOKENS, Action::Read), audit: None, mount: |m| on(m, tokens::show) },
+    Endpoint { method: Method::PATCH, path: "/v1/tokens/{id}", right: needs(TOKENS, Action::Update), audit: Some(Audited::TokenEdit), mount: |m| on(m, tokens::edit) },
+    Endpoint { method: Method::DELETE, path: "/v1/tokens/{id}", right: needs(TOKENS, Action::Delete), audit: Some(Audited::TokenDelete), mount: |m| on(m, tokens::delete) },
+    Endpoint { method: Method::POST, path: "/v1/tokens/{id}/disable", right: needs(TOKENS, Action::Update), audit: Some(Audited::TokenDisable), mount: |m| on(m, tokens::disable) },
+    Endpoint { method: Method::POST, path: "/v1/tokens/{id}/enable", right: needs(TOKENS, Action::Update), audit: Some(Audited::TokenEnable), mount: |m| on(m, tokens::enable) },
+    Endpoint { method: Method::GET, path: "/v1/tokens/{id}/usage", right: needs(TOKENS, Action::Read), audit: None, mount: |m| on(m, usage::show) },
     // Who sees its text can do what it can, as who makes one.
-    Endpoint { method: Method::POST, path: "/v1/tokens/{id}/reveal", right: needs(TOKENS, Action::Create), mount: |m| on(m, reveal::show) },
+    Endpoint { method: Method::POST, path: "/v1/tokens/{id}/reveal", right: needs(TOKENS, Action::Create), audit: Some(Audited::TokenReveal), mount: |m| on(m, reveal::show) },
     // Final, unlike disabling; so it takes the right to delete.
-    Endpoint { method: Method::POST, path: "/v1/tokens/{id}/revoke", right: needs(TOKENS, Action::Delete), mount: |m| on(m, tokens::revoke) },
-    Endpoint { method: Method::GET, path: "/v1/accounts", right: needs(ACCOUNTS, Action::Read), mount: |m| on(m, accounts::list) },
-    Endpoint { method: Method::POST, path: "/v1/accounts", right: needs(ACCOUNTS, Action::Create), mount: |m| on(m, accounts::create) },
-    Endpoint { method: Method::GET, path: "/v1/accounts/{id}", right: needs(ACCOUNTS, Action::Read), mount: |m| on(m, accounts::show) },
-    Endpoint { method: Method::PATCH, path: "/v1/accounts/{id}", right: needs(ACCOUNTS, Action::Update), mount: |m| on(m, accounts::edit) },
+    Endpoint { method: Method::POST, path: "/v1/tokens/{id}/revoke", right: needs(TOKENS, Action::Delete), audit: Some(Audited::TokenRevoke), mount: |m| on(m, tokens::revoke) },
+    Endpoint { method: Method::GET, path: "/v1/accounts", right: needs(ACCOUNTS, Action::Read), audit: None, mount: |m| on(m, accounts::list) },
+    Endpoint { method: Method::POST, path: "/v1/accounts", right: needs(ACCOUNTS, Action::Create), audit: Some(Audited::AccountCreate), mount: |m| on(m, accounts::create) },
+    Endpoint { method: Method::GET, path: "/v1/accounts/{id}", right: needs(ACCOUNTS, Action::Read), audit: None, mount: |m| on(m, accounts::show) },
+    Endpoint { method: Method::PATCH, path: "/v1/accounts/{id}", right: needs(ACCOUNTS, Action::Update), audit: Some(Audited::AccountEdit), mount: |m| on(m, accounts::edit) },
     // The right to delete, and for more than an empty account its name as well.
-    Endpoint { method: Method::DELETE, path: "/v1/accounts/{id}", right: needs(ACCOUNTS, Action::Delete), mount: |m| on(m, accounts::delete) },
+    Endpoint { method: Method::DELETE, path: "/v1/accounts/{id}", right: needs(ACCOUNTS, Action::Delete), audit: Some(Audited::AccountDelete), mount: |m| on(m, accounts::delete) },
     // Who has tokens in the account may know what they may be like.
-    Endpoint { method: Method::GET, path: "/v1/accounts/{id}/policy", right: needs(TOKENS, Action::Read), mount: |m| on(m, policies::show) },
-    Endpoint { method: Method::GET, path: "/v1/accounts/{id}/members", right: needs(USERS, Action::Read), mount: |m| on(m, members::list) },
-    Endpoint { method: Method::POST, path: "/v1/accounts/{id}/members", right: needs(USERS, Action::Create), mount: |m| on(m, members::add) },
-    Endpoint { method: Method::GET, path: "/v1/accounts/{id}/members/{user}", right: needs(USERS, Action::Read), mount: |m| on(m, members::show) },
-    Endpoint { method: Method::PATCH, path: "/v1/accounts/{id}/members/{user}", right: needs(USERS, Action::Update), mount: |m| on(m, members::edit) },
-    Endpoint { method: Method::DELETE, path: "/v1/accounts/{id}/members/{user}", right: needs(USERS, Action::Delete), mount: |m| on(m, members::remove) },
-    Endpoint { method: Method::GET, path: "/v1/policies", right: needs(ACCOUNTS, Action::Read), mount: |m| on(m, policies::list) },
-    Endpoint { method: Method::GET, path: "/v1/users", right: needs(USERS, Action::Read), mount: |m| on(m, users::list) },
-    Endpoint { method: Method::POST, path: "/v1/users", right: needs(USERS, Action::Create), mount: |m| on(m, users::create) },
+    Endpoint { method: Method::GET, path: "/v1/accounts/{id}/policy", right: needs(TOKENS, Action::Read), audit: None, mount: |m| on(m, policies::show) },
+    Endpoint { method: Method::GET, path: "/v1/accounts/{id}/members", right: needs(USERS, Action::Read), audit: None, mount: |m| on(m, members::list) },
+    Endpoint { method: Method::POST, path: "/v1/accounts/{id}/members", right: needs(USERS, Action::Create), audit: Some(Audited::MemberAdd), mount: |m| on(m, members::add) },
+    Endpoint { method: Method::GET, path: "/v1/accounts/{id}/members/{user}", right: needs(USERS, Action::Read), audit: None, mount: |m| on(m, members::show) },
+    Endpoint { method: Method::PATCH, path: "/v1/accounts/{id}/members/{user}", right: needs(USERS, Action::Update), audit: Some(Audited::MemberEdit), mount: |m| on(m, members::edit) },
+    Endpoint { method: Method::DELETE, path: "/v1/accounts/{id}/members/{user}", right: needs(USERS, Action::Delete), audit: Some(Audited::MemberRemove), mount: |m| on(m, members::remove) },
+    Endpoint { method: Method::GET, path: "/v1/policies", right: needs(ACCOUNTS, Action::Read), audit: None, mount: |m| on(m, policies::list) },
+    Endpoint { method: Method::GET, path: "/v1/users", right: needs(USERS, Action::Read), audit: None, mount: |m| on(m, users::list) },
+    Endpoint { method: Method::POST, path: "/v1/users", right: needs(USERS, Action::Create), audit: Some(Audited::UserCreate), mount: |m| on(m, users::create) },
     // Whoever stands for a user may, whatever else it may do: the old password is the proof.
-    Endpoint { method: Method::PUT, path: "/v1/users/me/password", right: Right::Any, mount: |m| on(m, passwords::change) },
-    Endpoint { method: Method::GET, path: "/v1/users/{id}", right: needs(USERS, Action::Read), mount: |m| on(m, users::show) },
-    Endpoint { method: Method::PATCH, path: "/v1/users/{id}", right: needs(USERS, Action::Update), mount: |m| on(m, users::edit) },
-    Endpoint { method: Method::DELETE, path: "/v1/users/{id}", right: needs(USERS, Action::Delete), mount: |m| on(m, users::delete) },
-    Endpoint { method: Method::POST, path: "/v1/users/{id}/invitation", right: needs(USERS, Action::Update), mount: |m| on(m, invitations::create) },
+    Endpoint { method: Method::PUT, path: "/v1/users/me/password", right: Right::Any, audit: Some(Audited::UserPassword), mount: |m| on(m, passwords::change) },
+    Endpoint { method: Method::GET, path: "/v1/users/{id}", right: needs(USERS, Action::Read), audit: None, mount: |m| on(m, users::show) },
+    Endpoint { method: Method::PATCH, path: "/v1/users/{id}", right: needs(USERS, Action::Update), audit: Some(Audited::UserEdit), mount: |m| on(m, users::edit) },
+    Endpoint { method: Method::DELETE, path: "/v1/users/{id}", right: needs(USERS, Action::Delete), audit: Some(Audited::UserDelete), mount: |m| on(m, users::delete) },
+    Endpoint { method: Method::POST, path: "/v1/users/{id}/invitation", right: needs(USERS, Action::Update), audit: Some(Audited::UserInvite), mount: |m| on(m, invitations::create) },
     // The invitation is the proof.
-    Endpoint { method: Method::POST, path: "/v1/invitations", right: Right::Open, mount: |m| on(m, invitations::accept) },
+    Endpoint { method: Method::POST, path: "/v1/invitations", right: Right::Open, audit: Some(Audited::InvitationAccept), mount: |m| on(m, invitations::accept) },
     // A person has a password, and an application a token that may begin sessions for its users.
-    Endpoint { method: Method::POST, path: "/v1/sessions", right: Right::OpenOrNeeds { resource: SESSIONS, action: Action::Create }, mount: |m| on(m, sessions::create) },
-    Endpoint { method: Method::GET, path: "/v1/sessions", right: Right::Any, mount: |m| on(m, sessions::list) },
-    Endpoint { method: Method::DELETE, path: "/v1/sessions/current", right: Right::Any, mount: |m| on(m, sessions::end_current) },
+    Endpoint { method: Method::POST, path: "/v1/sessions", right: Right::OpenOrNeeds { resource: SESSIONS, action: Action::Create }, audit: Some(Audited::SessionCreate), mount: |m| on(m, sessions::create) },
+    Endpoint { method: Method::GET, path: "/v1/sessions", right: Right::Any, audit: None, mount: |m| on(m, sessions::list) },
+    Endpoint { method: Method::DELETE, path: "/v1/sessions/current", right: Right::Any, audit: Some(Audited::SessionDelete), mount: |m| on(m, sessions::end_current) },
     // One's own; for those of others the handler asks for `keygate.sessions`.
-    Endpoint { method: Method::DELETE, path: "/v1/sessions/{id}", right: Right::Any, mount: |m| on(m, sessions::end) },
+    Endpoint { method: Method::DELETE, path: "/v1/sessions/{id}", right: Right::Any, audit: Some(Audited::SessionDelete), mount: |m| on(m, sessions::end) },
+    Endpoint { method: Method::GET, path: "/v1/audit", right: needs(AUDIT, Action::Read), audit: None, mount: |m| on(m, audit::list) },
     // It has what every account has, so a right within one account is not enough.
-    Endpoint { method: Method::GET, path: "/v1/store/backup", right: Right::NeedsRoot { resource: STORE, action: Action::Read }, mount: |m| on(m, backup::download) },
+    Endpoint { method: Method::GET, path: "/v1/store/backup", right: Right::NeedsRoot { resource: STORE, action: Action::Read }, audit: Some(Audited::StoreBackup), mount: |m| on(m, backup::download) },
 ];

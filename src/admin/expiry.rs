@@ -56,6 +56,17 @@ pub(super) fn not_before(text: &str, now: Timestamp) -> Result<Timestamp, String
     })
 }
 
+/// A moment of the past: a date, a time, or how long ago.
+pub(super) fn past(text: &str, now: Timestamp) -> Option<Timestamp> {
+    match length(text) {
+        Some(length) => {
+            let ago = i64::try_from(length.as_millis()).unwrap_or(i64::MAX);
+            Some(Timestamp::from_millis(now.millis().saturating_sub(ago)))
+        }
+        None => moment(text, now),
+    }
+}
+
 /// A length of time in one unit: `90d`.
 pub(super) fn length(text: &str) -> Option<Duration> {
     let unit = text.chars().next_back()?;

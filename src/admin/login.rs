@@ -14,8 +14,10 @@ use super::fields::Fields;
 use super::members::find;
 use super::passwords::{need, take};
 use super::peer::Peer;
+use super::recording::Recording;
 use super::refusal::Refusal;
 use super::users::has;
+use crate::audit::Object;
 use crate::auth::{Checked, Password};
 use crate::model::{AccountId, User, UserId, UserState};
 use crate::problem::FieldError;
@@ -43,6 +45,7 @@ pub(super) async fn admit(
     fields: Fields,
     caller: Option<&Caller>,
     peer: Peer,
+    recording: &Recording,
     state: &AdminState,
 ) -> Result<Admitted, Refusal> {
     let Asked { who, password, account } = Asked::of(fields, caller.is_some())?;
@@ -50,6 +53,10 @@ pub(super) async fn admit(
         Some(_) => find(&who, state),
         None => who.parse().ok().and_then(|login| state.users.by_login(&login)),
     };
+    // The login itself is not noted where there is no such user: people type passwords there, too.
+    if let Some(user) = &user {
+        recording.concerns(Object::user(user));
+    }
     let password = match password {
         None => None,
         Some(password) => {

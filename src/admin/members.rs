@@ -16,6 +16,7 @@ use super::tokens::json;
 use super::users::given;
 use super::wire::{MemberRecord, Page};
 use super::{AdminState, Shared, rights};
+use crate::audit::{Change, Object};
 use crate::model::{AccountId, RoleName, User, UserId};
 
 /// An account and a user in a path, `/v1/accounts/{id}/members/{user}`.
@@ -62,7 +63,7 @@ pub(super) async fn add(
         return Err(Refusal::AlreadyMember);
     }
     let user = state.lifecycle.set_member(user.id, account, roles).await?;
-    caller.record("member.add", format_args!("{account}/{}", user.id));
+    caller.record(Object::member(account, user.id), Change::roles(None, user.roles_in(account)));
     let mut response = shown(StatusCode::CREATED, &user, account)?;
     let location = HeaderValue::try_from(format!("/v1/accounts/{account}/members/{}", user.id));
     response.headers_mut().insert(LOCATION, location.expect("ids are ASCII"));
@@ -83,7 +84,7 @@ pub(super) async fn edit(
     PathMember(account, id): PathMember,
     mut fields: Fields,
 ) -> Result<Response, Refusal> {
-    member(&state, &caller, account, id)?;
+    let before = member(&state, &caller, account, id)?;
     for field in ["user", "login", "name", "state"] {
         fields.immutable(field);
     }
@@ -91,7 +92,7 @@ pub(super) async fn edit(
     fields.finish()?;
     given(&roles, &caller, &state)?;
     let user = state.lifecycle.set_member(id, account, roles).await?;
-    caller.record("member.edit", format_args!("{account}/{id}"));
+    caller.record(Object::member(account, id), Change::roles(before.roles_in(account), user.roles_in(account)));
     shown(StatusCode::OK, &user, account)
 }
 
@@ -100,9 +101,9 @@ pub(super) async fn remove(
     caller: Caller,
     PathMember(account, id): PathMember,
 ) -> Result<Response, Refusal> {
-    member(&state, &caller, account, id)?;
+    let before = member(&state, &caller, account, id)?;
     state.lifecycle.remove_member(id, account).await?;
-    caller.record("member.remove", format_args!("{account}/{id}"));
+    caller.record(Object::member(account, id), Change::roles(before.roles_in(account), None));
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 

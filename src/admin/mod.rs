@@ -2,12 +2,14 @@
 //!
 //! [`ENDPOINTS`] is the one table of what can be called and which right it takes; the router is built
 //! from it, so no endpoint can exist without a right. Every request passes `frame` (request id, panics,
-//! refusals into problems), then `door` (credential, verdict, right), then one handler. A handler that
+//! refusals into problems), then `recording` (its entry in the audit log), then `door` (credential, verdict,
+//! right), then one handler. A handler that
 //! needs to know who calls takes a `Caller`, which only the door can make.
 //!
 //! Knows nothing of the configuration, of the proxy or of how it is served: [`AdminState`] is all it has.
 
 mod accounts;
+mod audit;
 mod backup;
 mod body;
 mod caller;
@@ -24,10 +26,13 @@ mod health;
 mod invitations;
 mod login;
 mod members;
+mod named;
+mod outcome;
 mod page;
 mod passwords;
 mod peer;
 mod policies;
+mod recording;
 mod refusal;
 mod reveal;
 mod rights;
@@ -50,6 +55,7 @@ use http::Method;
 pub use self::endpoint::{ENDPOINTS, Endpoint, Right};
 pub use self::health::Readiness;
 pub use self::peer::Peer;
+use crate::audit::Audit;
 use crate::auth::{Accounts, Lifecycle, LoginGuard, Passwords, Users, Verifier};
 use crate::model::Policies;
 use crate::route::Leads;
@@ -66,6 +72,7 @@ pub struct AdminState {
     pub passwords: Passwords,
     pub login_guard: Arc<LoginGuard>,
     pub backups: Backups,
+    pub audit: Audit,
     /// Where the gateway serves (`http://127.0.0.1:8080`), for the line to copy after a creation.
     pub proxy_url: String,
     /// A path that a token can be tried on.
@@ -95,6 +102,7 @@ pub fn router(state: AdminState) -> Router {
         // Answered by the door; the router must have something to put the door in front of.
         .fallback(async || refusal::Refusal::NoEndpoint)
         .layer(from_fn_with_state(Arc::clone(&state), door::door))
+        .layer(from_fn_with_state(Arc::clone(&state), recording::recorded))
         .layer(from_fn_with_state(Arc::clone(&state), frame::frame))
         .with_state(state)
 }

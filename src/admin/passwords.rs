@@ -10,6 +10,7 @@ use super::caller::Caller;
 use super::fields::Fields;
 use super::refusal::Refusal;
 use super::{AdminState, Shared};
+use crate::audit::{Change, Object};
 use crate::auth::{Checked, Password, PasswordRules};
 use crate::model::{AccountId, Kind, Login};
 
@@ -75,6 +76,6 @@ pub(super) async fn change(
     let hash = state.passwords.hash(new).await?;
     let kept = Some(caller.token().id).filter(|_| caller.token().kind == Kind::Session);
     state.lifecycle.change_password(user.id, stored, hash, kept).await?;
-    caller.record("user.password", user.id);
+    caller.record(Object::user(&user), Change::noted([("password", "changed".into())]));
     Ok(StatusCode::NO_CONTENT.into_response())
 }

@@ -12,6 +12,7 @@ use super::rights::Rights;
 use super::rules::Rules;
 use super::tokens::{curl_line, json, within_reach};
 use super::wire::Revealed;
+use crate::audit::{Change, Object};
 use crate::model::{Reveal, Token, TokenId};
 
 /// Whoever sees the text can do what the token can: so it takes the right to make such a token.
@@ -26,7 +27,7 @@ pub(super) async fn show(
         return Err(Refusal::NotRetrievable);
     }
     let text = state.lifecycle.reveal(&token)?.ok_or(Refusal::NotRetrievable)?;
-    caller.record("token.reveal", id);
+    caller.record(Object::token(&token), Change::none());
     let curl = curl_line(&text, &state);
     Ok(json(StatusCode::OK, &Revealed { id: id.to_string(), token: text.expose(), curl: &curl }))
 }

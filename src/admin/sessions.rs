@@ -2,7 +2,6 @@
 
 use std::str::FromStr;
 
-use axum::Extension;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::header::LOCATION;
@@ -10,16 +9,17 @@ use http::{HeaderValue, StatusCode};
 
 use super::caller::{Caller, MaybeCaller};
 use super::fields::Fields;
-use super::frame::RequestId;
 use super::login;
 use super::page::{OfNoun, PathId, QueryFields, Window};
 use super::peer::Peer;
+use super::recording::Recording;
 use super::refusal::Refusal;
 use super::rights::Rights;
 use super::rules::Rules;
 use super::tokens::json;
 use super::wire::{Begun, Page, TokenRecord};
 use super::{AdminState, Shared};
+use crate::audit::{Actor, Change, Object};
 use crate::auth::{LifecycleError, NewToken};
 use crate::model::{AccountId, Action, Kind, Token, TokenId, Usage, UserId};
 
@@ -40,11 +40,11 @@ struct Place(AccountId, TokenId);
 pub(super) async fn create(
     State(state): State<Shared>,
     peer: Peer,
-    Extension(request): Extension<RequestId>,
+    recording: Recording,
     MaybeCaller(caller): MaybeCaller,
     fields: Fields,
 ) -> Result<Response, Refusal> {
-    let login = login::admit(fields, caller.as_ref(), peer, &state).await?;
+    let login = login::admit(fields, caller.as_ref(), peer, &recording, &state).await?;
     let rules = Rules::of(login.account, &state)?;
     rules.check_session()?;
     let Rights { grants, roles } = Rights::of_user();
@@ -57,19 +57,12 @@ pub(super) async fn create(
         created_by: caller.as_ref().map(|caller| caller.token().id),
         ..NewToken::service(login.account, "", grants)
     };
-    let (token, text) = state.lifecycle.begin_session(new, login.password).await?;
-    match &caller {
-        Some(caller) => caller.record("session.create", token.id),
-        None => tracing::info!(
-            target: "keygate::admin",
-            action = "session.create",
-            object = %token.id,
-            actor = %login.user,
-            account = %token.account,
-            request_id = %request,
-            "changed"
-        ),
+    if caller.is_none() {
+        recording.acts(Actor::user(login.user, login.account));
+        recording.begin().await?;
     }
+    let (token, text) = state.lifecycle.begin_session(new, login.password).await?;
+    recording.done(Object::token(&token), Change::made(&token));
     let record = TokenRecord::new(&token, Usage::default(), now);
     let mut response = json(StatusCode::CREATED, &Begun { record, token: text.expose() });
     let location = HeaderValue::try_from(format!("/v1/sessions/{}", token.id)).expect("an id is ASCII");
@@ -101,7 +94,7 @@ pub(super) async fn end_current(State(state): State<Shared>, caller: Caller) -> 
         return Err(Refusal::NotASession);
     }
     state.lifecycle.delete(caller.token().id).await?;
-    caller.record("session.delete", caller.token().id);
+    caller.record(Object::token(caller.token()), Change::gone(caller.token()));
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
@@ -115,12 +108,10 @@ pub(super) async fn end(
         Err(LifecycleError::NoToken(_)) => None,
         found => Some(found?),
     };
-    let is_one = token.is_some_and(|token| token.kind == Kind::Session && may_end(&token, &caller, &state));
-    if !is_one {
-        return Err(Refusal::NoSuch("session"));
-    }
+    let session = token.filter(|token| token.kind == Kind::Session && may_end(token, &caller, &state));
+    let session = session.ok_or(Refusal::NoSuch("session"))?;
     state.lifecycle.delete(id).await?;
-    caller.record("session.delete", id);
+    caller.record(Object::token(&session), Change::gone(&session));
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 

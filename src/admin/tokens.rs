@@ -17,6 +17,7 @@ use super::rules::{Rules, shown};
 use super::token_input::{Selection, edit as edit_of, new_token};
 use super::wire::{self, Created, Page};
 use super::{AdminState, Shared, usage};
+use crate::audit::{Change, Object};
 use crate::model::{Token, TokenId, TokenText, Usage};
 
 /// How many tokens one read of a filtered list takes from the store.
@@ -26,7 +27,7 @@ const MOST_LOOKED_AT: usize = 2_048;
 
 pub(super) async fn create(State(state): State<Shared>, caller: Caller, fields: Fields) -> Result<Response, Refusal> {
     let (token, text) = state.lifecycle.create(new_token(fields, &caller, &state)?).await?;
-    caller.record("token.create", token.id);
+    caller.record(Object::token(&token), Change::made(&token));
     let record = shown(&state, &token, Usage::default());
     let curl = curl_line(&text, &state);
     let created = Created { record, token: text.expose(), curl: &curl };
@@ -63,9 +64,9 @@ pub(super) async fn edit(
     PathId(id): PathId<TokenId>,
     fields: Fields,
 ) -> Result<Response, Refusal> {
-    let token = within_reach(&state, &caller, id).await?;
-    let token = state.lifecycle.edit(id, edit_of(fields, &token, &caller, &state)?).await?;
-    caller.record("token.edit", id);
+    let before = within_reach(&state, &caller, id).await?;
+    let token = state.lifecycle.edit(id, edit_of(fields, &before, &caller, &state)?).await?;
+    caller.record(Object::token(&token), Change::edited(&before, &token));
     record(&state, &token).await
 }
 
@@ -74,9 +75,9 @@ pub(super) async fn disable(
     caller: Caller,
     PathId(id): PathId<TokenId>,
 ) -> Result<Response, Refusal> {
-    within_reach(&state, &caller, id).await?;
+    let before = within_reach(&state, &caller, id).await?;
     let token = state.lifecycle.disable(id).await?;
-    caller.record("token.disable", id);
+    caller.record(Object::token(&token), Change::edited(&before, &token));
     record(&state, &token).await
 }
 
@@ -85,9 +86,9 @@ pub(super) async fn enable(
     caller: Caller,
     PathId(id): PathId<TokenId>,
 ) -> Result<Response, Refusal> {
-    within_reach(&state, &caller, id).await?;
+    let before = within_reach(&state, &caller, id).await?;
     let token = state.lifecycle.enable(id).await?;
-    caller.record("token.enable", id);
+    caller.record(Object::token(&token), Change::edited(&before, &token));
     record(&state, &token).await
 }
 
@@ -96,9 +97,9 @@ pub(super) async fn revoke(
     caller: Caller,
     PathId(id): PathId<TokenId>,
 ) -> Result<Response, Refusal> {
-    within_reach(&state, &caller, id).await?;
+    let before = within_reach(&state, &caller, id).await?;
     let token = state.lifecycle.revoke(id).await?;
-    caller.record("token.revoke", id);
+    caller.record(Object::token(&token), Change::edited(&before, &token));
     record(&state, &token).await
 }
 
@@ -121,7 +122,7 @@ pub(super) async fn delete(
         usage::check(&token, &rules, &state).await?;
     }
     state.lifecycle.delete(id).await?;
-    caller.record("token.delete", id);
+    caller.record(Object::token(&token), Change::gone(&token));
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 

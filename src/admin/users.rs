@@ -17,6 +17,7 @@ use super::token_input::reached;
 use super::tokens::json;
 use super::wire::{Page, UserRecord};
 use super::{AdminState, Shared, passwords};
+use crate::audit::{Change, Object};
 use crate::auth::{NewUser, UserEdit};
 use crate::model::{AccountId, Login, LoginError, RoleName, User, UserId, UserState};
 
@@ -42,7 +43,7 @@ pub(super) async fn create(
         Some(password) => Some(state.passwords.hash(password).await?),
     };
     let user = state.lifecycle.create_user(NewUser { account, login, name, password, roles }).await?;
-    caller.record("user.create", user.id);
+    caller.record(Object::user(&user), Change::made(&user));
     let mut response = json(StatusCode::CREATED, &record(&user, &caller, &state));
     let location = HeaderValue::try_from(format!("/v1/users/{}", user.id)).expect("an id is ASCII");
     response.headers_mut().insert(LOCATION, location);
@@ -83,10 +84,13 @@ pub(super) async fn edit(
     PathId(id): PathId<UserId>,
     fields: Fields,
 ) -> Result<Response, Refusal> {
-    let user = managed(&state, &caller, id)?;
-    let edit = edit_of(fields, &user, &caller, &state).await?;
+    let before = managed(&state, &caller, id)?;
+    let edit = edit_of(fields, &before, &caller, &state).await?;
+    if edit.state != Some(UserState::Disabled) {
+        caller.takes_nothing_away()?;
+    }
     let user = state.lifecycle.edit_user(id, edit).await?;
-    caller.record("user.edit", id);
+    caller.record(Object::user(&user), Change::edited(&before, &user));
     Ok(json(StatusCode::OK, &record(&user, &caller, &state)))
 }
 
@@ -95,9 +99,9 @@ pub(super) async fn delete(
     caller: Caller,
     PathId(id): PathId<UserId>,
 ) -> Result<Response, Refusal> {
-    managed(&state, &caller, id)?;
+    let user = managed(&state, &caller, id)?;
     state.lifecycle.delete_user(id).await?;
-    caller.record("user.delete", id);
+    caller.record(Object::user(&user), Change::gone(&user));
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 

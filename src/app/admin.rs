@@ -22,6 +22,7 @@ use tokio_rustls::TlsAcceptor;
 use super::Ready;
 use super::error::StartError;
 use crate::admin::{self, AdminState, Peer};
+use crate::audit::Audit;
 use crate::auth::{Accounts, Lifecycle, LoginGuard, Passwords, Users, Verifier};
 use crate::config::Settings;
 use crate::model::Policies;
@@ -57,6 +58,7 @@ pub(super) struct Parts<'a> {
     pub(super) passwords: Passwords,
     pub(super) login_guard: Arc<LoginGuard>,
     pub(super) backups: Backups,
+    pub(super) audit: Audit,
     pub(super) proxy: &'a Arc<Proxy>,
     pub(super) policies: Arc<Policies>,
 }
@@ -69,7 +71,7 @@ pub(super) fn state(
     ready: Ready,
     metrics: impl Fn() -> String + Send + Sync + 'static,
 ) -> AdminState {
-    let Parts { lifecycle, verifier, accounts, users, passwords, login_guard, backups, proxy, policies } = parts;
+    let Parts { lifecycle, verifier, accounts, users, passwords, login_guard, backups, audit, proxy, policies } = parts;
     let proxy = Arc::clone(proxy);
     let example = settings.routes.iter().find(|route| !route.public);
     AdminState {
@@ -80,6 +82,7 @@ pub(super) fn state(
         passwords,
         login_guard,
         backups,
+        audit,
         policies,
         proxy_url: proxy_url.to_owned(),
         example_path: example.map_or_else(|| "/".to_owned(), |route| example_path(&route.path)),

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::audit::{AuditOpenError, Unrecorded};
 use crate::auth::{LifecycleError, PasswordError};
 use crate::proxy::TrustError;
 use crate::route::TableError;
@@ -32,6 +33,10 @@ pub enum StartError {
     Thread(&'static str, io::Error),
     #[error("no password can be checked: {0}")]
     Passwords(#[from] PasswordError),
+    #[error(transparent)]
+    Audit(#[from] AuditOpenError),
+    #[error("the first account cannot be noted: {0}")]
+    Unrecorded(#[from] Unrecorded),
     #[error("the first account could not be created: {0}")]
     Bootstrap(#[from] LifecycleError),
 }

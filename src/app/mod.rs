@@ -33,6 +33,7 @@ pub use maintenance::{
 };
 
 use crate::admin::Readiness;
+use crate::audit::{Action, Audit, Change, Entry, Object, ObjectKind};
 use crate::auth::{
     Accounts, CacheOptions, Lifecycle, LifecycleError, LoginGuard, LoginLimits, Passwords, Users, Verifier,
     VerifierOptions,
@@ -61,6 +62,7 @@ pub struct Gateway {
     usage: tokio::task::JoinHandle<()>,
     log: Option<JoinHandle<()>>,
     store: Arc<dyn Store>,
+    audit: Audit,
     lifecycle: Lifecycle,
     purge: purge::Purge,
     accounts: Accounts,
@@ -93,6 +95,7 @@ impl Gateway {
         let admin_tls = parts::listener_tls(&settings.admin)?;
         let store = bootstrap::open_store(&settings.store, &settings.tokens.pepper)?;
 
+        let audit = bootstrap::open_audit(&settings, &clock)?;
         let runtime = control_runtime()?;
         let (stop, stopped) = watch::channel(false);
         let (stop_admin, admin_stopped) = watch::channel(false);
@@ -111,10 +114,11 @@ impl Gateway {
         let lifecycle =
             Lifecycle::new(Arc::clone(&store), verifier.clone(), accounts.clone(), users.clone(), clock.clone())
                 .with_sealer(policies::sealer(&settings.tokens)?);
-        let first_token = runtime.block_on(first_token(&settings, &lifecycle, &accounts))?;
+        let first_token = runtime.block_on(first_token(&settings, &lifecycle, &accounts, &audit))?;
         policies::report_unknown(&accounts, &settings.policies, &users);
         let policies = Arc::new(settings.policies.clone());
-        let purge = purge::Purge { lifecycle: lifecycle.clone(), policies: Arc::clone(&policies) };
+        let purge =
+            purge::Purge { lifecycle: lifecycle.clone(), policies: Arc::clone(&policies), audit: audit.clone() };
         runtime.spawn(purge.clone().run());
 
         let proxy = Proxy::new(ProxyOptions {
@@ -149,7 +153,7 @@ impl Gateway {
         })?;
 
         let stopping = Arc::new(AtomicBool::new(false));
-        let ready = readiness(Arc::clone(&store), Arc::clone(&stopping));
+        let ready = readiness(Arc::clone(&store), audit.clone(), Arc::clone(&stopping));
         let gauges = {
             let (verifier, ready) = (verifier.clone(), Arc::clone(&ready));
             move || {
@@ -164,6 +168,7 @@ impl Gateway {
             }
         };
         let proxy_tls = settings.public.tls.is_some();
+        runtime.block_on(note(&audit, Action::GatewayStart));
         let admin = admin::AdminServer::start(admin::AdminOptions {
             runtime: runtime.handle(),
             listener: admin_listener,
@@ -180,6 +185,7 @@ impl Gateway {
                     login_guard,
                     proxy: &proxy,
                     policies,
+                    audit: audit.clone(),
                     backups: Backups::new(Arc::clone(&store), bootstrap::store_key(&settings.tokens.pepper)),
                 },
                 ready,
@@ -196,6 +202,7 @@ impl Gateway {
             usage,
             log,
             store,
+            audit,
             lifecycle,
             purge,
             accounts,
@@ -277,7 +284,9 @@ impl Gateway {
     /// Takes no more connections, lets requests in flight finish until the drain time-out, stores what
     /// is held in memory, and closes the store.
     pub fn stop(self) -> Result<(), StopError> {
-        let Self { runtime, workers, admin, usage, log, store, stopping, stop, stop_admin, drain_timeout, .. } = self;
+        let Self {
+            runtime, workers, admin, usage, log, store, audit, stopping, stop, stop_admin, drain_timeout, ..
+        } = self;
         stopping.store(true, Ordering::SeqCst);
         stop.send_replace(true);
         let drained = workers.join();
@@ -285,6 +294,8 @@ impl Gateway {
         runtime.block_on(admin.stopped(drain_timeout));
         // The workers are gone, and with them every sender: the folder stores the rest and ends.
         let usage = runtime.block_on(in_time("storing the use of tokens", usage));
+        runtime.block_on(note(&audit, Action::GatewayStop));
+        audit.close();
         let closed = runtime.block_on(in_time("closing the store", store.close()));
         runtime.shutdown_timeout(Duration::from_secs(1));
         let log = log.map_or(Ok(()), join_log);
@@ -328,11 +339,12 @@ async fn first_token(
     settings: &Settings,
     lifecycle: &Lifecycle,
     accounts: &Accounts,
+    audit: &Audit,
 ) -> Result<Option<TokenText>, StartError> {
     match (&settings.store, accounts.root()) {
         (_, Some(_)) => Ok(None),
         (StoreSettings::Memory, None) => {
-            bootstrap::create_first(lifecycle, &settings.policies).await.map(|first| Some(first.text))
+            bootstrap::create_first(lifecycle, &settings.policies, audit).await.map(|first| Some(first.text))
         }
         (StoreSettings::Sled { path, .. }, None) => Err(StartError::NoAccount { path: path.clone() }),
     }
@@ -351,16 +363,26 @@ fn start_log(output: AccessLog) -> Result<(crate::telemetry::LogSink, Option<Joi
 
 type Ready = Arc<dyn Fn() -> Readiness + Send + Sync>;
 
-fn readiness(store: Arc<dyn Store>, stopping: Arc<AtomicBool>) -> Ready {
+fn readiness(store: Arc<dyn Store>, audit: Audit, stopping: Arc<AtomicBool>) -> Ready {
     Arc::new(move || match stopping.load(Ordering::SeqCst) {
         true => Readiness::NotReady("the gateway is stopping".to_owned()),
         false => match store.health() {
-            Ok(()) => Readiness::Ready,
+            // Changes are refused, and requests with tokens are none of its business.
+            Ok(()) => audit.health().map_or_else(|why| Readiness::ReadOnly(why.to_string()), |()| Readiness::Ready),
             // It passes by itself, and taking the gateway out of service meanwhile would help nobody.
             Err(full @ Impaired::Full(_)) => Readiness::ReadOnly(full.to_string()),
             Err(impaired) => Readiness::NotReady(impaired.to_string()),
         },
     })
+}
+
+/// That the gateway starts or stops. Neither waits for a log that takes no entries: it says so by itself.
+async fn note(audit: &Audit, action: Action) {
+    let version = ("version", env!("CARGO_PKG_VERSION").into());
+    let entry = Entry::system(action, Object::whole(ObjectKind::Gateway), Change::noted([version]));
+    if let Err(error) = audit.record(entry).await {
+        tracing::error!(target: "keygate::audit", %error, action = action.name(), "this is not in the audit log");
+    }
 }
 
 async fn prune(proxy: Arc<Proxy>, limits: Arc<TokenLimits>, login_guard: Arc<LoginGuard>) {

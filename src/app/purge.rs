@@ -3,8 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::auth::{Lifecycle, LifecycleError};
-use crate::model::Policies;
+use serde_json::Value;
+
+use crate::audit::{Action, Audit, Change, Entry, Intent, Object, ObjectKind};
+use crate::auth::{Lifecycle, LifecycleError, PurgeLog};
+use crate::model::{AccountId, Policies, TokenId};
 
 const PERIOD: Duration = Duration::from_secs(3_600);
 
@@ -13,12 +16,16 @@ const PERIOD: Duration = Duration::from_secs(3_600);
 pub(super) struct Purge {
     pub(super) lifecycle: Lifecycle,
     pub(super) policies: Arc<Policies>,
+    pub(super) audit: Audit,
 }
 
 impl Purge {
     /// How many tokens were removed.
     pub(super) async fn once(&self) -> Result<u64, LifecycleError> {
-        let purged = self.lifecycle.purge(&self.policies).await?;
+        let mut log = Noted { audit: &self.audit, intent: None, purged: 0 };
+        let done = self.lifecycle.purge(&self.policies, &mut log).await;
+        let purged = log.purged;
+        done?;
         if purged > 0 {
             tracing::info!(tokens = purged, "expired tokens were removed");
         }
@@ -35,4 +42,32 @@ impl Purge {
             }
         }
     }
+}
+
+/// What a purge leaves in the audit log.
+struct Noted<'a> {
+    audit: &'a Audit,
+    intent: Option<Intent>,
+    purged: u64,
+}
+
+impl PurgeLog for Noted<'_> {
+    /// What has expired is worth nothing any more: it goes also where that cannot be announced.
+    async fn due(&mut self, account: AccountId) {
+        self.intent = self.audit.begin(Entry::system(Action::TokenPurge, of(account), Change::none())).await.ok();
+    }
+
+    async fn gone(&mut self, account: AccountId, tokens: Vec<TokenId>) {
+        self.purged += tokens.len() as u64;
+        let ids = Value::from_iter(tokens.iter().map(ToString::to_string));
+        let change = Change { before: Change::noted([("tokens", ids)]).after, after: None };
+        let entry = Entry::system(Action::TokenPurge, of(account), change);
+        if let Err(error) = self.audit.settle(self.intent.take(), vec![entry.clone()]).await {
+            tracing::error!(target: "keygate::audit", %error, ?entry, "an entry is not in the audit log yet");
+        }
+    }
+}
+
+fn of(account: AccountId) -> Object {
+    Object { account: Some(account), ..Object::of_id(ObjectKind::Account, account) }
 }

@@ -22,7 +22,9 @@ pub use authorize::{Bearer, Denial, Need, Permit, admit_any, admit_public, autho
 pub use cache::CacheOptions;
 pub use credential::{CredentialError, bearer};
 pub use explain::{Explanation, Rule, Step, explain};
-pub use lifecycle::{AccountEdit, Below, Edit, Lifecycle, LifecycleError, NewAccount, NewToken, NewUser, UserEdit};
+pub use lifecycle::{
+    AccountEdit, Below, Edit, Lifecycle, LifecycleError, NewAccount, NewToken, NewUser, PurgeLog, UserEdit,
+};
 pub use login_guard::{LoginGuard, LoginLimits, TooOften};
 pub use password::{Checked, Password, PasswordError, PasswordFault, PasswordRules, Passwords};
 pub use principal::{Identity, Principal};

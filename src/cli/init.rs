@@ -39,13 +39,16 @@ pub(super) fn init(args: &InitArgs, environment: &Environment, terminal: &mut Te
         // Its report names places in a file that is about to be removed again.
         None => failure.after("Nothing was written: give `keygate init` other options."),
     })?;
-    let StoreSettings::Sled { path: store, anchor, .. } = &loaded.settings.store else {
+    let (StoreSettings::Sled { path: store, anchor, .. }, Some(audit)) =
+        (&loaded.settings.store, &loaded.settings.audit.files)
+    else {
         return Err(Failure::failed("the configuration's store is in memory, which keeps no token for `keygate run`")
             .hint("set `kind = \"sled\"` and a `path` under `[store]`"));
     };
     let store_is_new = store.symlink_metadata().is_err();
     // An anchor that is there already may be all that is left to tell of a lost store.
-    let new: Vec<_> = [store, anchor].into_iter().filter(|path| path.symlink_metadata().is_err()).cloned().collect();
+    let places = [store, anchor, &audit.path, &audit.anchor];
+    let new: Vec<_> = places.into_iter().filter(|path| path.symlink_metadata().is_err()).cloned().collect();
     if args.config.is_none() && store_is_new {
         made.paths.extend(new.clone());
     }

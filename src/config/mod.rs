@@ -7,6 +7,7 @@
 //! In reading order: [`tree`] is the text with its positions, [`mod@env`] lays variables over it, [`table`]
 //! reads it key by key, one file a section makes [`settings`] of it, and [`problem`] is the report.
 
+mod audit;
 mod conflict;
 mod env;
 mod filter;
@@ -132,6 +133,7 @@ fn read_settings(root: &Table, around: &Surroundings<'_>, findings: &Findings) -
     let listeners = listen::read(&mut root, around);
     let server = server::read(&mut root);
     let store = store::read(&mut root, around);
+    let audit = audit::read(&mut root, around, store.as_ref());
     let tokens = tokens::read(&mut root, around);
     let roles = role::read(&mut root);
     let policies = policy::read(&mut root, tokens.as_ref());
@@ -148,6 +150,7 @@ fn read_settings(root: &Table, around: &Surroundings<'_>, findings: &Findings) -
         admin,
         server: server?,
         store: store?,
+        audit: audit?,
         tokens: tokens?,
         roles: roles?,
         policies: policies?,

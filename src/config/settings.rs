@@ -16,6 +16,7 @@ pub struct Settings {
     pub admin: Listener,
     pub server: Server,
     pub store: StoreSettings,
+    pub audit: AuditSettings,
     pub tokens: Tokens,
     /// The built-in ones and those of `[role.NAME]`.
     pub roles: Roles,
@@ -69,6 +70,26 @@ pub enum StoreSettings {
     Sled { path: PathBuf, anchor: PathBuf, cache: u64 },
     /// `kind = "memory"`: all is gone at the end of the process.
     Memory,
+}
+
+/// `[audit]`.
+#[derive(Debug, Clone)]
+pub struct AuditSettings {
+    /// `None` where the store is in memory: the log is, too.
+    pub files: Option<AuditFiles>,
+    /// How long entries are kept at least; `None` (`"forever"`, the default): for good.
+    pub retention: Option<Duration>,
+    /// When a new file is begun, in bytes (default 16 MiB).
+    pub segment_size: u64,
+}
+
+/// Where the log lies.
+#[derive(Debug, Clone)]
+pub struct AuditFiles {
+    /// A directory (default: `store.path` with `.audit` behind it).
+    pub path: PathBuf,
+    /// The file that says what was written last (default: `path` with `.anchor` behind it).
+    pub anchor: PathBuf,
 }
 
 /// `[tokens]`.

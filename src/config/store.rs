@@ -46,7 +46,7 @@ fn sled(table: &mut Reader<'_>, around: &Surroundings<'_>) -> Option<StoreSettin
     let anchor = table.field("anchor", |node| anchor(node, around)).optional();
     let cache = table.field("cache", value::size).or(64 << 20);
     let (path, anchor) = (path?.value, anchor?);
-    let anchor = anchor.unwrap_or_else(|| beside(&path));
+    let anchor = anchor.unwrap_or_else(|| beside(&path, ".anchor"));
     if anchor.starts_with(&path) {
         table.findings().warn(
             "`store.anchor` lies in the store's own directory: an older copy of that directory put back in its place \
@@ -57,18 +57,18 @@ fn sled(table: &mut Reader<'_>, around: &Surroundings<'_>) -> Option<StoreSettin
 }
 
 /// `<path>.anchor`
-fn beside(path: &Path) -> PathBuf {
+pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.components().as_path().as_os_str().to_owned();
-    name.push(".anchor");
+    name.push(suffix);
     PathBuf::from(name)
 }
 
 /// A file that need not be there yet.
-fn anchor(node: &Node, around: &Surroundings<'_>) -> Result<PathBuf, Mistake> {
+pub(super) fn anchor(node: &Node, around: &Surroundings<'_>) -> Result<PathBuf, Mistake> {
     let text = value::text(node)?;
     let path = around.resolve(&text);
     if text.is_empty() || path.file_name().is_none() || path.is_dir() {
-        return Err(Mistake::new("names no file", "name a file outside of `store.path`, on a disk that is kept"));
+        return Err(Mistake::new("names no file", "name a file outside of the directory, on a disk that is kept"));
     }
     Ok(path)
 }
@@ -90,10 +90,10 @@ fn memory(table: &mut Reader<'_>) -> Option<StoreSettings> {
 }
 
 /// It need not be there yet, but nothing else may be in its place.
-fn directory(node: &Node, around: &Surroundings<'_>) -> Result<PathBuf, Mistake> {
+pub(super) fn directory(node: &Node, around: &Surroundings<'_>) -> Result<PathBuf, Mistake> {
     let text = value::text(node)?;
     if text.is_empty() {
-        return Err(Mistake::new("must not be empty", "name the store's directory"));
+        return Err(Mistake::new("must not be empty", "name a directory"));
     }
     let path = around.resolve(&text);
     if path.exists() && !path.is_dir() {

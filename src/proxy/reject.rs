@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
-use http::{HeaderValue, Method, Response};
+use http::{HeaderValue, Method, Response, StatusCode};
 
 use super::filter::FilterFault;
 use super::headers::HeaderFault;
@@ -12,7 +12,6 @@ use super::parameters::ParameterFault;
 use super::sanitize::{BadRequest, HostFault};
 use crate::auth::{CredentialError, Denial};
 use crate::model::{Action, TokenTextError};
-use crate::problem::code::{self, Code, Told};
 use crate::problem::{self, Challenge, Problem};
 use crate::telemetry::Reason;
 
@@ -51,12 +50,21 @@ pub(super) enum Rejection {
 
 /// What is told of a rejection.
 struct Answer {
-    code: &'static Code,
+    status: StatusCode,
+    code: &'static str,
     detail: String,
-    /// `error_description` of the challenge, where the code has one with an error.
-    description: Option<&'static str>,
+    challenge: Option<Challenge<'static>>,
     /// Why, in one word; `None` where a permit was given: what the upstream does changes no decision.
     reason: Option<Reason>,
+}
+
+const INVALID_REQUEST: Challenge<'static> =
+    Challenge { error: Some("invalid_request"), description: None, scope: None };
+const INSUFFICIENT: Challenge<'static> =
+    Challenge { error: Some("insufficient_scope"), description: None, scope: None };
+
+fn invalid_token(description: &'static str) -> Option<Challenge<'static>> {
+    Some(Challenge { error: Some("invalid_token"), description: Some(description), scope: None })
 }
 
 impl Rejection {
@@ -67,33 +75,42 @@ impl Rejection {
     }
 
     fn answer(&self) -> Answer {
-        let answer =
-            |code, detail: &str, description, reason| Answer { code, detail: detail.to_owned(), description, reason };
+        use StatusCode as S;
+        let answer = |status, code, detail: &str, challenge, reason| Answer {
+            status,
+            code,
+            detail: detail.to_owned(),
+            challenge,
+            reason,
+        };
         match self {
             Rejection::Bad(fault) => bad(*fault),
             Rejection::Credential(error) => credential(*error),
             Rejection::NotAToken(TokenTextError::Checksum) => answer(
-                &code::INVALID_TOKEN,
+                S::UNAUTHORIZED,
+                "invalid_token",
                 "the token is garbled or made up: its checksum is wrong",
-                Some("the token is malformed"),
+                invalid_token("the token is malformed"),
                 Some(Reason::Checksum),
             ),
             Rejection::NotAToken(TokenTextError::Prefix | TokenTextError::Shape) => answer(
-                &code::INVALID_TOKEN,
+                S::UNAUTHORIZED,
+                "invalid_token",
                 "this is not a token of this service",
-                Some("the token is malformed"),
+                invalid_token("the token is malformed"),
                 Some(Reason::Prefix),
             ),
             Rejection::Unknown => answer(
-                &code::INVALID_TOKEN,
+                S::UNAUTHORIZED,
+                "invalid_token",
                 "the token is not known",
-                Some("the token is not known"),
+                invalid_token("the token is not known"),
                 Some(Reason::Unknown),
             ),
             Rejection::Denied { denial, scope } => denied(*denial, scope),
             Rejection::Filter(fault) => filter(fault),
             Rejection::NoRoute => {
-                answer(&code::NO_ROUTE, "no route of this gateway leads there", None, Some(Reason::NoRoute))
+                answer(S::NOT_FOUND, "no_route", "no route of this gateway leads there", None, Some(Reason::NoRoute))
             }
             Rejection::Method { allowed } => {
                 let names: Vec<_> = allowed.iter().map(Method::as_str).collect();
@@ -102,48 +119,61 @@ impl Rejection {
                 } else {
                     format!("this path takes {}", names.join(", "))
                 };
-                answer(&code::METHOD_NOT_ALLOWED, &detail, None, Some(Reason::Method))
+                answer(S::METHOD_NOT_ALLOWED, "method_not_allowed", &detail, None, Some(Reason::Method))
             }
             Rejection::RateLimited { wait } => {
                 let detail = format!("too many requests; try again in {} s", seconds(*wait));
-                answer(&code::RATE_LIMITED, &detail, None, Some(Reason::RateLimited))
+                answer(S::TOO_MANY_REQUESTS, "rate_limited", &detail, None, Some(Reason::RateLimited))
             }
             Rejection::StoreAway => answer(
-                &code::STORE_UNAVAILABLE,
+                S::SERVICE_UNAVAILABLE,
+                "store_unavailable",
                 "the token cannot be checked at present; try again",
                 None,
                 Some(Reason::StoreError),
             ),
             Rejection::BodyTooLarge { limit } => {
                 let detail = format!("the request body is over {limit} bytes");
-                answer(&code::BODY_TOO_LARGE, &detail, None, Some(Reason::BodyLimit))
+                answer(S::PAYLOAD_TOO_LARGE, "body_too_large", &detail, None, Some(Reason::BodyLimit))
             }
             Rejection::ClientBody => answer(
-                &code::BODY_INCOMPLETE,
+                S::BAD_REQUEST,
+                "body_incomplete",
                 "the request body broke off or is malformed",
                 None,
                 Some(Reason::BadRequest),
             ),
             Rejection::ClientLate => answer(
-                &code::BODY_TIMEOUT,
+                S::REQUEST_TIMEOUT,
+                "body_timeout",
                 "the rest of the request body did not come in time",
                 None,
                 Some(Reason::BadRequest),
             ),
-            Rejection::UpstreamConnect => {
-                answer(&code::UPSTREAM_UNREACHABLE, "the service behind this gateway cannot be reached", None, None)
-            }
+            Rejection::UpstreamConnect => answer(
+                S::BAD_GATEWAY,
+                "upstream_unreachable",
+                "the service behind this gateway cannot be reached",
+                None,
+                None,
+            ),
             Rejection::UpstreamConnectTimeout => answer(
-                &code::UPSTREAM_CONNECT_TIMEOUT,
+                S::GATEWAY_TIMEOUT,
+                "upstream_connect_timeout",
                 "the service behind this gateway does not accept connections in time",
                 None,
                 None,
             ),
-            Rejection::UpstreamTimeout => {
-                answer(&code::UPSTREAM_TIMEOUT, "the service behind this gateway did not answer in time", None, None)
-            }
+            Rejection::UpstreamTimeout => answer(
+                S::GATEWAY_TIMEOUT,
+                "upstream_timeout",
+                "the service behind this gateway did not answer in time",
+                None,
+                None,
+            ),
             Rejection::UpstreamProtocol => answer(
-                &code::UPSTREAM_FAILED,
+                S::BAD_GATEWAY,
+                "upstream_failed",
                 "the service behind this gateway broke off or sent no valid answer",
                 None,
                 None,
@@ -155,19 +185,24 @@ impl Rejection {
     /// HEAD.
     pub(super) fn response(&self, realm: &str, request_id: &str) -> (Response<Bytes>, Option<Reason>) {
         let answer = self.answer();
-        let mut document = Problem::new(answer.code, &answer.detail, request_id);
+        let title = answer.status.canonical_reason().unwrap_or_default();
+        let mut document = Problem::new(answer.status.as_u16(), answer.code, title, &answer.detail, request_id);
         let retry_after = self.retry_after();
         document.retry_after = retry_after;
         let mut response = Response::new(Bytes::from(document.to_json()));
-        *response.status_mut() = answer.code.status();
+        *response.status_mut() = answer.status;
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(problem::CONTENT_TYPE));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if let Some(wait) = retry_after {
             headers.insert(RETRY_AFTER, HeaderValue::from(wait));
         }
-        if let Some(challenge) = self.challenge(&answer, realm) {
-            headers.insert(WWW_AUTHENTICATE, challenge);
+        if let Some(challenge) = answer.challenge {
+            let scope = match self {
+                Rejection::Denied { denial: Denial::Insufficient { .. }, scope } => Some(scope.as_str()),
+                _ => None,
+            };
+            headers.insert(WWW_AUTHENTICATE, Challenge { scope, ..challenge }.header(realm));
         }
         match self {
             Rejection::Method { allowed } => {
@@ -185,19 +220,6 @@ impl Rejection {
         (response, answer.reason)
     }
 
-    fn challenge(&self, answer: &Answer, realm: &str) -> Option<HeaderValue> {
-        let error = match answer.code.challenge {
-            Told::Nothing => return None,
-            Told::Challenge => None,
-            Told::Error(error) => Some(error),
-        };
-        let scope = match self {
-            Rejection::Denied { denial: Denial::Insufficient { .. }, scope } => Some(scope.as_str()),
-            _ => None,
-        };
-        Some(Challenge { error, description: answer.description, scope }.header(realm))
-    }
-
     fn retry_after(&self) -> Option<u64> {
         match self {
             Rejection::RateLimited { wait } => Some(seconds(*wait)),
@@ -208,102 +230,140 @@ impl Rejection {
 }
 
 fn bad(fault: BadRequest) -> Answer {
-    let (code, detail) = match fault {
-        BadRequest::Path(fault) => (&code::BAD_PATH, fault.text()),
-        BadRequest::Host(HostFault::Missing) => (&code::BAD_HOST, "the request names no host"),
-        BadRequest::Host(HostFault::Several) => (&code::BAD_HOST, "the request names more than one host"),
+    let (status, code, detail) = match fault {
+        BadRequest::Path(fault) => (StatusCode::BAD_REQUEST, "bad_path", fault.text()),
+        BadRequest::Host(HostFault::Missing) => (StatusCode::BAD_REQUEST, "bad_host", "the request names no host"),
+        BadRequest::Host(HostFault::Several) => {
+            (StatusCode::BAD_REQUEST, "bad_host", "the request names more than one host")
+        }
         BadRequest::Host(HostFault::Invalid) => {
-            (&code::BAD_HOST, "the host is not a name or an address with an optional port")
+            (StatusCode::BAD_REQUEST, "bad_host", "the host is not a name or an address with an optional port")
         }
         BadRequest::Host(HostFault::Differs) => {
-            (&code::BAD_HOST, "the request target and the Host header name different hosts")
+            (StatusCode::BAD_REQUEST, "bad_host", "the request target and the Host header name different hosts")
         }
         BadRequest::Host(HostFault::Scheme) => {
-            (&code::BAD_TARGET, "the request target has a scheme other than http and https")
+            (StatusCode::BAD_REQUEST, "bad_target", "the request target has a scheme other than http and https")
         }
         BadRequest::Header(HeaderFault::ConnectionNamesProtected) => {
-            (&code::BAD_HEADER, "the Connection header names a header that may not be removed")
+            (StatusCode::BAD_REQUEST, "bad_header", "the Connection header names a header that may not be removed")
         }
-        BadRequest::Header(HeaderFault::SpelledOddly) => {
-            (&code::BAD_HEADER, "a header is spelled with another character where its meaning needs `-`")
-        }
+        BadRequest::Header(HeaderFault::SpelledOddly) => (
+            StatusCode::BAD_REQUEST,
+            "bad_header",
+            "a header is spelled with another character where its meaning needs `-`",
+        ),
         BadRequest::Header(HeaderFault::ContentLength) => {
-            (&code::BAD_FRAMING, "Content-Length must stand once, as a plain number")
+            (StatusCode::BAD_REQUEST, "bad_framing", "Content-Length must stand once, as a plain number")
         }
         BadRequest::Header(HeaderFault::TransferEncoding) => {
-            (&code::BAD_FRAMING, "Transfer-Encoding must be `chunked`, once")
+            (StatusCode::BAD_REQUEST, "bad_framing", "Transfer-Encoding must be `chunked`, once")
         }
         BadRequest::Header(HeaderFault::TransferCoding) => {
-            (&code::UNKNOWN_CODING, "the only transfer coding that is understood is `chunked`")
+            (StatusCode::NOT_IMPLEMENTED, "unknown_coding", "the only transfer coding that is understood is `chunked`")
         }
-        BadRequest::Header(HeaderFault::Expectation) => {
-            (&code::EXPECTATION_FAILED, "the only expectation that is understood is `100-continue`")
-        }
+        BadRequest::Header(HeaderFault::Expectation) => (
+            StatusCode::EXPECTATION_FAILED,
+            "expectation_failed",
+            "the only expectation that is understood is `100-continue`",
+        ),
     };
-    let expectation = BadRequest::Header(HeaderFault::Expectation);
-    let reason = if fault == expectation { Reason::Expectation } else { Reason::BadRequest };
-    Answer { code, detail: detail.to_owned(), description: None, reason: Some(reason) }
+    let reason = if status == StatusCode::EXPECTATION_FAILED { Reason::Expectation } else { Reason::BadRequest };
+    Answer { status, code, detail: detail.to_owned(), challenge: None, reason: Some(reason) }
 }
 
 fn credential(error: CredentialError) -> Answer {
-    let (code, detail, reason) = match error {
-        CredentialError::Absent => {
-            (&code::MISSING_CREDENTIAL, "send a token as `Authorization: Bearer …`", Reason::Missing)
-        }
-        CredentialError::Malformed => {
-            (&code::MALFORMED_CREDENTIAL, "what follows `Bearer` is not a token", Reason::Malformed)
-        }
-        CredentialError::Several => {
-            (&code::SEVERAL_CREDENTIALS, "the request has more than one Authorization header", Reason::Several)
-        }
+    let (status, code, detail, challenge, reason) = match error {
+        CredentialError::Absent => (
+            StatusCode::UNAUTHORIZED,
+            "missing_credential",
+            "send a token as `Authorization: Bearer …`",
+            Challenge::default(),
+            Reason::Missing,
+        ),
+        CredentialError::Malformed => (
+            StatusCode::BAD_REQUEST,
+            "malformed_credential",
+            "what follows `Bearer` is not a token",
+            INVALID_REQUEST,
+            Reason::Malformed,
+        ),
+        CredentialError::Several => (
+            StatusCode::BAD_REQUEST,
+            "several_credentials",
+            "the request has more than one Authorization header",
+            INVALID_REQUEST,
+            Reason::Several,
+        ),
     };
-    Answer { code, detail: detail.to_owned(), description: None, reason: Some(reason) }
+    Answer { status, code, detail: detail.to_owned(), challenge: Some(challenge), reason: Some(reason) }
 }
 
 /// Only who proved to hold the token gets here, so it may be told what became of it.
 fn denied(denial: Denial, scope: &str) -> Answer {
-    let (code, detail, description, reason) = match denial {
-        Denial::Disabled => {
-            (&code::TOKEN_DISABLED, "the token is disabled".to_owned(), Some("the token is disabled"), Reason::Disabled)
-        }
+    let (status, code, detail, challenge, reason) = match denial {
+        Denial::Disabled => (
+            401,
+            "token_disabled",
+            "the token is disabled".to_owned(),
+            invalid_token("the token is disabled"),
+            Reason::Disabled,
+        ),
         Denial::Revoked { at } => (
-            &code::TOKEN_REVOKED,
+            401,
+            "token_revoked",
             format!("the token was revoked at {at}"),
-            Some("the token was revoked"),
+            invalid_token("the token was revoked"),
             Reason::Revoked,
         ),
-        Denial::Expired { at } => {
-            (&code::TOKEN_EXPIRED, format!("the token expired at {at}"), Some("the token has expired"), Reason::Expired)
-        }
+        Denial::Expired { at } => (
+            401,
+            "token_expired",
+            format!("the token expired at {at}"),
+            invalid_token("the token has expired"),
+            Reason::Expired,
+        ),
         Denial::NotYetValid { from } => (
-            &code::TOKEN_NOT_YET_VALID,
+            401,
+            "token_not_yet_valid",
             format!("the token is valid from {from} on"),
-            Some("the token is not valid yet"),
+            invalid_token("the token is not valid yet"),
             Reason::NotYetValid,
         ),
-        Denial::AccountSuspended => {
-            (&code::ACCOUNT_SUSPENDED, "the account is suspended".to_owned(), None, Reason::Suspended)
-        }
+        Denial::AccountSuspended => (
+            403,
+            "account_suspended",
+            "the account is suspended".to_owned(),
+            Some(Challenge::default()),
+            Reason::Suspended,
+        ),
         Denial::OwnerInactive => (
-            &code::OWNER_INACTIVE,
+            403,
+            "owner_inactive",
             "the token's user is disabled, or no member of the account any more".to_owned(),
-            None,
+            Some(Challenge::default()),
             Reason::Owner,
         ),
-        Denial::OutOfReach => {
-            (&code::ACCOUNT_OUT_OF_REACH, "the token does not reach that account".to_owned(), None, Reason::Account)
-        }
+        Denial::OutOfReach => (
+            403,
+            "account_out_of_reach",
+            "the token does not reach that account".to_owned(),
+            Some(Challenge::default()),
+            Reason::Account,
+        ),
         Denial::Insufficient { has } => {
             let detail = format!("this needs `{scope}`; the token has `{has}` on that resource");
-            (&code::INSUFFICIENT_SCOPE, detail, None, Reason::Scope)
+            (403, "insufficient_scope", detail, Some(INSUFFICIENT), Reason::Scope)
         }
     };
-    Answer { code, detail, description, reason: Some(reason) }
+    let status = if status == 401 { StatusCode::UNAUTHORIZED } else { StatusCode::FORBIDDEN };
+    Answer { status, code, detail, challenge, reason: Some(reason) }
 }
 
 /// Told to who holds the token: it may know that it is limited, and by which parameter.
 fn filter(fault: &FilterFault) -> Answer {
-    let (forbidden, conflict) = (&code::FILTER_NOT_ENFORCED, &code::FILTER_CONFLICT);
+    use StatusCode as S;
+    let (forbidden, conflict) = ((S::FORBIDDEN, "filter_not_enforced"), (S::BAD_REQUEST, "filter_conflict"));
     let told = |what: &str, fault: &ParameterFault| match fault {
         ParameterFault::Taken(name) => {
             format!("the token is limited to a part of the data, and {what} could set `{name}`, which says to which")
@@ -312,7 +372,7 @@ fn filter(fault: &FilterFault) -> Answer {
             format!("the token is limited to a part of the data, and {what} is not clear enough for that: {why}")
         }
     };
-    let (code, detail) = match fault {
+    let ((status, code), detail) = match fault {
         FilterFault::NotEnforced => {
             (forbidden, "the token is limited to a part of the data, and this route does not limit".to_owned())
         }
@@ -326,7 +386,8 @@ fn filter(fault: &FilterFault) -> Answer {
             (conflict, detail.to_owned())
         }
     };
-    Answer { code, detail, description: None, reason: Some(Reason::Filter) }
+    let challenge = (status == S::FORBIDDEN).then(Challenge::default);
+    Answer { status, code, detail, challenge, reason: Some(Reason::Filter) }
 }
 
 /// Whole seconds, never too early.

@@ -406,6 +406,8 @@ zzzzzzzzzz = 1
 [store]
 kind = "sled"
 zzzzzzzzzz = 1
+[audit]
+zzzzzzzzzz = 1
 [tokens]
 pepper = { zzzzzzzzzz = 1 }
 reveal_key = { zzzzzzzzzz = 1 }

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod answers;
+mod audit;
 mod backup;
 mod explain;
 mod lists;

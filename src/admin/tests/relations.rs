@@ -38,7 +38,7 @@ enum Naming {
 fn naming(endpoint: &Endpoint) -> Naming {
     match (&endpoint.method, endpoint.path) {
         (_, path) if path.contains("{id}") => Naming::Path,
-        (&Method::GET, "/v1/tokens" | "/v1/users") => Naming::Query("account"),
+        (&Method::GET, "/v1/tokens" | "/v1/users" | "/v1/audit") => Naming::Query("account"),
         (&Method::POST, "/v1/tokens" | "/v1/users") => Naming::Body("account"),
         (&Method::POST, "/v1/accounts") => Naming::Body("parent"),
         (_, "/livez" | "/readyz" | "/metrics" | "/v1/whoami" | "/v1/explain" | "/v1/store/backup") => Naming::Nothing,

@@ -239,6 +239,46 @@ async fn every_endpoint_answers_every_credential_as_its_right_says() {
     assert_eq!(calls, ENDPOINTS.len() * CREDENTIALS.len());
 }
 
+/// The actions of the table, and no other call but those that only ask.
+#[test]
+fn whatever_does_something_is_noted() {
+    let asks = [(Method::POST, "/v1/explain")];
+    for endpoint in ENDPOINTS {
+        let only_asks = endpoint.method == Method::GET || asks.contains(&(endpoint.method.clone(), endpoint.path));
+        let is_copied = endpoint.path == "/v1/store/backup";
+        assert_eq!(endpoint.audit.is_none(), only_asks && !is_copied, "{} {}", endpoint.method, endpoint.path);
+    }
+}
+
+#[tokio::test]
+async fn every_call_that_does_something_leaves_its_entry_and_no_other_leaves_one() {
+    for credential in [Credential::Manager, Credential::OwnersSession] {
+        for endpoint in ENDPOINTS {
+            let world = World::new().await;
+            let (authorization, _) = authorization(&world, credential).await;
+            let before =
+                world.entries("limit=1").await.first().map_or(0, |entry| entry["seq"].as_u64().expect("a place"));
+            let answer = call(&world, endpoint, authorization.as_deref()).await;
+            let what = format!("{} {} with {credential:?}: {}", endpoint.method, endpoint.path, answer.text);
+            let entries = world.entries("limit=200").await;
+            let made: Vec<_> = entries.iter().filter(|entry| entry["seq"].as_u64() > Some(before)).collect();
+            let Some(action) = endpoint.audit else {
+                assert!(made.is_empty(), "{what}: {made:?}");
+                continue;
+            };
+            let entry = made.iter().find(|entry| entry["action"] == action.name()).unwrap_or_else(|| panic!("{what}"));
+            assert_eq!(entry["request_id"], answer.header("x-request-id"), "{what}: {entry}");
+            if answer.status.is_success() {
+                assert_eq!(entry["outcome"], "done", "{what}: {entry}");
+                let kind = entry["object"]["kind"].as_str().expect("an object");
+                assert_ne!(kind, "endpoint", "{what}: its handler does not say what it was done to");
+            } else {
+                assert_eq!(entry["code"], answer.json()["code"], "{what}: {entry}");
+            }
+        }
+    }
+}
+
 #[test]
 fn only_probes_and_what_has_its_own_proof_are_open_and_every_resource_is_of_the_management() {
     let open: Vec<_> = ENDPOINTS.iter().filter(|e| e.right == Right::Open).map(|e| e.path).collect();

@@ -12,6 +12,7 @@ use serde_json::Value;
 use tower::ServiceExt;
 
 use crate::admin::{AdminState, Readiness, router};
+use crate::audit::{Audit, ChainKey};
 use crate::auth::{
     Accounts, CacheOptions, Denial, Lifecycle, LoginGuard, LoginLimits, NewAccount, NewToken, NewUser, Password,
     Passwords, Sealer, Users, Verdict, Verifier, VerifierOptions, admit_any,
@@ -102,6 +103,7 @@ impl World {
         let root = account(None, true).await;
         let child = account(Some(&root), true).await;
         let foreign = account(Some(&root), false).await;
+        let audit = Audit::in_memory(ChainKey::new(&[2; 32]), clock.clone());
         let readiness = Arc::new(Mutex::new(Readiness::Ready));
         let ready = Arc::clone(&readiness);
         let state = AdminState {
@@ -113,6 +115,7 @@ impl World {
             passwords: passwords(),
             login_guard: Arc::new(LoginGuard::new(LoginLimits::default())),
             backups: Backups::new(copies(Arc::clone(&store)), key),
+            audit,
             proxy_url: "http://127.0.0.1:8080/".into(),
             example_path: "/v1/devices".into(),
             leads: Arc::new(leads),

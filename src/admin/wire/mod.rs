@@ -1,6 +1,7 @@
 //! The API's JSON: what is read and what is written. The only part that knows serde.
 
 mod account;
+mod audit;
 mod explanation;
 mod json;
 mod policy;
@@ -9,6 +10,7 @@ mod usage;
 mod user;
 
 pub(super) use account::{AccountRecord, Whoami};
+pub(super) use audit::EntryRecord;
 pub(super) use explanation::{ExplainedRoute, ExplainedStep, ExplanationRecord};
 pub(super) use json::{Json, SyntaxError};
 pub(super) use policy::PolicyRecord;
@@ -21,6 +23,7 @@ pub(super) trait Record: serde::Serialize {}
 
 impl Record for TokenRecord {}
 impl Record for AccountRecord {}
+impl Record for EntryRecord {}
 impl Record for PolicyRecord {}
 impl Record for Whoami {}
 impl Record for ExplanationRecord {}

@@ -5,7 +5,7 @@ use std::fmt;
 use super::turn::Turn;
 use super::{Lifecycle, LifecycleError, NewToken};
 use crate::model::{
-    Account, AccountId, AccountState, AccountToken, Grants, PlanName, PolicyName, Revision, TokenId, User,
+    Account, AccountId, AccountState, AccountToken, Grants, PlanName, PolicyName, Revision, Token, TokenId, User,
 };
 use crate::store::{Expect, Write};
 
@@ -79,6 +79,11 @@ impl NewAccount {
 impl Lifecycle {
     /// Makes an account, and in the same commit the token that it has from the beginning.
     pub async fn create_account(&self, new: NewAccount) -> Result<Account, LifecycleError> {
+        self.create_account_with(new).await.map(|(account, _)| account)
+    }
+
+    /// The same; with the token.
+    pub async fn create_account_with(&self, new: NewAccount) -> Result<(Account, Option<Token>), LifecycleError> {
         let lifecycle = self.clone();
         self.in_turn(async move |turn: Turn| {
             if let Some(parent) = new.parent {
@@ -97,7 +102,8 @@ impl Lifecycle {
                 revision: Revision::default(),
             };
             let token = new.token.map(|token| lifecycle.draft(first_token(account.id, token))).transpose()?;
-            turn.add_account(account, token.map(|(token, _)| token)).await
+            let token = token.map(|(token, _)| token);
+            Ok((turn.add_account(account, token.clone()).await?, token))
         })
         .await
     }

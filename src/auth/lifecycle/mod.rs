@@ -29,6 +29,7 @@ use crate::model::{AccountId, Clock, Login, RoleName, TokenId, UserId};
 use crate::store::{CommitError, Store, StoreError};
 
 pub use self::accounts::{AccountEdit, Below, NewAccount};
+pub use self::purge::PurgeLog;
 pub use self::tokens::{Edit, NewToken};
 pub use self::users::{NewUser, UserEdit};
 

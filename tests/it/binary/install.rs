@@ -139,6 +139,8 @@ fn init_of_a_configuration_that_exists_makes_only_the_store() {
     let mut files = contents(install.directory.path());
     // It names the process that last looked.
     files.remove(&install.path("data/keygate.lock"));
+    // The audit log is not the store's, and goes on: it tells of the next one, too.
+    files.retain(|path, _| !path.display().to_string().contains("data.audit"));
     done(&mut install.command(&["init"]))
         .refused(1, &["hint: `keygate init -c keygate.toml` makes the store and the first token for them\n"]);
     done(&mut install.command(&["run"])).refused(
