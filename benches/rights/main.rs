@@ -131,6 +131,7 @@ fn token(number: u64, digest: Digest) -> Token {
         user: Some(UserId::from_bytes([2; 16])),
         filters: Default::default(),
         sealed: None,
+        rotation: None,
         state: State::Active,
         not_before: None,
         expires: None,

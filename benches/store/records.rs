@@ -54,6 +54,7 @@ pub fn token(number: u64) -> Token {
         created_by: Some(TokenId::from_bytes([2; 16])),
         hint: "abcd".to_owned(),
         digest: digest(number),
+        rotation: None,
         revision: Revision(number + 2),
     }
 }

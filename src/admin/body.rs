@@ -33,6 +33,21 @@ impl<S: Sync> FromRequest<S> for Fields {
     }
 }
 
+/// A body that may be left out, with its `Content-Type`: no fields then.
+pub(super) struct OptionalFields(pub(super) Fields);
+
+impl<S: Sync> FromRequest<S> for OptionalFields {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Refusal> {
+        // What ends before it begins is no body, whatever it is declared as.
+        if request.body().is_end_stream() {
+            return Ok(Self(Fields::default()));
+        }
+        Fields::from_request(request, state).await.map(Self)
+    }
+}
+
 /// Exactly one `Content-Type`, and its media type is `application/json`, with whatever parameters.
 fn is_json(headers: &HeaderMap) -> bool {
     let mut lines = headers.get_all(CONTENT_TYPE).iter();

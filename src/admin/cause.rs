@@ -1,8 +1,10 @@
 //! What went wrong below the API, as the refusal that tells it.
 
+use super::expiry;
 use super::refusal::Refusal;
 use crate::audit::{Unreadable, Unrecorded};
 use crate::auth::{LifecycleError, PasswordError, SealError, TooOften};
+use crate::model::RotationFault;
 use crate::problem::FieldError;
 use crate::store::StoreError;
 
@@ -25,6 +27,20 @@ impl From<LifecycleError> for Refusal {
             LifecycleError::NotEmpty(below) => Refusal::AccountNotEmpty { below, name: String::new() },
             LifecycleError::Root => Refusal::RootAccount,
             LifecycleError::Revoked(_) => Refusal::AlreadyRevoked,
+            LifecycleError::Expired(at) => Refusal::NotRotatable(format!(
+                "the token expired at {at}, and another text would be as old; give it a later expiry first, or make \
+                 another token"
+            )),
+            LifecycleError::Session(_) => {
+                Refusal::NotRotatable("the token is a session: a login gives another one".to_owned())
+            }
+            LifecycleError::Rotation(RotationFault::Running { until }) => Refusal::OverlapRunning { until },
+            LifecycleError::Rotation(RotationFault::NotRunning) => Refusal::NoOverlap,
+            LifecycleError::Rotation(RotationFault::TooLong { max, until }) => {
+                let most = expiry::spell(max);
+                let message = format!("is too long: the old text is valid for {most} at most, which is until {until}");
+                Refusal::InvalidFields(vec![FieldError { field: "by".into(), message }])
+            }
             LifecycleError::TooMany(max) => Refusal::TooManyTokens(max),
             LifecycleError::NoRevealKey => Refusal::NoCopy("there is no `reveal_key` in the configuration"),
             LifecycleError::Seal(SealError::OtherKey) => {

@@ -21,6 +21,9 @@ impl Refusal {
             Refusal::TokenRevoked { at } => format!("the token was revoked at {at}"),
             Refusal::TokenExpired { at } => format!("the token expired at {at}"),
             Refusal::TokenNotYetValid { from } => format!("the token is valid from {from} on"),
+            Refusal::TokenRotated { at } => {
+                format!("another text of the token is in the place of this one, which is not valid since {at}")
+            }
             Refusal::AccountSuspended => "the token's account, or one above it, is suspended".into(),
             Refusal::OwnerInactive => "the token's user is disabled, or no member of the account any more".into(),
             Refusal::Insufficient { resource, action, has } => {
@@ -95,6 +98,15 @@ impl Refusal {
                 "{how}; to delete it all the same, call again with `acknowledge=use`, or disable it first and see what \
                  breaks"
             ),
+            Refusal::OverlapRunning { until } => format!(
+                "the text from before the last rotation is valid until {until}, and a token has two texts at most; end \
+                 it first, or send `\"end_overlap\": true`"
+            ),
+            Refusal::NoOverlap => {
+                "the token was not rotated, or its old text is not valid any more, which is final; rotate it again"
+                    .into()
+            }
+            Refusal::NotRotatable(why) => why.clone(),
             Refusal::NotRetrievable => {
                 "no copy of the token is kept; make a new one, put it in its place, and revoke this one".into()
             }

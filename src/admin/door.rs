@@ -99,6 +99,7 @@ fn refused(denial: Denial, needed: Option<(&'static str, Action)>) -> Refusal {
         (Denial::Disabled, _) => Refusal::TokenDisabled,
         (Denial::Revoked { at }, _) => Refusal::TokenRevoked { at },
         (Denial::Expired { at }, _) => Refusal::TokenExpired { at },
+        (Denial::Rotated { at }, _) => Refusal::TokenRotated { at },
         (Denial::NotYetValid { from }, _) => Refusal::TokenNotYetValid { from },
         (Denial::AccountSuspended, _) => Refusal::AccountSuspended,
         (Denial::OwnerInactive, _) => Refusal::OwnerInactive,

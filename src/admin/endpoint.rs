@@ -5,8 +5,8 @@ use http::Method;
 
 use super::sessions::SESSIONS;
 use super::{
-    Shared, accounts, audit, backup, explain, health, invitations, members, passwords, policies, reveal, sessions,
-    tokens, usage, users, whoami,
+    Shared, accounts, audit, backup, explain, health, invitations, members, passwords, policies, reveal, rotation,
+    sessions, tokens, usage, users, whoami,
 };
 use crate::audit::Action as Audited;
 use crate::model::Action;
@@ -97,6 +97,11 @@ pub static ENDPOINTS: &[Endpoint] = &[
     Endpoint { method: Method::GET, path: "/v1/tokens/{id}/usage", right: needs(TOKENS, Action::Read), audit: None, mount: |m| on(m, usage::show) },
     // Who sees its text can do what it can, as who makes one.
     Endpoint { method: Method::POST, path: "/v1/tokens/{id}/reveal", right: needs(TOKENS, Action::Create), audit: Some(Audited::TokenReveal), mount: |m| on(m, reveal::show) },
+    // As making one does; the others give nobody a text.
+    Endpoint { method: Method::POST, path: "/v1/tokens/{id}/rotate", right: needs(TOKENS, Action::Create), audit: Some(Audited::TokenRotate), mount: |m| on(m, rotation::rotate) },
+    Endpoint { method: Method::POST, path: "/v1/tokens/{id}/rotation/end", right: needs(TOKENS, Action::Update), audit: Some(Audited::TokenRotationEnd), mount: |m| on(m, rotation::end) },
+    Endpoint { method: Method::POST, path: "/v1/tokens/{id}/rotation/extend", right: needs(TOKENS, Action::Update), audit: Some(Audited::TokenRotationExtend), mount: |m| on(m, rotation::extend) },
+    Endpoint { method: Method::POST, path: "/v1/tokens/{id}/rotation/undo", right: needs(TOKENS, Action::Update), audit: Some(Audited::TokenRotationUndo), mount: |m| on(m, rotation::undo) },
     // Final, unlike disabling; so it takes the right to delete.
     Endpoint { method: Method::POST, path: "/v1/tokens/{id}/revoke", right: needs(TOKENS, Action::Delete), audit: Some(Audited::TokenRevoke), mount: |m| on(m, tokens::revoke) },
     Endpoint { method: Method::GET, path: "/v1/accounts", right: needs(ACCOUNTS, Action::Read), audit: None, mount: |m| on(m, accounts::list) },

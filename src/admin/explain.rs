@@ -147,6 +147,7 @@ fn refused(denial: Denial) -> (bool, u16, &'static str) {
         Denial::Revoked { .. } => (401, "token_revoked"),
         Denial::Expired { .. } => (401, "token_expired"),
         Denial::NotYetValid { .. } => (401, "token_not_yet_valid"),
+        Denial::Rotated { .. } => (401, "token_rotated"),
         Denial::AccountSuspended => (403, "account_suspended"),
         Denial::OwnerInactive => (403, "owner_inactive"),
         Denial::OutOfReach => (403, "account_out_of_reach"),

@@ -8,7 +8,7 @@ use super::wire::Json;
 use crate::problem::FieldError;
 
 /// What was given and not taken yet, and what was wrong so far.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Fields {
     given: Vec<(String, Json)>,
     known: Vec<&'static str>,

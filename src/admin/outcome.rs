@@ -24,6 +24,7 @@ impl Refusal {
             | Refusal::TokenRevoked { .. }
             | Refusal::TokenExpired { .. }
             | Refusal::TokenNotYetValid { .. }
+            | Refusal::TokenRotated { .. }
             | Refusal::AccountSuspended
             | Refusal::OwnerInactive
             | Refusal::Insufficient { .. }
@@ -61,6 +62,9 @@ impl Refusal {
             | Refusal::TooManyTokens(_)
             | Refusal::NotConfirmed { .. }
             | Refusal::TokenInUse(_)
+            | Refusal::OverlapRunning { .. }
+            | Refusal::NoOverlap
+            | Refusal::NotRotatable(_)
             | Refusal::NotRetrievable
             | Refusal::NoCopy(_)
             | Refusal::Conflict(_)

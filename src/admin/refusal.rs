@@ -17,7 +17,7 @@ use super::wire::SyntaxError;
 use crate::audit::Unrecorded;
 use crate::auth::{Below, CredentialError};
 use crate::model::{Access, Action, GrantError, PolicyName, Timestamp, TokenTextError};
-use crate::problem::{self, Challenge, FieldError, Problem};
+use crate::problem::{self, FieldError, Problem};
 use crate::store::StoreError;
 
 /// Why a request is refused.
@@ -35,6 +35,9 @@ pub(super) enum Refusal {
     },
     TokenNotYetValid {
         from: Timestamp,
+    },
+    TokenRotated {
+        at: Timestamp,
     },
     AccountSuspended,
     OwnerInactive,
@@ -111,6 +114,14 @@ pub(super) enum Refusal {
     },
     /// The token was used of late, and that was not acknowledged.
     TokenInUse(String),
+    /// An old text of the token is valid yet, and that it may end was not said.
+    OverlapRunning {
+        until: Timestamp,
+    },
+    /// No old text of the token is valid.
+    NoOverlap,
+    /// The token keeps its text, for this reason.
+    NotRotatable(String),
     /// The token was to be seen once.
     NotRetrievable,
     /// There is a copy of the token, and it cannot be had.
@@ -163,6 +174,7 @@ impl Refusal {
             Refusal::TokenRevoked { .. } => (401, "token_revoked", "The token is revoked", Client),
             Refusal::TokenExpired { .. } => (401, "token_expired", "The token has expired", Client),
             Refusal::TokenNotYetValid { .. } => (401, "token_not_yet_valid", "The token is not valid yet", Client),
+            Refusal::TokenRotated { .. } => (401, "token_rotated", "The token was rotated", Client),
             Refusal::AccountSuspended => (403, "account_suspended", "The account is suspended", Client),
             Refusal::OwnerInactive => (403, "owner_inactive", "The token's user is not active", Client),
             Refusal::Insufficient { .. } => (403, "insufficient_scope", "The token lacks a right", Client),
@@ -191,6 +203,9 @@ impl Refusal {
             Refusal::TooManyTokens(_) => (409, "too_many_tokens", "The account has as many tokens as it may", Client),
             Refusal::NotConfirmed { .. } => (409, "not_confirmed", "The deletion is to be confirmed", Client),
             Refusal::TokenInUse(_) => (409, "token_in_use", "The token is in use", Client),
+            Refusal::OverlapRunning { .. } => (409, "overlap_running", "The old text is valid yet", Client),
+            Refusal::NoOverlap => (409, "no_overlap", "No old text is valid", Client),
+            Refusal::NotRotatable(_) => (409, "not_rotatable", "The token keeps its text", Client),
             Refusal::NotRetrievable => (409, "not_retrievable", "The token was shown once", Client),
             Refusal::NoCopy(_) => (409, "copy_unreadable", "The copy of the token cannot be read", Client),
             Refusal::NotYours => (403, "not_yours", "The token is somebody else's", Client),
@@ -237,77 +252,6 @@ impl Refusal {
             Refusal::Broken(text) => text,
             _ => &"",
         }
-    }
-
-    fn challenge(&self, realm: &str) -> Option<HeaderValue> {
-        let (error, scope) = match self {
-            // Nothing was presented; or the token is good, and none of the errors fits.
-            Refusal::Credential(CredentialError::Absent)
-            | Refusal::AccountSuspended
-            | Refusal::OwnerInactive
-            | Refusal::FilterNotEnforced
-            | Refusal::GrantsExceeded { .. }
-            | Refusal::LoginFailed { .. }
-            | Refusal::NotRoot => (None, None),
-            Refusal::Credential(CredentialError::Malformed | CredentialError::Several) => {
-                (Some("invalid_request"), None)
-            }
-            Refusal::NotAToken(_)
-            | Refusal::UnknownToken
-            | Refusal::TokenDisabled
-            | Refusal::TokenRevoked { .. }
-            | Refusal::TokenExpired { .. }
-            | Refusal::TokenNotYetValid { .. } => (Some("invalid_token"), None),
-            Refusal::Insufficient { resource, action, .. } => {
-                (Some("insufficient_scope"), Some(format!("{resource}:{}", action.name())))
-            }
-            Refusal::NoEndpoint
-            | Refusal::WrongMethod { .. }
-            | Refusal::NoSuch(_)
-            | Refusal::NotJson
-            | Refusal::BodyTooLarge
-            | Refusal::BodyBroken
-            | Refusal::Malformed(_)
-            | Refusal::InvalidFields(_)
-            | Refusal::ImmutableFields(_)
-            | Refusal::InvalidQuery(_)
-            | Refusal::AlreadyRevoked
-            | Refusal::OwnAccount
-            | Refusal::LoginTaken
-            | Refusal::AccountCircle(_)
-            | Refusal::AccountNotEmpty { .. }
-            | Refusal::RootAccount
-            | Refusal::LastOwner
-            | Refusal::TooOften { .. }
-            | Refusal::LoginsBusy
-            | Refusal::WrongPassword
-            | Refusal::UserDisabled
-            | Refusal::NoUser
-            | Refusal::NotASession
-            | Refusal::NoInvitation
-            | Refusal::ManagedElsewhere
-            | Refusal::MemberElsewhere
-            | Refusal::AlreadyMember
-            | Refusal::UnknownPolicy(_)
-            | Refusal::NoSessions(_)
-            | Refusal::TooManyTokens(_)
-            | Refusal::NotConfirmed { .. }
-            | Refusal::TokenInUse(_)
-            | Refusal::NotRetrievable
-            | Refusal::NoCopy(_)
-            | Refusal::NotYours
-            | Refusal::Conflict(_)
-            | Refusal::BackupRunning
-            | Refusal::NotReady(_)
-            | Refusal::Store(_)
-            | Refusal::StoreFull(_)
-            | Refusal::Unrecorded { .. }
-            | Refusal::NoRandomness(_)
-            | Refusal::Failed(_)
-            | Refusal::Broken(_) => return None,
-        };
-        let description = error.filter(|_| scope.is_none()).map(|_| self.detail());
-        Some(Challenge { error, description: description.as_deref(), scope: scope.as_deref() }.header(realm))
     }
 
     /// Seconds.

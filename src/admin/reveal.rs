@@ -33,7 +33,7 @@ pub(super) async fn show(
 }
 
 /// A person's token is for that person; any other for who has all that it has.
-fn may_see(token: &Token, caller: &Caller, state: &super::AdminState) -> Result<(), Refusal> {
+pub(super) fn may_see(token: &Token, caller: &Caller, state: &super::AdminState) -> Result<(), Refusal> {
     match token.user {
         Some(user) if caller.user() == Some(user) => Ok(()),
         Some(_) => Err(Refusal::NotYours),

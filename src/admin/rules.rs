@@ -2,11 +2,12 @@
 //! its field.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use super::AdminState;
 use super::fields::Fields;
 use super::refusal::Refusal;
 use super::wire::TokenRecord;
+use super::{AdminState, expiry};
 use crate::model::{
     AccountId, DeleteConfirm, Field, Filters, Kind, PlanName, Policy, PolicyName, Standing, Subject, Timestamp, Token,
     Usage, Warning,
@@ -53,6 +54,30 @@ impl Rules {
         let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
         let message = format!("cannot be `{}`: the policy `{}` allows{place}: {known}", kind.name(), self.name());
         fields.refuse("kind", message);
+    }
+
+    /// Refuses where tokens keep their texts.
+    pub(super) fn check_rotation(&self) -> Result<(), Refusal> {
+        if self.policy.rotation.allowed {
+            return Ok(());
+        }
+        let why = "has no rotation: make a new token, put it in the place of this one, and revoke this one";
+        Err(Refusal::NotRotatable(format!("the policy `{}` {why}", self.name())))
+    }
+
+    /// How long an old text is to be good, if the field says so; else as long as is usual.
+    pub(super) fn take_overlap(&self, fields: &mut Fields) -> Duration {
+        let rules = self.policy.rotation;
+        let Some(text) = fields.take_text("overlap") else { return rules.overlap };
+        match expiry::length(&text) {
+            None => fields.refuse("overlap", "must be a length of time such as `24h`, or `0s` for none"),
+            Some(length) if length > rules.max_overlap => {
+                let most = expiry::spell(rules.max_overlap);
+                fields.refuse("overlap", format!("is too long: the policy `{}` allows {most} at most", self.name()));
+            }
+            Some(length) => return length,
+        }
+        rules.overlap
     }
 
     /// Whether people may log in.

@@ -133,7 +133,7 @@ pub(super) async fn within_reach(state: &AdminState, caller: &Caller, id: TokenI
     if state.accounts.reaches(caller.account(), token.account) { Ok(token) } else { Err(Refusal::NoSuch("token")) }
 }
 
-async fn record(state: &AdminState, token: &Token) -> Result<Response, Refusal> {
+pub(super) async fn record(state: &AdminState, token: &Token) -> Result<Response, Refusal> {
     let usage = state.lifecycle.usage(vec![token.id]).await?.pop().unwrap_or_default();
     Ok(json(StatusCode::OK, &shown(state, token, usage)))
 }

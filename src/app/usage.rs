@@ -67,8 +67,11 @@ impl UsageFolder {
 
     /// What a worker counted within seconds, as one day's use.
     fn usage_of(&self, used: &TokenUse) -> Usage {
-        let begin =
-            Usage { days: vec![(Day::of(used.last), used.requests)], ..Usage::new(used.requests, Some(used.last)) };
+        let begin = Usage {
+            days: vec![(Day::of(used.last), used.requests)],
+            secrets: used.secrets().to_vec(),
+            ..Usage::new(used.requests, Some(used.last))
+        };
         used.ways().fold(begin, |usage, way| {
             let route = self.routes.get(way.route).cloned().unwrap_or_default();
             let routes = vec![Seen { what: route, requests: way.requests, last: way.last }];

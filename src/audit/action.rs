@@ -47,6 +47,10 @@ actions! {
     TokenRevoke = "token.revoke", Ends;
     TokenDelete = "token.delete", Ends;
     TokenReveal = "token.reveal", Shows;
+    TokenRotate = "token.rotate", Changes;
+    TokenRotationEnd = "token.rotation.end", Ends;
+    TokenRotationExtend = "token.rotation.extend", Changes;
+    TokenRotationUndo = "token.rotation.undo", Changes;
     /// By policy: what has expired.
     TokenPurge = "token.purge", Ends;
     AccountCreate = "account.create", Changes;

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::model::{Account, AccountState, Filters, Grants, Quota, RoleName, State, Token, User, UserState};
+use crate::model::{Account, AccountState, Filters, Grants, Life, Quota, RoleName, State, Token, User, UserState};
 
 /// Names and values.
 pub type Fields = BTreeMap<String, Value>;
@@ -92,8 +92,12 @@ impl Told for Token {
             created_by,
             hint: _,
             digest: _,
+            rotation,
             revision: _,
         } = self;
+        let old_until = rotation.as_ref().map(|rotation| match rotation.old.life {
+            Life::Until(at) | Life::Ended(at) => at,
+        });
         fields([
             ("kind", json!(kind.name())),
             ("name", json!(name)),
@@ -109,6 +113,9 @@ impl Told for Token {
             ("expires", text(expires.as_ref())),
             ("rate_limit", quota_of(rate_limit.as_ref())),
             ("created_by", text(created_by.as_ref())),
+            // When its text was changed last, and until when the one before is good.
+            ("text_since", text(rotation.as_ref().and_then(|rotation| rotation.since).as_ref())),
+            ("old_text_until", text(old_until.as_ref())),
         ])
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::accounts::{Accounts, Tree};
 use super::principal::Principal;
 use super::users::OwnerFault;
-use crate::model::{Access, AccountId, Action, ResourceName, Standing, Timestamp, Token};
+use crate::model::{Access, AccountId, Action, ResourceName, Secret, Standing, Timestamp};
 
 /// What a request needs in order to go on.
 #[derive(Debug, Clone, Copy)]
@@ -44,6 +44,10 @@ pub enum Denial {
     NotYetValid {
         from: Timestamp,
     },
+    /// The text is one that the token had before, or for a while, and is good no more.
+    Rotated {
+        at: Timestamp,
+    },
     /// The token's account, or one above it, is suspended or gone.
     AccountSuspended,
     /// The user behind the token is disabled, gone, or no member of the account any more.
@@ -74,7 +78,7 @@ pub fn authorize(
 /// rights, those of its user, and the ceilings of that account and of all above it, together.
 fn decide(principal: &Principal, need: Need<'_>, tree: &Tree, now: Timestamp) -> Result<(AccountId, Access), Denial> {
     let (token, resource) = (&principal.token, need.resource.as_str());
-    in_force(token, now)?;
+    in_force(principal, now)?;
     let own = tree.node(token.account).filter(|node| node.active).ok_or(Denial::AccountSuspended)?;
     let access = principal.access(resource).map_err(of_owner)?;
     match need.target.filter(|target| *target != token.account) {
@@ -95,16 +99,24 @@ pub fn admit_any(principal: Arc<Principal>, accounts: &Accounts, now: Timestamp)
 
 /// Whether the token is worth anything at present, whatever it asks for.
 pub fn standing(principal: &Principal, accounts: &Accounts, now: Timestamp) -> Result<(), Denial> {
-    in_force(&principal.token, now)?;
+    in_force(principal, now)?;
     if !accounts.is_active(principal.token.account) {
         return Err(Denial::AccountSuspended);
     }
     principal.check_owner().map_err(of_owner)
 }
 
-fn in_force(token: &Token, now: Timestamp) -> Result<(), Denial> {
-    match token.standing(now) {
-        Standing::Active => Ok(()),
+/// What the token is worth, and then the text that it was presented by.
+fn in_force(principal: &Principal, now: Timestamp) -> Result<(), Denial> {
+    match principal.token.standing(now) {
+        Standing::Active => match principal.secret {
+            Secret::Present => Ok(()),
+            Secret::Old => {
+                // An old text that the token does not have is good for nothing.
+                let over = principal.token.rotation.as_ref().map_or(Some(now), |rotation| rotation.old.over(now));
+                over.map_or(Ok(()), |at| Err(Denial::Rotated { at }))
+            }
+        },
         Standing::Disabled => Err(Denial::Disabled),
         Standing::Revoked { at } => Err(Denial::Revoked { at }),
         Standing::Expired { at } => Err(Denial::Expired { at }),
@@ -135,7 +147,7 @@ impl Permit {
 mod tests {
     use super::*;
     use crate::auth::principal::tests::{of, token};
-    use crate::model::{Account, AccountState, Grants, Revision, State};
+    use crate::model::{Account, AccountState, Grants, Revision, State, Token};
 
     const NOW: Timestamp = Timestamp::from_millis(1_000_000);
 

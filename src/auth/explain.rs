@@ -8,7 +8,7 @@ use super::accounts::Accounts;
 use super::authorize::{Denial, Need, authorize};
 use super::principal::Principal;
 use super::users::Users;
-use crate::model::{Access, Account, AccountState, Kind, Membership, Standing, Timestamp, Token, UserState};
+use crate::model::{Access, Account, AccountState, Kind, Membership, Secret, Standing, Timestamp, Token, UserState};
 
 /// What a decision was, and how it came about.
 #[derive(Debug, Clone)]
@@ -65,7 +65,7 @@ impl Rule {
 
 /// Explains what [`authorize`] decides for the token now.
 pub fn explain(token: &Token, need: Need<'_>, accounts: &Accounts, users: &Users, now: Timestamp) -> Explanation {
-    let principal = Arc::new(Principal::new(token.clone(), None, users));
+    let principal = Arc::new(Principal::new(token.clone(), Secret::Present, None, users));
     let verdict = authorize(principal, need, accounts, now);
     let verdict = verdict.map(|permit| permit.bearer().map_or(Access::NONE, |bearer| bearer.access));
     let mut story = Story { token, need, steps: Vec::new(), left: Access::FULL };

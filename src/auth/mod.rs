@@ -23,7 +23,7 @@ pub use cache::CacheOptions;
 pub use credential::{CredentialError, bearer};
 pub use explain::{Explanation, Rule, Step, explain};
 pub use lifecycle::{
-    AccountEdit, Below, Edit, Lifecycle, LifecycleError, NewAccount, NewToken, NewUser, PurgeLog, UserEdit,
+    AccountEdit, Below, Edit, Lifecycle, LifecycleError, NewAccount, NewToken, NewUser, PurgeLog, Rotate, UserEdit,
 };
 pub use login_guard::{LoginGuard, LoginLimits, TooOften};
 pub use password::{Checked, Password, PasswordError, PasswordFault, PasswordRules, Passwords};

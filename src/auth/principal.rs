@@ -7,7 +7,7 @@ use http::HeaderValue;
 use super::accounts::Accounts;
 use super::users::{Owner, OwnerFault, Users};
 use crate::limit::KeyedLimiter;
-use crate::model::{Access, Grants, Kind, ResourceName, Token};
+use crate::model::{Access, Digest, Grants, Kind, ResourceName, Secret, Token};
 
 /// A token whose secret was presented, with what every one of its requests needs made ready.
 ///
@@ -15,6 +15,8 @@ use crate::model::{Access, Grants, Kind, ResourceName, Token};
 /// request by [`super::authorize()`].
 pub struct Principal {
     pub token: Token,
+    /// By which of its texts it was presented.
+    pub secret: Secret,
     pub identity: Identity,
     /// Its rate limit; `None`: unlimited.
     pub limiter: Option<Arc<KeyedLimiter>>,
@@ -36,7 +38,7 @@ pub struct Identity {
 }
 
 impl Principal {
-    pub fn new(token: Token, limiter: Option<Arc<KeyedLimiter>>, users: &Users) -> Self {
+    pub fn new(token: Token, secret: Secret, limiter: Option<Arc<KeyedLimiter>>, users: &Users) -> Self {
         let identity = Identity {
             account: ascii(token.account.to_string()),
             token: ascii(token.id.to_string()),
@@ -45,7 +47,12 @@ impl Principal {
             filter: HeaderValue::try_from(token.filters.to_form()).expect("what is percent-encoded is ASCII"),
         };
         let (granted, owner) = (granted(&token, users), users.owner(&token));
-        Self { token, identity, limiter, granted, owner }
+        Self { token, secret, identity, limiter, granted, owner }
+    }
+
+    /// Whether the text with this digest is the one that it was presented by.
+    pub(super) fn is_of(&self, digest: &Digest) -> bool {
+        self.token.secret_of(digest) == Some(self.secret)
     }
 
     /// What it may do on the resource by itself and by its user, before any ceiling.
@@ -103,7 +110,7 @@ pub(super) mod tests {
 
     /// Of a token that is tied to nobody, or whose user is not there.
     pub(in crate::auth) fn of(token: Token) -> Arc<Principal> {
-        Arc::new(Principal::new(token, None, &Users::new(vec![], Arc::default())))
+        Arc::new(Principal::new(token, Secret::Present, None, &Users::new(vec![], Arc::default())))
     }
 
     pub(in crate::auth) fn token(grants: Grants) -> Token {
@@ -126,6 +133,7 @@ pub(super) mod tests {
             created_by: None,
             hint: String::new(),
             digest: Digest::from_bytes([7; 32]),
+            rotation: None,
             revision: Revision(1),
         }
     }

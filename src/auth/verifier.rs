@@ -163,7 +163,7 @@ impl Verifier {
 /// constant time, holds even if a table should ever be wrong.
 fn matching(digest: &Digest, found: Option<Arc<Principal>>) -> Verdict {
     match found {
-        Some(principal) if principal.token.digest == *digest => Verdict::Known(principal),
+        Some(principal) if principal.is_of(digest) => Verdict::Known(principal),
         _ => Verdict::Unknown,
     }
 }
@@ -203,7 +203,7 @@ impl Loader {
         match found {
             Ok(tokens) => {
                 for ((digest, ticket), token) in digests.into_iter().zip(tickets).zip(tokens) {
-                    let principal = token.map(|token| self.principal(token));
+                    let principal = token.and_then(|token| self.principal(token, &digest));
                     self.shared.cache.finish_fill(digest, ticket, principal.clone());
                     answer(asked.remove(&digest), &Ok(principal));
                 }
@@ -228,9 +228,11 @@ impl Loader {
         }
     }
 
-    fn principal(&self, token: Token) -> Arc<Principal> {
+    /// Whose text with this digest is; `None` where the store gave another token, which is nobody's then.
+    fn principal(&self, token: Token, digest: &Digest) -> Option<Arc<Principal>> {
+        let secret = token.secret_of(digest)?;
         let limiter = self.limits.of(token.rate_limit);
-        Arc::new(Principal::new(token, limiter, &self.users))
+        Some(Arc::new(Principal::new(token, secret, limiter, &self.users)))
     }
 }
 

@@ -223,6 +223,8 @@ mod tests {
             "demo -o json --listen 127.0.0.1:0",
             "token create ci --grant devices=read --grant *=write --expires never -o raw",
             "token create ci --full --token-file -",
+            "token rotate tok_1 --overlap 7d --end-overlap -o raw",
+            "token rotate tok_1 --extend 1d",
             "--admin-url http://a token list --all --limit 5 -o jsonl",
             "token revoke a b --yes --admin-url http://a --ca ca.pem",
             "account create eu --parent acc_1 --visible-to-parent false",

@@ -13,12 +13,13 @@ use super::tree::{Node, Value};
 use super::value::{self, DAY};
 use crate::model::{
     AccountToken, DeleteConfirm, ExpiryRules, Field, Kind, NamePattern, NameRules, PlanName, Policies, Policy,
-    PolicyName, Reveal, WarnRules,
+    PolicyName, Reveal, RotationRules, WarnRules,
 };
 
 const LONGEST: Duration = DAY.saturating_mul(36_500);
 /// As long as use is remembered day by day.
 const LONGEST_WINDOW: Duration = DAY.saturating_mul(35);
+const LONGEST_OVERLAP: Duration = DAY.saturating_mul(365);
 const KINDS: &[(&str, Kind)] =
     &[("personal", Kind::Personal), ("service", Kind::Service), ("shared", Kind::Shared), ("session", Kind::Session)];
 const REVEALS: &[(&str, Reveal)] = &[("once", Reveal::Once), ("retrievable", Reveal::Retrievable)];
@@ -90,6 +91,7 @@ fn rules(table: &mut Reader<'_>, tokens: Option<&Tokens>) -> Option<Policy> {
     let expiry = expiry(table, &lenient.expiry);
     let mutable = table.field("mutable", list_of(FIELDS)).or(lenient.mutable.clone());
     let reveal = table.field("reveal", value::choice(REVEALS));
+    let rotation = rotation(table, lenient.rotation);
     let delete_confirm = table.field("delete_confirm", value::choice(CONFIRMS));
     let window = value::or_word("off", value::duration(LONGEST_WINDOW));
     let dependency_window = table.field("dependency_window", window).or(None);
@@ -113,6 +115,7 @@ fn rules(table: &mut Reader<'_>, tokens: Option<&Tokens>) -> Option<Policy> {
         expiry: expiry?,
         mutable: mutable?,
         reveal: reveal.or(Reveal::Once)?,
+        rotation: rotation?,
         delete_confirm: delete_confirm.or(DeleteConfirm::Nothing)?,
         dependency_window: dependency_window?,
         shared_requires_filter: shared_requires_filter?,
@@ -173,6 +176,20 @@ fn expiry(table: &mut Reader<'_>, usual: &ExpiryRules) -> Option<ExpiryRules> {
         rules.default = fitted(&rules);
     }
     Some(rules)
+}
+
+/// The rules for other texts; a default of the policy's own keeps within the maximum, any other is fitted.
+fn rotation(table: &mut Reader<'_>, usual: RotationRules) -> Option<RotationRules> {
+    let allowed = table.field("rotation", value::boolean);
+    let overlap = table.field("rotation_overlap", value::or_word("off", value::duration(LONGEST_OVERLAP)));
+    let max = table.field("rotation_overlap_max", value::or_word("off", value::duration(LONGEST_OVERLAP)));
+    policy_lint::rotation(table, &allowed, &overlap, &max);
+    let own_overlap = overlap.as_good().map(|overlap| overlap.value.unwrap_or_default());
+    // Who writes a longer default and no maximum means it.
+    let usual_max = own_overlap.map_or(usual.max_overlap, |own| own.max(usual.max_overlap));
+    let max_overlap = max.or(Some(usual_max))?.unwrap_or_default();
+    let overlap = overlap.or(Some(usual.overlap.min(max_overlap)))?.unwrap_or_default();
+    Some(RotationRules { allowed: allowed.or(usual.allowed)?, overlap, max_overlap })
 }
 
 /// The usual default, or what comes next to it within the rules.

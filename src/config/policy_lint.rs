@@ -81,6 +81,29 @@ fn within_presets(
     }
 }
 
+/// A default over the maximum, and lengths of what there is none of.
+pub(super) fn rotation(
+    table: &Reader<'_>,
+    allowed: &Found<bool>,
+    overlap: &Found<Option<Duration>>,
+    max: &Found<Option<Duration>>,
+) {
+    if let (Some(overlap), Some(max)) = (overlap.as_good(), max.as_good())
+        && overlap.value.unwrap_or_default() > max.value.unwrap_or_default()
+    {
+        let message = "`rotation_overlap` is longer than what is allowed by";
+        let help = "lower `rotation_overlap`, or raise `rotation_overlap_max`";
+        contradiction(table, &overlap.place, message, ("rotation_overlap_max", &max.place), help);
+    }
+    let Some(forbidden) = allowed.as_good().filter(|allowed| !allowed.value) else { return };
+    for (name, found) in [("rotation_overlap", overlap), ("rotation_overlap_max", max)] {
+        if let Some(found) = found.as_good().filter(|found| found.value.is_some()) {
+            let message = format!("`{name}` is about rotations, which are forbidden by");
+            contradiction(table, &found.place, &message, ("rotation", &forbidden.place), "remove one of the two");
+        }
+    }
+}
+
 /// A copy that is kept needs a key of its own.
 pub(super) fn reveal(table: &Reader<'_>, reveal: &Found<Reveal>, has_key: Option<bool>) {
     if let (Some(reveal), Some(false)) = (reveal.as_good(), has_key)

@@ -17,6 +17,7 @@ mod name;
 mod policy;
 mod quota;
 mod role;
+mod rotation;
 mod token;
 mod token_text;
 mod usage;
@@ -34,11 +35,12 @@ pub use invitation_text::{InvitationText, InvitationTextError};
 pub use name::{NameError, PlanName, PolicyName, RoleName};
 pub use policy::{
     AccountToken, DeleteConfirm, ExpiryRules, Field, NamePattern, NamePatternError, NameRules, Policies, Policy,
-    Reveal, Subject, WarnRules, Warning,
+    Reveal, RotationRules, Subject, WarnRules, Warning,
 };
 pub use quota::{Quota, QuotaError};
 pub use role::{Role, Roles};
+pub use rotation::{Life, NewSecret, OldSecret, Rotation, RotationFault, Secret, Turn, TurnKind};
 pub use token::{Kind, Revision, Standing, State, Token};
 pub use token_text::{TokenPrefix, TokenText, TokenTextError, parse_token};
-pub use usage::{Day, Seen, Usage, peer};
+pub use usage::{Day, SecretUse, Seen, Usage, peer};
 pub use user::{Invitation, Login, LoginError, Membership, User, UserState};

@@ -7,6 +7,7 @@ use super::grants::Grants;
 use super::id::{AccountId, TokenId, UserId};
 use super::name::RoleName;
 use super::quota::Quota;
+use super::rotation::Rotation;
 
 /// What a token is for; the letters stand in its text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -123,10 +124,12 @@ pub struct Token {
     pub created_by: Option<TokenId>,
     /// The last four characters of its text.
     pub hint: String,
-    /// Under which it is looked up.
+    /// Under which its present text is looked up.
     pub digest: Digest,
     /// Its text, encrypted, where the account's policy lets its owner see it again.
     pub sealed: Option<Box<[u8]>>,
+    /// What became of its texts; `None`: it was never rotated.
+    pub rotation: Option<Box<Rotation>>,
     /// Of the change that wrote this record; the store sets it.
     pub revision: Revision,
 }

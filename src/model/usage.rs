@@ -15,6 +15,17 @@ pub struct Usage {
     pub routes: Vec<Seen<Box<str>>>,
     /// By address; of IPv6 by network, see [`peer`].
     pub peers: Vec<Seen<IpAddr>>,
+    /// By each of the token's texts, from its first rotation on.
+    pub secrets: Vec<SecretUse>,
+}
+
+/// How much one of a token's texts was used, and when last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SecretUse {
+    /// As [`super::Token::number_of`] counts them.
+    pub number: u32,
+    pub requests: u64,
+    pub last: Timestamp,
 }
 
 /// A day of UTC: days since 1970-01-01.
@@ -47,6 +58,8 @@ impl Usage {
     pub const DAYS: u32 = 35;
     /// Routes and peers that are remembered, each.
     pub const MOST: usize = 16;
+    /// Texts of a token that are remembered: the two that it has, and some from before.
+    pub const MOST_SECRETS: usize = 8;
 
     /// So many requests, at this time at the last.
     pub fn new(requests: u64, last_used: Option<Timestamp>) -> Self {
@@ -70,7 +83,30 @@ impl Usage {
         }
         other.routes.into_iter().for_each(|seen| see(&mut self.routes, seen));
         other.peers.into_iter().for_each(|seen| see(&mut self.peers, seen));
+        other.secrets.into_iter().for_each(|used| SecretUse::note(&mut self.secrets, used));
         self
+    }
+
+    /// The use of one of the token's texts since its rotation.
+    pub fn of_secret(&self, number: u32) -> Option<&SecretUse> {
+        self.secrets.iter().find(|used| used.number == number)
+    }
+}
+
+impl SecretUse {
+    /// Adds it up; of more than [`Usage::MOST_SECRETS`] those that were used last stay.
+    pub fn note(all: &mut Vec<SecretUse>, one: SecretUse) {
+        match all.binary_search_by_key(&one.number, |used| used.number) {
+            Ok(at) => {
+                all[at].requests = all[at].requests.saturating_add(one.requests);
+                all[at].last = all[at].last.max(one.last);
+            }
+            Err(at) => all.insert(at, one),
+        }
+        if all.len() > Usage::MOST_SECRETS {
+            let oldest = all.iter().enumerate().min_by_key(|(_, used)| used.last).map_or(0, |(at, _)| at);
+            all.remove(oldest);
+        }
     }
 }
 
@@ -114,6 +150,7 @@ mod tests {
             days: vec![(Day(day), requests)],
             routes: vec![Seen { what: route.into(), requests, last: at(day) }],
             peers: vec![],
+            secrets: vec![SecretUse { number: day - 19_990, requests, last: at(day) }],
         }
     }
 
@@ -124,6 +161,7 @@ mod tests {
         assert_eq!(sum.days, [(Day(19_999), 2), (Day(20_000), 4)]);
         let routes: Vec<_> = sum.routes.iter().map(|seen| (&*seen.what, seen.requests, seen.last)).collect();
         assert_eq!(routes, [("b", 3, at(20_000)), ("a", 3, at(20_000))]);
+        assert_eq!(sum.of_secret(10), Some(&SecretUse { number: 10, requests: 4, last: at(20_000) }));
     }
 
     #[test]
@@ -135,6 +173,7 @@ mod tests {
         assert_eq!((sum.requests, sum.days.len(), sum.days[0].0), (40, 35, Day(20_005)));
         assert_eq!((sum.routes.len(), &*sum.routes[0].what), (16, "route 39"));
         assert!(!sum.routes.iter().any(|seen| &*seen.what == "first"));
+        assert_eq!(sum.secrets.iter().map(|used| used.number).collect::<Vec<_>>(), [42, 43, 44, 45, 46, 47, 48, 49]);
     }
 
     #[test]

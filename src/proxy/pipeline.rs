@@ -21,7 +21,7 @@ use super::upstream::{Exchanged, Outgoing, Pool};
 use super::worker::Worker;
 use super::{headers, identity};
 use crate::auth::{self, CredentialError, Denial, Need, Permit, Principal, Source, Verdict, Verifier};
-use crate::model::{AccountId, Action};
+use crate::model::{AccountId, Action, Secret};
 use crate::route::{Found, RouteIndex, action_of};
 use crate::server::ConnectionState;
 use crate::telemetry::{CacheResult, Reason};
@@ -235,9 +235,13 @@ fn authorize(
         Some(Err(_)) => return Err(denied(Denial::OutOfReach, resource.as_str(), action)),
     };
     let need = Need { resource, action, target };
+    let reason = match principal.secret {
+        Secret::Present => Reason::Ok,
+        Secret::Old => Reason::OldSecret,
+    };
     let permit = auth::authorize(principal, need, &worker.proxy().accounts, record.now)
         .map_err(|denial| denied(denial, resource.as_str(), action))?;
-    record.decided(Reason::Ok);
+    record.decided(reason);
     Ok(permit)
 }
 

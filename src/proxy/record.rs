@@ -31,6 +31,8 @@ pub(super) struct RequestRecord {
     reason: Reason,
     status: u16,
     bearer: Option<(TokenId, AccountId)>,
+    /// Which of the token's texts was presented, where it had another.
+    secret: Option<u32>,
     received: u64,
     sent: u64,
     whole: bool,
@@ -56,6 +58,7 @@ impl RequestRecord {
             reason: Reason::Abandoned,
             status: CLIENT_CLOSED,
             bearer: None,
+            secret: None,
             received: 0,
             sent: 0,
             whole: false,
@@ -69,6 +72,7 @@ impl RequestRecord {
 
     pub(super) fn known(&mut self, principal: &Principal) {
         self.bearer = Some((principal.token.id, principal.token.account));
+        self.secret = principal.token.number_of(principal.secret);
     }
 
     pub(super) fn decided(&mut self, reason: Reason) {
@@ -172,7 +176,7 @@ impl Drop for RequestRecord {
         metrics.decision(route, self.reason);
         metrics.bytes(self.received, self.sent);
         if let (Some((token, _)), Some(route), true) = (self.bearer, route, self.reason.allowed()) {
-            self.worker.note_use(token, route, self.connection.peer().ip(), self.now);
+            self.worker.note_use(token, self.secret, route, self.connection.peer().ip(), self.now);
         }
         if let Some(line) = self.line.take() {
             self.write_line(line, took);

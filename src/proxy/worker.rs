@@ -119,8 +119,8 @@ impl Worker {
     }
 
     /// `peer`: as the connection has it.
-    pub(super) fn note_use(&self, token: TokenId, route: usize, peer: IpAddr, at: Timestamp) {
-        self.usage.borrow_mut().note(token, route, model::peer(peer), at);
+    pub(super) fn note_use(&self, token: TokenId, secret: Option<u32>, route: usize, peer: IpAddr, at: Timestamp) {
+        self.usage.borrow_mut().note(token, secret, route, model::peer(peer), at);
     }
 }
 

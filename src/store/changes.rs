@@ -86,11 +86,11 @@ impl<'a, R: Records> Draft<'a, R> {
             Change::UserGone(id) => drop(self.users.insert(*id, None)),
             Change::Token { before, after } => {
                 if let Some(before) = before {
-                    self.digests.insert(before.digest, None);
+                    self.digests.extend(before.digests().map(|digest| (digest, None)));
                     self.tokens.insert(before.id, None);
                 }
                 if let Some(after) = after {
-                    self.digests.insert(after.digest, Some(after.id));
+                    self.digests.extend(after.digests().map(|digest| (digest, Some(after.id))));
                     self.tokens.insert(after.id, Some(Token::clone(after)));
                 }
             }
@@ -111,20 +111,22 @@ impl<'a, R: Records> Draft<'a, R> {
     fn put_token(&mut self, token: Token, expect: Expect) -> Result<Change, CommitError> {
         let before = self.token(token.id)?;
         expect.check(before.as_ref().map(|token| token.revision), token.id)?;
-        if self.owner(&token.digest)?.is_some_and(|owner| owner != token.id) {
-            return Err(conflict(token.id));
+        for digest in token.digests() {
+            if self.owner(&digest)?.is_some_and(|owner| owner != token.id) {
+                return Err(conflict(token.id));
+            }
         }
         if let Some(before) = &before {
-            self.digests.insert(before.digest, None);
+            self.digests.extend(before.digests().map(|digest| (digest, None)));
         }
-        self.digests.insert(token.digest, Some(token.id));
+        self.digests.extend(token.digests().map(|digest| (digest, Some(token.id))));
         self.tokens.insert(token.id, Some(token.clone()));
         Ok(Change::Token { before: before.map(Box::new), after: Some(Box::new(token)) })
     }
 
     fn delete_token(&mut self, id: TokenId, expect: Revision) -> Result<Change, CommitError> {
         let before = self.token(id)?.filter(|token| token.revision == expect).ok_or_else(|| conflict(id))?;
-        self.digests.insert(before.digest, None);
+        self.digests.extend(before.digests().map(|digest| (digest, None)));
         self.tokens.insert(id, None);
         Ok(Change::Token { before: Some(Box::new(before)), after: None })
     }

@@ -172,7 +172,9 @@ impl Inner {
             Change::UserGone(id) => drop(self.users.remove(&id)),
             Change::Token { before, after } => {
                 if let Some(before) = &before {
-                    self.digests.remove(&before.digest);
+                    for digest in before.digests() {
+                        self.digests.remove(&digest);
+                    }
                     self.accounts_of.remove(&before.id);
                     self.tokens.remove(&(before.account, before.id));
                 }
@@ -196,7 +198,7 @@ impl Inner {
     }
 
     fn insert(&mut self, token: Token) {
-        self.digests.insert(token.digest, token.id);
+        self.digests.extend(token.digests().map(|digest| (digest, token.id)));
         self.accounts_of.insert(token.id, token.account);
         self.tokens.insert((token.account, token.id), token);
     }

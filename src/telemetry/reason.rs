@@ -5,6 +5,8 @@
 #[repr(u8)]
 pub enum Reason {
     Ok,
+    /// Allowed, by a text of the token that another one has replaced.
+    OldSecret,
     Public,
     BadRequest,
     Missing,
@@ -17,6 +19,7 @@ pub enum Reason {
     Revoked,
     Expired,
     NotYetValid,
+    Rotated,
     Suspended,
     Owner,
     Account,
@@ -33,8 +36,9 @@ pub enum Reason {
 }
 
 impl Reason {
-    pub const ALL: [Reason; 25] = [
+    pub const ALL: [Reason; 27] = [
         Reason::Ok,
+        Reason::OldSecret,
         Reason::Public,
         Reason::BadRequest,
         Reason::Missing,
@@ -47,6 +51,7 @@ impl Reason {
         Reason::Revoked,
         Reason::Expired,
         Reason::NotYetValid,
+        Reason::Rotated,
         Reason::Suspended,
         Reason::Owner,
         Reason::Account,
@@ -64,6 +69,7 @@ impl Reason {
     pub const fn label(self) -> &'static str {
         match self {
             Reason::Ok => "ok",
+            Reason::OldSecret => "old_secret",
             Reason::Public => "public",
             Reason::BadRequest => "bad_request",
             Reason::Missing => "missing",
@@ -76,6 +82,7 @@ impl Reason {
             Reason::Revoked => "revoked",
             Reason::Expired => "expired",
             Reason::NotYetValid => "not_yet_valid",
+            Reason::Rotated => "rotated",
             Reason::Suspended => "suspended",
             Reason::Owner => "owner",
             Reason::Account => "account",
@@ -92,7 +99,7 @@ impl Reason {
     }
 
     pub const fn allowed(self) -> bool {
-        matches!(self, Reason::Ok | Reason::Public)
+        matches!(self, Reason::Ok | Reason::OldSecret | Reason::Public)
     }
 }
 

@@ -5,10 +5,10 @@ use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::net::IpAddr;
 
-use crate::model::{Timestamp, TokenId};
+use crate::model::{SecretUse, Timestamp, TokenId};
 
 /// Tokens that a worker remembers before it hands its counts on early (worst case of tokens that each come
-/// by one route from one peer: 200,000 × about 110 bytes).
+/// by one route from one peer: 200,000 × about 130 bytes).
 const MOST: usize = 200_000;
 /// Routes and peers of one token between two hand-overs; further ones are counted with the token alone.
 const MOST_WAYS: usize = 32;
@@ -24,6 +24,8 @@ pub struct TokenUse {
     pub last: Timestamp,
     first: Way,
     others: Vec<Way>,
+    /// By its texts, where it was rotated; most tokens never were.
+    secrets: Vec<SecretUse>,
 }
 
 /// How a token came.
@@ -40,11 +42,19 @@ pub struct Way {
 impl TokenUse {
     fn new(route: usize, peer: IpAddr, at: Timestamp) -> Self {
         let first = Way { route, peer, requests: 1, last: at };
-        Self { requests: 1, last: at, first, others: Vec::new() }
+        Self { requests: 1, last: at, first, others: Vec::new(), secrets: Vec::new() }
     }
 
     pub fn ways(&self) -> impl Iterator<Item = &Way> {
         std::iter::once(&self.first).chain(&self.others)
+    }
+
+    pub fn secrets(&self) -> &[SecretUse] {
+        &self.secrets
+    }
+
+    fn note_secret(&mut self, number: u32, at: Timestamp) {
+        SecretUse::note(&mut self.secrets, SecretUse { number, requests: 1, last: at });
     }
 
     fn note(&mut self, route: usize, peer: IpAddr, at: Timestamp) {
@@ -61,12 +71,16 @@ impl TokenUse {
 }
 
 impl UsageCounts {
-    /// Notes one allowed request; of a further token than [`MOST`], none.
-    pub fn note(&mut self, token: TokenId, route: usize, peer: IpAddr, at: Timestamp) {
+    /// Notes one allowed request; of a further token than [`MOST`], none. `secret`: which of the token's
+    /// texts it came by, if it ever had another.
+    pub fn note(&mut self, token: TokenId, secret: Option<u32>, route: usize, peer: IpAddr, at: Timestamp) {
         if let Some(used) = self.0.get_mut(&token) {
             used.note(route, peer, at);
         } else if self.0.len() < MOST {
             self.0.insert(token, TokenUse::new(route, peer, at));
+        }
+        if let Some((number, used)) = secret.and_then(|number| Some((number, self.0.get_mut(&token)?))) {
+            used.note_secret(number, at);
         }
     }
 
@@ -120,14 +134,19 @@ mod tests {
     fn counts_add_up_for_each_way_and_the_later_time_stays() {
         let (id, mut counts) = (TokenId::fresh(), UsageCounts::default());
         let [one, two] = ["192.0.2.1", "192.0.2.2"].map(|text| text.parse().expect("an address"));
-        for (route, peer, at) in [(0, one, 20), (0, one, 10), (1, one, 15), (0, two, 5)] {
-            counts.note(id, route, peer, Timestamp::from_millis(at));
+        for (secret, route, peer, at) in
+            [(None, 0, one, 20), (Some(0), 0, one, 10), (Some(1), 1, one, 15), (Some(0), 0, two, 5)]
+        {
+            counts.note(id, secret, route, peer, Timestamp::from_millis(at));
         }
         let taken = counts.take();
         let [(token, used)] = taken.as_slice() else { panic!("{taken:?}") };
         assert_eq!((*token, used.requests, used.last), (id, 4, Timestamp::from_millis(20)));
         let ways: Vec<_> = used.ways().map(|way| (way.route, way.peer, way.requests, way.last.millis())).collect();
         assert_eq!(ways, [(0, one, 2, 20), (1, one, 1, 15), (0, two, 1, 5)]);
+        let secrets: Vec<_> =
+            used.secrets().iter().map(|used| (used.number, used.requests, used.last.millis())).collect();
+        assert_eq!(secrets, [(0, 2, 10), (1, 1, 15)]);
         assert!(counts.is_empty());
     }
 
@@ -135,7 +154,7 @@ mod tests {
     fn a_token_that_comes_from_everywhere_takes_bounded_memory() {
         let (id, mut counts) = (TokenId::fresh(), UsageCounts::default());
         for last in 0..200u8 {
-            counts.note(id, 0, IpAddr::from([192, 0, 2, last]), Timestamp::from_millis(1));
+            counts.note(id, None, 0, IpAddr::from([192, 0, 2, last]), Timestamp::from_millis(1));
         }
         let taken = counts.take();
         assert_eq!((taken[0].1.requests, taken[0].1.ways().count()), (200, MOST_WAYS + 1));

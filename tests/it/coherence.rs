@@ -99,6 +99,48 @@ fn slow_an_expired_token_is_refused_from_then_on() {
 }
 
 #[test]
+fn slow_a_replaced_text_is_refused_from_the_end_of_its_overlap_on() {
+    let (_, _, after) = under_load(|gateway, token| {
+        let body = json!({"overlap": "0s"});
+        let answer = gateway.admin.call("POST", &format!("/v1/tokens/{}/rotate", token.id), Some(body));
+        assert_eq!(answer.status, 200, "{}", answer.text());
+    });
+    assert_all(&after, 401, "token_rotated");
+    let (mut gateway, token, after) = under_load(|gateway, token| {
+        // The two are apart, and under the load both are in the cache when the second comes.
+        gateway.admin.change(&token.id, "rotate");
+        gateway.admin.change(&token.id, "rotation/end");
+    });
+    assert_all(&after, 401, "token_rotated");
+    gateway.restart();
+    let refused = get(gateway.proxy, "/v1/devices/7", &token.secret);
+    assert_eq!((refused.status, refused.problem().as_str()), (401, "token_rotated"));
+    let (_gateway, _, after) = under_load(|gateway, token| {
+        gateway.admin.change(&token.id, "rotate");
+        gateway.clock.step_millis(1_800_000);
+    });
+    assert_all(&after, 204, "");
+}
+
+#[test]
+fn slow_a_text_that_is_taken_back_is_refused_from_then_on() {
+    let upstream = Upstream::answering(b"HTTP/1.1 204 No Content\r\n\r\n");
+    let gateway = Gateway::start(&upstream.url());
+    let token = gateway.admin.create(json!({"name": "t", "grants": {"*": "read"}}));
+    for _ in 0..4 {
+        let rotated = gateway.admin.change(&token.id, "rotate");
+        let load = Load::start(gateway.proxy, rotated["token"].as_str().expect("a text"), CONNECTIONS);
+        load.wait_for(500);
+        let (_, returned) = load.during(|| drop(gateway.admin.change(&token.id, "rotation/undo")));
+        load.wait_for(500);
+        let after: Vec<_> = load.stop().into_iter().filter(|shot| shot.begun > returned).collect();
+        assert!(!after.is_empty());
+        assert_all(&after, 401, "token_rotated");
+        assert_eq!(get(gateway.proxy, "/v1/devices/7", &token.secret).status, 204);
+    }
+}
+
+#[test]
 fn slow_a_deleted_token_is_refused_from_then_on() {
     let (gateway, token, after) = under_load(|gateway, token| gateway.admin.delete(&token.id));
     assert_all(&after, 401, "invalid_token");

@@ -22,6 +22,7 @@ mod products;
 #[path = "../proof/mod.rs"]
 mod proof;
 mod refusals;
+mod rotation;
 mod sessions;
 mod store;
 mod support;

@@ -53,6 +53,7 @@ pub fn token(account: AccountId) -> Token {
         created_by: Some(id),
         hint: "abcd".to_owned(),
         digest: digest(&id.to_string()),
+        rotation: None,
         revision: Revision(u64::MAX),
     }
 }

@@ -75,6 +75,10 @@ const CALLS: &[Call] = &[
     call("POST", "/v1/tokens/{id}/revoke", tokens(Action::Delete), 200),
     call("GET", "/v1/tokens/{id}/usage", tokens(Action::Read), 200),
     call("POST", "/v1/tokens/{id}/reveal", tokens(Action::Create), 409),
+    call("POST", "/v1/tokens/{id}/rotate", tokens(Action::Create), 200),
+    call("POST", "/v1/tokens/{id}/rotation/end", tokens(Action::Update), 200),
+    with(r#"{"by": "1h"}"#, call("POST", "/v1/tokens/{id}/rotation/extend", tokens(Action::Update), 200)),
+    call("POST", "/v1/tokens/{id}/rotation/undo", tokens(Action::Update), 200),
     call("GET", "/v1/accounts", accounts(Action::Read), 200),
     with(r#"{"name": "new"}"#, call("POST", "/v1/accounts", accounts(Action::Create), 201)),
     call("GET", "/v1/accounts/{id}", accounts(Action::Read), 200),
@@ -143,6 +147,11 @@ impl Target {
             }
             "/v1/sessions" => new_user(gateway, &["viewer"]),
             _ if path.starts_with("/v1/users") || path == "/v1/invitations" => new_user(gateway, &[]),
+            _ if path.contains("/rotation/") => {
+                let made = gateway.admin.create(json!({"name": "t", "grants": {"*": "read"}}));
+                gateway.admin.change(&made.id, "rotate");
+                of("/v1/tokens", made.id)
+            }
             _ => of("/v1/tokens", gateway.admin.create(json!({"name": "t", "grants": {"*": "read"}})).id),
         }
     }
@@ -206,7 +215,10 @@ fn of_handler(call: &Call, credential: Credential) -> Option<Outcome> {
         // The user is a member of no account that it reaches.
         ("POST", "/v1/sessions") if credential == C::OtherAccount => Outcome::problem(422, "invalid_fields"),
         (_, "/v1/tokens/{id}/reveal") if !cannot_give => Outcome::problem(409, "not_retrievable"),
-        ("POST", "/v1/sessions" | "/v1/accounts/{id}/members" | "/v1/tokens/{id}/reveal")
+        (
+            "POST",
+            "/v1/sessions" | "/v1/accounts/{id}/members" | "/v1/tokens/{id}/reveal" | "/v1/tokens/{id}/rotate",
+        )
         | ("PATCH", "/v1/accounts/{id}/members/{user}")
             if cannot_give =>
         {

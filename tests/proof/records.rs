@@ -35,6 +35,7 @@ pub fn token(account: AccountId, id: TokenId) -> Token {
         created_by: None,
         hint: "abcd".to_owned(),
         digest: Digest::from_bytes(*blake3::hash(&id.to_bytes()).as_bytes()),
+        rotation: None,
         revision: Revision(0),
     }
 }

@@ -9,6 +9,7 @@ mod lists;
 mod policy;
 mod relations;
 mod rights;
+mod rotation;
 mod sessions;
 mod surface;
 mod tokens;

@@ -92,10 +92,11 @@ impl Family {
     }
 
     async fn object(&self, account: AccountId) -> Object {
-        let token = self.world.make(account, &[("devices", "read")]).await.token.id;
+        let token = self.world.make(account, &[("devices", "read")]).await;
+        self.world.rotate(&token).await;
         let (user, session) = self.world.member(account, &self.login(), &["viewer"]).await;
         let (other, _) = self.world.member(self.own, &self.login(), &["viewer"]).await;
-        Object { token, user: user.id, other: other.id, session: session.token.id }
+        Object { token: token.token.id, user: user.id, other: other.id, session: session.token.id }
     }
 
     /// A token of this kind whose rights are those of the role.
@@ -136,6 +137,8 @@ impl Family {
                 let user = if account == self.own { self.object(self.child).await.user } else { object.other };
                 json!({"user": user.to_string(), "roles": ["viewer"]})
             }
+            (_, "/v1/tokens/{id}/rotate") => json!({"end_overlap": true}),
+            (_, "/v1/tokens/{id}/rotation/extend") => json!({"by": "1h"}),
             (&Method::PATCH, "/v1/accounts/{id}/members/{user}") => json!({"roles": ["viewer"]}),
             (&Method::PATCH, _) => json!({"name": "changed"}),
             _ => serde_json::Value::Null,

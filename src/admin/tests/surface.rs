@@ -168,6 +168,7 @@ fn challenge_of(code: &str) -> &'static str {
 async fn body(world: &World, endpoint: &Endpoint, user: UserId) -> String {
     let body = match (&endpoint.method, endpoint.path) {
         (&Method::POST, "/v1/tokens") => json!({"grants": {"devices": "read"}}),
+        (&Method::POST, "/v1/tokens/{id}/rotation/extend") => json!({"by": "1h"}),
         (&Method::POST, "/v1/explain") => json!({"method": "GET", "path": "/"}),
         (&Method::POST, "/v1/accounts") => json!({"name": "new"}),
         (&Method::POST, "/v1/users") => json!({"login": "new@example.org", "roles": ["viewer"]}),
@@ -194,6 +195,9 @@ async fn body(world: &World, endpoint: &Endpoint, user: UserId) -> String {
 /// One call of the endpoint, with an object of the root account and a body that is right for it.
 async fn call(world: &World, endpoint: &Endpoint, authorization: Option<&str>) -> Answer {
     let target = world.make(world.root.id, &[("devices", "read")]).await;
+    if endpoint.path.contains("/rotation/") {
+        world.rotate(&target).await;
+    }
     let (user, session) = world.member(world.root.id, "target@example.org", &["viewer"]).await;
     let id = match (&endpoint.method, endpoint.path) {
         // An account does not delete itself.

@@ -15,7 +15,7 @@ use crate::admin::{AdminState, Readiness, router};
 use crate::audit::{Audit, ChainKey};
 use crate::auth::{
     Accounts, CacheOptions, Denial, Lifecycle, LoginGuard, LoginLimits, NewAccount, NewToken, NewUser, Password,
-    Passwords, Sealer, Users, Verdict, Verifier, VerifierOptions, admit_any,
+    Passwords, Rotate, Sealer, Users, Verdict, Verifier, VerifierOptions, admit_any,
 };
 use crate::limit::TokenLimits;
 use crate::model::{
@@ -177,6 +177,14 @@ impl World {
         change: impl FnOnce(&mut NewToken),
     ) -> Made {
         make(&self.lifecycle, account, grants, change).await
+    }
+
+    /// Gives the token another text, with a day of overlap; which one.
+    pub(super) async fn rotate(&self, made: &Made) -> String {
+        let overlap = Duration::from_secs(86_400);
+        let rotate = Rotate { overlap, ends_running: false, by: None, retrievable: true };
+        let (_, text) = self.lifecycle.rotate(made.token.id, rotate).await.expect("rotated");
+        text.expose().to_owned()
     }
 
     /// The text of a token that nobody made.

@@ -5,6 +5,7 @@ mod audit;
 mod explanation;
 mod json;
 mod policy;
+mod rotation;
 mod token;
 mod usage;
 mod user;

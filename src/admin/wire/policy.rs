@@ -28,6 +28,9 @@ pub(in crate::admin) struct PolicyRecord {
     allow_never: bool,
     mutable: Vec<&'static str>,
     reveal: &'static str,
+    rotation: bool,
+    rotation_overlap: Option<String>,
+    rotation_overlap_max: Option<String>,
     delete_confirm: &'static str,
     dependency_window: Option<String>,
     shared_requires_filter: bool,
@@ -62,6 +65,9 @@ impl PolicyRecord {
             allow_never: expiry.allow_never,
             mutable: policy.mutable.iter().copied().map(Field::name).collect(),
             reveal: policy.reveal.name(),
+            rotation: policy.rotation.allowed,
+            rotation_overlap: overlap(policy.rotation.overlap),
+            rotation_overlap_max: overlap(policy.rotation.max_overlap),
             delete_confirm: policy.delete_confirm.name(),
             dependency_window: policy.dependency_window.map(spell),
             shared_requires_filter: policy.shared_requires_filter,
@@ -74,6 +80,10 @@ impl PolicyRecord {
                 .map(|token| AccountTokenRecord { name: token.name.clone(), grants: grants_record(&token.grants) }),
         }
     }
+}
+
+fn overlap(length: Duration) -> Option<String> {
+    (!length.is_zero()).then(|| spell(length))
 }
 
 fn kinds(kinds: &[Kind]) -> Vec<&'static str> {

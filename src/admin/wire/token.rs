@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::rotation::RotationRecord;
 use crate::model::{Grants, State, Timestamp, Token, Usage, Warning};
 
 /// All that is shown of a token: everything but its secret and its digest.
@@ -40,6 +41,8 @@ pub(in crate::admin) struct TokenRecord {
     revoked_at: Option<String>,
     /// Whether a copy of its text is kept, which may be seen again.
     retrievable: bool,
+    /// Its two texts, and those from before; null: it was never rotated.
+    rotation: Option<RotationRecord>,
     /// What is worth a word about it.
     warnings: Vec<WarningRecord>,
 }
@@ -101,6 +104,7 @@ impl TokenRecord {
             created_by: token.created_by.map(|id| id.to_string()),
             expires: token.expires.map(|at| at.to_string()),
             not_before: token.not_before.map(|at| at.to_string()),
+            rotation: token.rotation.as_ref().map(|rotation| RotationRecord::new(rotation, &usage, token.created, now)),
             last_used: usage.last_used.map(|at| at.to_string()),
             requests: usage.requests,
             hint: token.hint.clone(),

@@ -182,7 +182,7 @@ impl Lifecycle {
             }
             let delete = |(id, expect): (TokenId, Revision)| Write::DeleteToken { id, expect };
             let writes = tokens.iter().map(|token| delete((token.id, token.revision))).collect();
-            match self.commit(writes, tokens.iter().map(|token| token.digest).collect()).await {
+            match self.commit(writes, tokens.iter().flat_map(Token::digests).collect()).await {
                 // Somebody changed or deleted one of them: what is left is listed again.
                 Err(LifecycleError::Conflict(_)) => tokio::task::yield_now().await,
                 done => drop(done?),

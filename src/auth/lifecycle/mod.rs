@@ -13,6 +13,7 @@ mod copies;
 mod credentials;
 mod places;
 mod purge;
+mod rotation;
 mod tokens;
 mod turn;
 mod users;
@@ -25,11 +26,12 @@ use super::accounts::Accounts;
 use super::seal::{SealError, Sealer};
 use super::users::Users;
 use super::verifier::Verifier;
-use crate::model::{AccountId, Clock, Login, RoleName, TokenId, UserId};
+use crate::model::{AccountId, Clock, Login, RoleName, RotationFault, Timestamp, TokenId, UserId};
 use crate::store::{CommitError, Store, StoreError};
 
 pub use self::accounts::{AccountEdit, Below, NewAccount};
 pub use self::purge::PurgeLog;
+pub use self::rotation::Rotate;
 pub use self::tokens::{Edit, NewToken};
 pub use self::users::{NewUser, UserEdit};
 
@@ -67,6 +69,14 @@ pub enum LifecycleError {
     /// As many tokens of the account are active as may be.
     #[error("the account has {0} active tokens, and may not have more")]
     TooMany(u32),
+    /// A text that is over cannot be exchanged for another.
+    #[error("the token expired at {0}")]
+    Expired(Timestamp),
+    /// A session's text comes of a login.
+    #[error("token {0} is a session")]
+    Session(TokenId),
+    #[error("the texts of the token stay as they are: {0:?}")]
+    Rotation(RotationFault),
     #[error("there is no `reveal_key` in the configuration")]
     NoRevealKey,
     #[error(transparent)]

@@ -1,4 +1,4 @@
-//! Tokens: issue, edit, disable, enable, revoke, delete.
+//! Tokens: issue, edit, disable, enable, revoke, delete. [`super::rotation`] has the change of a text.
 
 use std::sync::Arc;
 
@@ -129,6 +129,7 @@ impl Lifecycle {
             created_by: new.created_by,
             hint: text.hint(),
             digest: self.verifier.digest(&text),
+            rotation: None,
             revision: Revision::default(),
         };
         Ok((token, text))
@@ -186,8 +187,7 @@ impl Lifecycle {
         self.change(id, |token| {
             if !matches!(token.state, State::Revoked { .. }) {
                 token.state = State::Revoked { at };
-                // Nobody needs to see it again.
-                token.sealed = None;
+                token.forget_copies();
             }
             Ok(())
         })
@@ -207,7 +207,7 @@ impl Lifecycle {
                 return Ok(false);
             }
             let write = Write::DeleteToken { id, expect: token.revision };
-            match self.commit(vec![write], vec![token.digest]).await {
+            match self.commit(vec![write], token.digests().collect()).await {
                 Err(LifecycleError::Conflict(_)) => {}
                 done => return done.map(|_| true),
             }
@@ -248,7 +248,7 @@ impl Lifecycle {
     }
 
     /// Reads the token, changes it, and writes it if nobody else did meanwhile; else again.
-    async fn change(
+    pub(super) async fn change(
         &self,
         id: TokenId,
         apply: impl Fn(&mut Token) -> Result<(), LifecycleError>,
@@ -260,11 +260,13 @@ impl Lifecycle {
             if changed == present {
                 // Nothing to write; but what was read may be another caller's change that is not
                 // durable yet, and whoever is told "done" must be able to rely on it.
-                self.commit(vec![], vec![present.digest]).await?;
+                self.commit(vec![], present.digests().collect()).await?;
                 return Ok(present);
             }
             let write = Write::PutToken { token: changed.clone(), expect: Expect::Revision(present.revision) };
-            match self.commit(vec![write], vec![changed.digest]).await {
+            // Of a text that it has no more, the caches know what it was worth.
+            let digests = present.digests().chain(changed.digests()).collect();
+            match self.commit(vec![write], digests).await {
                 Err(LifecycleError::Conflict(_)) => {}
                 Err(error) => return Err(error),
                 Ok(revision) => return Ok(Token { revision, ..changed }),

@@ -7,6 +7,7 @@ mod list;
 mod regex;
 mod reveal;
 pub(super) mod rights;
+mod rotate;
 mod usage;
 
 use clap::{Args, Subcommand};
@@ -27,6 +28,7 @@ use inspect::InspectArgs;
 use list::ListArgs;
 use regex::RegexArgs;
 use reveal::RevealArgs;
+use rotate::RotateArgs;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum TokenCommand {
@@ -40,6 +42,8 @@ pub(super) enum TokenCommand {
     Usage(ShowArgs),
     /// Prints a token's text once more, where the policy keeps a copy of it
     Reveal(RevealArgs),
+    /// Gives a token another text; the old one stays valid for a while, is ended, or is taken back
+    Rotate(RotateArgs),
     /// Changes a token's name, description, rights or filters
     Update(UpdateArgs),
     /// Refuses tokens until they are enabled again
@@ -91,6 +95,7 @@ impl TokenCommand {
             TokenCommand::List(args) => args.wants_json(),
             TokenCommand::Show(args) | TokenCommand::Usage(args) => args.output.wants_json(),
             TokenCommand::Reveal(args) => args.output == CreateShape::Json,
+            TokenCommand::Rotate(args) => args.output == CreateShape::Json,
             TokenCommand::Update(args) => args.output.wants_json(),
             TokenCommand::Disable(args) | TokenCommand::Enable(args) => args.output != Shape::Table,
             TokenCommand::Revoke(args) | TokenCommand::Delete(args) => args.tokens.output != Shape::Table,
@@ -125,6 +130,10 @@ pub(super) fn token(
             args.output.print(&record, |frame| usage::table(&record, frame), terminal)
         }
         TokenCommand::Reveal(args) => reveal::reveal(args.id()?, args, &connect(terminal)?, terminal),
+        TokenCommand::Rotate(args) => {
+            let call = args.call()?;
+            rotate::rotate(&call, args.output, &connect(terminal)?, terminal)
+        }
         TokenCommand::Update(args) => {
             let (id, body) = (token_id(&args.id)?, args.body()?);
             let record = connect(terminal)?.patch(&format!("/v1/tokens/{id}"), &body)?;
@@ -177,6 +186,8 @@ const FIELDS: &[&str] = &[
     "created_by",
     "last_used",
     "requests",
+    "rotation",
+    "old_text",
 ];
 
 const COLUMNS: &[Column] = &[
@@ -193,6 +204,11 @@ const COLUMNS: &[Column] = &[
     column("USER", |token| cell(&token["user"])).wide(),
     column("FILTERS", |token| cell(&token["filters"])).wide(),
     column("HINT", |token| cell(&token["hint"])).wide(),
+    column("OLD TEXT", |token| match &token["rotation"]["old"] {
+        old if old["valid"] == true => minute(&old["until"]),
+        _ => "-".to_owned(),
+    })
+    .wide(),
     column("CREATED", |token| cell(&token["created"])).wide(),
     column("CREATED BY", |token| cell(&token["created_by"])).wide(),
     column("DESCRIPTION", |token| cell(&token["description"])).wide(),
@@ -218,6 +234,11 @@ fn table(token: &Value, frame: Frame) -> String {
     // They are remarks, and stand in sentences of their own.
     if let Some(fields) = shown.as_object_mut() {
         fields.remove("warnings");
+        fields.remove("rotation");
+        if let Some((rotated, old)) = rotate::in_words(&token["rotation"]) {
+            fields.insert("rotation".to_owned(), rotated.into());
+            fields.insert("old_text".to_owned(), old.into());
+        }
     }
     render::record(&shown, FIELDS, frame)
 }

@@ -240,3 +240,67 @@ fn a_list_has_its_times_to_the_minute() {
     assert_eq!(expires(&serde_json::json!({"expires": "2027-02-21T02:45:47.123Z"})), "2027-02-21 02:45");
     assert_eq!(expires(&serde_json::json!({"expires": null})), "never");
 }
+
+fn rotated(token: &str, valid: bool) -> Value {
+    let used = json!({"requests": 0, "last_used": null, "since": "2026-11-25T00:00:00.000Z"});
+    let old = json!({
+        "hint": "abcd", "valid": valid, "until": "2026-11-26T03:00:00.000Z", "requests": 12,
+        "last_used": "2026-11-25T02:30:00.000Z",
+    });
+    let history = json!([{"at": "2026-11-25T03:00:00.000Z", "by": null, "what": "rotated", "hint": "abcd"}]);
+    json!({"id": token, "rotation": {"present": used, "old": old, "history": history}})
+}
+
+#[test]
+fn a_rotation_prints_the_new_text_and_says_how_it_ends() {
+    let token = id();
+    let mut answered = rotated(&token, true);
+    answered["token"] = "kg_svc_text".into();
+    let arguments = ["rotate", &token, "--overlap", "24h", "--end-overlap", "-o", "raw"];
+    let raw = run(&arguments, vec![answer("200 OK", &answered)], Fake::script());
+    assert!(raw.requests[0].starts_with(&format!("POST /v1/tokens/{token}/rotate ")));
+    assert_eq!(body(&raw.requests[0]), json!({"overlap": "24h", "end_overlap": true}));
+    assert_eq!((raw.exit, raw.fake.out().as_str()), (0, "kg_svc_text\n"));
+    let table = run(&["rotate", &token], vec![answer("200 OK", &answered)], Fake::script());
+    assert_eq!(body(&table.requests[0]), json!({}));
+    assert!(table.fake.out().ends_with("\ntoken: kg_svc_text\n"), "{}", table.fake.out());
+    let err = table.fake.err();
+    assert!(err.contains("The old one, …abcd, is valid until 2026-11-26 03:00") && err.contains("--undo"), "{err}");
+    assert!(!err.contains("kg_svc_text"));
+}
+
+#[test]
+fn an_overlap_is_ended_extended_or_taken_back() {
+    let token = id();
+    for (arguments, path, sent, says) in [
+        (&["--end"][..], "end", "", "is refused from now on"),
+        (&["--undo"], "undo", "", "is refused from now on"),
+        (&["--extend", "2d"], "extend", r#"{"by":"2d"}"#, "is valid until 2026-11-26 03:00"),
+    ] {
+        let arguments = [&["rotate", &token], arguments].concat();
+        let outcome = run(&arguments, vec![answer("200 OK", &rotated(&token, path == "extend"))], Fake::script());
+        assert_eq!(outcome.exit, 0, "{path}");
+        assert!(outcome.requests[0].starts_with(&format!("POST /v1/tokens/{token}/rotation/{path} ")));
+        assert!(outcome.requests[0].ends_with(&format!("\r\n\r\n{sent}")), "{}", outcome.requests[0]);
+        assert!(outcome.fake.err().contains(says), "{}", outcome.fake.err());
+    }
+    for wrong in [&["--end", "--undo"][..], &["--end", "--overlap", "1d"], &["--undo", "--end-overlap"]] {
+        assert!(Cli::try_parse_from([&["keygate", "token", "rotate", &token], wrong].concat()).is_err(), "{wrong:?}");
+    }
+    let raw = run(&["rotate", &token, "--end", "-o", "raw"], vec![], Fake::script());
+    assert_eq!((raw.exit, raw.requests.len()), (2, 0));
+    assert!(raw.fake.err().contains("there is no new text to print"), "{}", raw.fake.err());
+}
+
+#[test]
+fn show_tells_how_both_texts_are_used() {
+    let token = id();
+    let outcome = run(&["show", &token], vec![answer("200 OK", &rotated(&token, true))], Fake::script());
+    assert_eq!(
+        outcome.fake.out(),
+        format!(
+            "id        {token}\nrotation  rotated 2026-11-25 03:00; the present text is not used since\nold_text  …abcd \
+             valid until 2026-11-26 03:00, used 12 times, last 2026-11-25 02:30\n"
+        )
+    );
+}

@@ -36,6 +36,7 @@ pub struct Policy {
     /// What of a token may be changed after its creation.
     pub mutable: Vec<Field>,
     pub reveal: Reveal,
+    pub rotation: RotationRules,
     pub delete_confirm: DeleteConfirm,
     /// A token that was used within this time is deleted only by who acknowledges that; `None`: by anybody.
     pub dependency_window: Option<Duration>,
@@ -62,6 +63,23 @@ pub struct ExpiryRules {
     /// `None`: any length.
     pub max: Option<Duration>,
     pub allow_never: bool,
+}
+
+/// Whether tokens get other texts, and how long the one before is good then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RotationRules {
+    pub allowed: bool,
+    /// For a rotation that says nothing; zero: the old text ends at once.
+    pub overlap: Duration,
+    /// Zero: there is no overlap.
+    pub max_overlap: Duration,
+}
+
+impl Default for RotationRules {
+    /// A day, which is time enough to put the new text in place, and a week at most.
+    fn default() -> Self {
+        Self { allowed: true, overlap: DAY, max_overlap: 7 * DAY }
+    }
 }
 
 /// What of a token's record can be edited, if the policy allows it.
@@ -159,6 +177,7 @@ impl Policy {
             expiry,
             mutable: Field::ALL.to_vec(),
             reveal: Reveal::Once,
+            rotation: RotationRules::default(),
             delete_confirm: DeleteConfirm::Nothing,
             dependency_window: None,
             shared_requires_filter: false,

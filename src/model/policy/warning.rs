@@ -75,9 +75,11 @@ impl Policy {
             let days = subject.days_since(since);
             warn("unused", format!("nobody used it for {days} days: delete it if nothing needs it"));
         }
-        if subject.is_older(token.created, self.warn.rotate_after) {
-            let days = subject.days_since(token.created);
-            warn("rotate", format!("it is {days} days old: put a new one in its place, and revoke this one"));
+        let since = token.secret_since();
+        if subject.is_older(since, self.warn.rotate_after) {
+            let advice =
+                if self.rotation.allowed { "rotate it" } else { "put a new one in its place, and revoke this one" };
+            warn("rotate", format!("it is {} days old: {advice}", subject.days_since(since)));
         }
         warnings
     }

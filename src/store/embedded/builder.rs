@@ -120,7 +120,7 @@ impl Builder {
         if let Some(old) = self.tree.raw(key)? {
             self.tally.remove(&self.key, key, &old);
             if let Some(id) = token(key) {
-                self.tree.index().remove_digest(&found(id, &old)?.digest, id);
+                found(id, &old)?.digests().for_each(|digest| self.tree.index().remove_digest(&digest, id));
             }
         }
         if let Some(new) = value {
@@ -176,8 +176,8 @@ impl Builder {
 
     fn enter(&self, key: &[u8], value: &[u8]) -> Result<(), Entered> {
         let Some(id) = token(key) else { return Ok(()) };
-        let digest = found(id, value).map_err(Entered::Store)?.digest;
-        self.tree.index().add_digest(&digest, id).map_err(Entered::Taken)
+        let mut digests = found(id, value).map_err(Entered::Store)?.digests();
+        digests.try_for_each(|digest| self.tree.index().add_digest(&digest, id).map_err(Entered::Taken))
     }
 }
 

@@ -1,7 +1,7 @@
 //! How tokens are found by their digest and by their account: two maps in memory, built when the store
 //! is opened and kept by the writer.
 //!
-//! About 45 bytes a token. A digest is known by its first eight bytes: it is a keyed hash that nobody
+//! About 45 bytes a token, and half as many again for one that was rotated. A digest is known by its first eight bytes: it is a keyed hash that nobody
 //! outside can steer, so two tokens share them once in 10^12 stores of a million, and then the second is
 //! refused when it is made. Which token it is, the record decides, by the whole digest.
 
@@ -81,8 +81,9 @@ impl Index {
     /// Before the record changes: whoever finds a token here finds its record too.
     pub(super) fn leave(&self, change: &Change) {
         let Change::Token { before: Some(before), after } = change else { return };
-        if after.as_ref().is_none_or(|after| after.digest != before.digest) {
-            self.remove_digest(&before.digest, before.id);
+        let stays = |digest: &Digest| after.as_ref().is_some_and(|after| after.digests().any(|of| of == *digest));
+        for gone in before.digests().filter(|digest| !stays(digest)) {
+            self.remove_digest(&gone, before.id);
         }
         if after.as_ref().is_none_or(|after| after.account != before.account) {
             let mut accounts = self.accounts.write().unwrap_or_else(PoisonError::into_inner);
@@ -98,7 +99,9 @@ impl Index {
     /// After the record has changed.
     pub(super) fn enter(&self, change: &Change) {
         let Change::Token { before, after: Some(after) } = change else { return };
-        self.digests.insert(short(&after.digest), after.id);
+        for digest in after.digests() {
+            self.digests.insert(short(&digest), after.id);
+        }
         if before.as_ref().is_none_or(|before| before.account != after.account) {
             let mut accounts = self.accounts.write().unwrap_or_else(PoisonError::into_inner);
             accounts.entry(after.account).or_default().insert(after.id);

@@ -72,9 +72,11 @@ fn tokens(db: &sled::Db, key: &StoreKey, index: &Index, from: Vec<u8>, to: Vec<u
         let id = name_of.get(1..).and_then(|id| id.try_into().ok()).map(TokenId::from_bytes);
         let id = id.ok_or_else(|| damaged(name(&name_of), "its key is cut short"))?;
         let found = indexed(&value).map_err(|problem| damaged(id, problem))?;
-        index
-            .add_digest(&found.digest, id)
-            .map_err(|Taken(other)| damaged(id, format_args!("it has the digest of {other}")))?;
+        for digest in found.digests() {
+            index
+                .add_digest(&digest, id)
+                .map_err(|Taken(other)| damaged(id, format_args!("it has a digest of {other}")))?;
+        }
         part.of_accounts.entry(found.account).or_default().push(id);
     }
     Ok(part)

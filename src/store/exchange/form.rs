@@ -8,10 +8,12 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::error::Flaw;
+use super::rotation_form::RotationForm;
 use super::seal;
 use super::user_form::UserForm;
 use crate::model::{
-    Account, AccountState, Day, Digest, Filters, Grants, Kind, Quota, Revision, Seen, State, Timestamp, Token, Usage,
+    Account, AccountState, Day, Digest, Filters, Grants, Kind, Quota, Revision, SecretUse, Seen, State, Timestamp,
+    Token, Usage,
 };
 use crate::store::{Record, hex};
 
@@ -88,6 +90,8 @@ struct TokenForm {
     created_by: Option<String>,
     hint: String,
     digest: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    rotation: Option<RotationForm>,
     revision: u64,
 }
 
@@ -118,6 +122,9 @@ struct UsageForm {
     routes: Vec<SeenForm>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     peers: Vec<SeenForm>,
+    /// Numbers of the token's texts, with their requests and their last use.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    secrets: Vec<(u32, u64, i64)>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -237,6 +244,7 @@ impl TokenForm {
             created_by: token.created_by.map(|id| id.to_string()),
             hint: token.hint.clone(),
             digest: hex::encode(token.digest.as_bytes()),
+            rotation: token.rotation.as_deref().map(RotationForm::of),
             revision: token.revision.0,
         }
     }
@@ -244,8 +252,6 @@ impl TokenForm {
     fn token(self) -> Result<Token, Flaw> {
         let kind = Kind::from_name(&self.kind)
             .ok_or_else(|| Flaw::Form(format!("`kind`: `{}` is no kind of token", self.kind)))?;
-        let digest = hex::decode(&self.digest)
-            .ok_or_else(|| Flaw::Form("`digest`: a digest is 64 hexadecimal digits in lower case".to_owned()))?;
         Ok(Token {
             id: parsed("id", &self.id)?,
             account: parsed("account", &self.account)?,
@@ -268,13 +274,19 @@ impl TokenForm {
             created: Timestamp::from_millis(self.created),
             created_by: self.created_by.map(|id| parsed("created_by", &id)).transpose()?,
             hint: self.hint,
-            digest: Digest::from_bytes(digest),
+            digest: digest("digest", &self.digest)?,
+            rotation: self.rotation.map(|rotation| rotation.rotation().map(Box::new)).transpose()?,
             revision: Revision(self.revision),
         })
     }
 }
 
-fn bytes(field: &str, text: &str) -> Result<Box<[u8]>, Flaw> {
+pub(super) fn digest(field: &str, text: &str) -> Result<Digest, Flaw> {
+    let digest = hex::decode(text).map(Digest::from_bytes);
+    digest.ok_or_else(|| Flaw::Form(format!("`{field}`: a digest is 64 hexadecimal digits in lower case")))
+}
+
+pub(super) fn bytes(field: &str, text: &str) -> Result<Box<[u8]>, Flaw> {
     hex::decode_all(text).ok_or_else(|| Flaw::Form(format!("`{field}`: no pairs of hexadecimal digits in lower case")))
 }
 
@@ -307,11 +319,13 @@ impl UsageForm {
             days: usage.days.iter().map(|(Day(day), requests)| (*day, *requests)).collect(),
             routes: usage.routes.iter().map(SeenForm::of).collect(),
             peers: usage.peers.iter().map(SeenForm::of).collect(),
+            secrets: usage.secrets.iter().map(|used| (used.number, used.requests, used.last.millis())).collect(),
         }
     }
 
     fn usage(self) -> Result<Usage, Flaw> {
-        let Self { requests, last_used, days, routes, peers } = self;
+        let Self { requests, last_used, days, routes, peers, secrets } = self;
+        let secret = |(number, requests, last)| SecretUse { number, requests, last: Timestamp::from_millis(last) };
         let peer = |form: SeenForm| {
             let what = form.what.parse().map_err(|error| Flaw::Form(format!("`peers`: {error}")))?;
             Ok(Seen { what, requests: form.requests, last: Timestamp::from_millis(form.last) })
@@ -327,6 +341,7 @@ impl UsageForm {
             days: days.into_iter().map(|(day, requests)| (Day(day), requests)).collect(),
             routes: routes.into_iter().map(route).collect(),
             peers: peers.into_iter().map(peer).collect::<Result<_, _>>()?,
+            secrets: secrets.into_iter().map(secret).collect(),
         })
     }
 }

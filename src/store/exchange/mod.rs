@@ -19,6 +19,7 @@ mod error;
 mod form;
 mod header;
 mod read;
+mod rotation_form;
 mod seal;
 mod user_form;
 mod write;

@@ -114,6 +114,7 @@ fn sample() -> Vec<String> {
             created_by: None,
             hint: "abcd".to_owned(),
             digest: crate::model::Digest::from_bytes([number; 32]),
+            rotation: None,
             revision: Revision(2),
         };
         Record::Token(token, Usage::new(3, None))

@@ -7,6 +7,7 @@
 
 mod account;
 mod bytes;
+mod rotation;
 mod skim;
 mod token;
 mod usage;
@@ -26,7 +27,7 @@ pub(super) use self::token::{Indexed, indexed};
 /// The last version of records that is known. A record is written in the first version that can say
 /// what it says, so that a record that is read and written again is the same bytes: proofs are over
 /// these.
-pub(super) const VERSION: u8 = 2;
+pub(super) const VERSION: u8 = 3;
 
 const CHECKSUM: usize = 8;
 

@@ -6,8 +6,9 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::model::{
-    Access, Account, AccountId, AccountState, Day, Digest, Filters, Grants, Invitation, Kind, Membership, Quota,
-    Revision, RoleName, Seen, State, Timestamp, Token, TokenId, Usage, User, UserId, UserState,
+    Access, Account, AccountId, AccountState, Day, Digest, Filters, Grants, Invitation, Kind, Life, Membership,
+    OldSecret, Quota, Revision, RoleName, Rotation, SecretUse, Seen, State, Timestamp, Token, TokenId, Turn, TurnKind,
+    Usage, User, UserId, UserState,
 };
 
 fn timestamp() -> impl Strategy<Value = Timestamp> {
@@ -53,12 +54,34 @@ fn quota() -> impl Strategy<Value = Quota> {
     })
 }
 
+fn rotation() -> impl Strategy<Value = Rotation> {
+    let since = || prop::option::of(timestamp());
+    let life =
+        (any::<bool>(), timestamp()).prop_map(|(ended, at)| if ended { Life::Ended(at) } else { Life::Until(at) });
+    let old = (any::<u32>(), since(), any::<String>(), any::<[u8; 32]>(), prop::option::of(any::<Vec<u8>>()));
+    let old = (old, timestamp(), life).prop_map(|((number, since, hint, digest, sealed), replaced, life)| OldSecret {
+        number,
+        since,
+        hint,
+        digest: Digest::from_bytes(digest),
+        sealed: sealed.map(Vec::into_boxed_slice),
+        replaced,
+        life,
+    });
+    let what = prop::sample::select(&[TurnKind::Rotated, TurnKind::Undone]);
+    let turn = (timestamp(), prop::option::of(token_id()), what, any::<String>())
+        .prop_map(|(at, by, what, hint)| Turn { at, by, what, hint });
+    (any::<u32>(), since(), old, prop::collection::vec(turn, 0..20))
+        .prop_map(|(number, since, old, history)| Rotation { number, since, old, history })
+}
+
 pub(in crate::store) fn token() -> impl Strategy<Value = Token> {
     let names = (token_id(), account_id(), prop::sample::select(&Kind::ALL), any::<String>(), any::<String>());
     let rights = (grants(), state(), prop::option::of(quota()));
     let dates = (prop::option::of(timestamp()), prop::option::of(timestamp()), timestamp());
     let rest = (prop::option::of(token_id()), "[a-zA-Z0-9]{4}", any::<[u8; 32]>(), any::<u64>());
-    let later = (roles(), prop::option::of(user_id()), filters(), prop::option::of(any::<Vec<u8>>()));
+    let sealed = prop::option::of(any::<Vec<u8>>());
+    let later = (roles(), prop::option::of(user_id()), filters(), sealed, prop::option::of(rotation()));
     (names, rights, dates, rest, later).prop_map(|(names, rights, dates, rest, later)| Token {
         id: names.0,
         account: names.1,
@@ -74,6 +97,7 @@ pub(in crate::store) fn token() -> impl Strategy<Value = Token> {
         created_by: rest.0,
         hint: rest.1,
         digest: Digest::from_bytes(rest.2),
+        rotation: later.4.map(Box::new),
         revision: Revision(rest.3),
         roles: later.0,
         user: later.1,
@@ -131,7 +155,8 @@ proptest! {
     #[test]
     fn what_a_token_is_found_by_is_found_in_its_record(token in token()) {
         let found = indexed(&token.encode()).expect("a whole record");
-        prop_assert_eq!((found.account, found.digest), (token.account, token.digest));
+        prop_assert_eq!(found.account, token.account);
+        prop_assert_eq!(found.digests().collect::<Vec<_>>(), token.digests().collect::<Vec<_>>());
     }
 
     #[test]
@@ -151,11 +176,13 @@ proptest! {
         days in prop::collection::vec(any::<(u32, u64)>(), 0..4),
         routes in prop::collection::vec((".{0,20}", any::<u64>(), timestamp()), 0..4),
         peers in prop::collection::vec((any::<std::net::IpAddr>(), any::<u64>(), timestamp()), 0..4),
+        secrets in prop::collection::vec((any::<u32>(), any::<u64>(), timestamp()), 0..4),
     ) {
         let usage = Usage {
             days: days.into_iter().map(|(day, requests)| (Day(day), requests)).collect(),
             routes: routes.into_iter().map(|(what, requests, last)| Seen { what: what.into(), requests, last }).collect(),
             peers: peers.into_iter().map(|(what, requests, last)| Seen { what, requests, last }).collect(),
+            secrets: secrets.into_iter().map(|(number, requests, last)| SecretUse { number, requests, last }).collect(),
             ..Usage::new(requests, last_used)
         };
         prop_assert_eq!(Usage::decode(&usage.encode()), Ok(usage));
@@ -191,8 +218,8 @@ fn a_later_version_is_told_from_damage() {
     let mut later = vec![VERSION + 1, 0xc0];
     let checksum = checksum(&later);
     later.extend(checksum);
-    assert_eq!(Usage::decode(&later), Err(Problem::Version(3)));
-    assert_eq!(Usage::decode(&later).unwrap_err().to_string(), "its version is 3, and this one of keygate reads 2");
+    assert_eq!(Usage::decode(&later), Err(Problem::Version(4)));
+    assert_eq!(Usage::decode(&later).unwrap_err().to_string(), "its version is 4, and this one of keygate reads 3");
 }
 
 #[test]
@@ -246,7 +273,7 @@ mod written_by_version_1 {
         check(include_str!("v1/usage.hex"), &usage);
     }
 
-    fn plain_token() -> Token {
+    pub(super) fn plain_token() -> Token {
         Token {
             id: TokenId::from_bytes([1; 16]),
             account: AccountId::from_bytes([9; 16]),
@@ -266,6 +293,7 @@ mod written_by_version_1 {
             created_by: None,
             hint: "wxyz".to_owned(),
             digest: Digest::from_bytes([7; 32]),
+            rotation: None,
             revision: Revision(1),
         }
     }
@@ -288,7 +316,7 @@ mod written_by_version_1 {
     }
 
     /// What is read is what was meant, and today's writer still writes the same.
-    fn check<T: Stored + PartialEq + std::fmt::Debug>(hex: &str, expected: &T) {
+    pub(super) fn check<T: Stored + PartialEq + std::fmt::Debug>(hex: &str, expected: &T) {
         let written: String = expected.encode().iter().map(|byte| format!("{byte:02x}")).collect();
         let bytes: Vec<u8> = hex
             .trim()
@@ -298,5 +326,56 @@ mod written_by_version_1 {
             .collect();
         assert_eq!(T::decode(&bytes).as_ref(), Ok(expected), "today's writer gives {written}");
         assert_eq!(hex.trim(), written);
+    }
+}
+
+/// Records as the first version that knows rotations wrote them. They never change either.
+mod written_by_version_3 {
+    use super::written_by_version_1::{check, plain_token};
+    use super::*;
+
+    #[test]
+    fn token_that_was_rotated() {
+        let old = OldSecret {
+            number: 0,
+            since: None,
+            hint: "abcd".to_owned(),
+            digest: Digest::from_bytes([6; 32]),
+            sealed: Some([1, 2, 3].into()),
+            replaced: Timestamp::from_millis(1_795_392_000_123),
+            life: Life::Until(Timestamp::from_millis(1_795_478_400_123)),
+        };
+        let turn = Turn {
+            at: old.replaced,
+            by: Some(TokenId::from_bytes([2; 16])),
+            what: TurnKind::Rotated,
+            hint: "abcd".to_owned(),
+        };
+        let rotation = Rotation { number: 1, since: Some(old.replaced), old, history: vec![turn] };
+        check(include_str!("v3/token_rotated.hex"), &Token { rotation: Some(Box::new(rotation)), ..plain_token() });
+    }
+
+    #[test]
+    fn token_whose_rotation_was_undone() {
+        let at = Timestamp::from_millis(1_795_392_000_123);
+        let old = OldSecret {
+            number: 1,
+            since: Some(at),
+            hint: "abcd".to_owned(),
+            digest: Digest::from_bytes([6; 32]),
+            sealed: None,
+            replaced: at,
+            life: Life::Ended(at),
+        };
+        let turn = Turn { at, by: None, what: TurnKind::Undone, hint: "abcd".to_owned() };
+        let rotation = Rotation { number: 0, since: None, old, history: vec![turn] };
+        check(include_str!("v3/token_undone.hex"), &Token { rotation: Some(Box::new(rotation)), ..plain_token() });
+    }
+
+    #[test]
+    fn usage_of_two_texts() {
+        let last = Timestamp::from_millis(1_795_392_000_123);
+        let secrets = vec![SecretUse { number: 0, requests: 3, last }, SecretUse { number: 1, requests: 300, last }];
+        check(include_str!("v3/usage.hex"), &Usage { secrets, ..Usage::new(303, Some(last)) });
     }
 }

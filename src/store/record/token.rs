@@ -5,11 +5,15 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::bytes::{Bytes, Whole};
+use super::rotation::RotationRecord;
 use super::{CHECKSUM, Problem, Stored, named, read, skim, write};
 use crate::model::{
     Access, AccountId, Digest, Filters, Grants, Kind, Quota, ResourceName, Revision, State, Timestamp, Token, TokenId,
     UserId,
 };
+
+/// The first version of records that has rotations.
+const ROTATED: u8 = 3;
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -39,6 +43,11 @@ struct TokenRecord {
     filters: Vec<(String, Vec<String>)>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     sealed: Option<Whole>,
+    // From version 3 on; both or none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    old_digest: Option<Bytes<32>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    rotation: Option<RotationRecord>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -60,6 +69,14 @@ struct QuotaRecord {
 pub(in super::super) struct Indexed {
     pub(in super::super) account: AccountId,
     pub(in super::super) digest: Digest,
+    /// Of the text that another one replaced.
+    pub(in super::super) old_digest: Option<Digest>,
+}
+
+impl Indexed {
+    pub(in super::super) fn digests(&self) -> impl Iterator<Item = Digest> + use<> {
+        [Some(self.digest), self.old_digest].into_iter().flatten()
+    }
 }
 
 /// Reads no more of a token's record than [`Indexed`], and does not look at its checksum: for whoever
@@ -67,11 +84,12 @@ pub(in super::super) struct Indexed {
 pub(in super::super) fn indexed(bytes: &[u8]) -> Result<Indexed, Problem> {
     let payload = bytes.get(1..bytes.len().saturating_sub(CHECKSUM)).ok_or(Problem::Short)?;
     let account = skim::bytes(payload, b"account").and_then(|id| id.try_into().ok());
-    let digest = skim::bytes(payload, b"digest").and_then(|digest| digest.try_into().ok());
-    match (account, digest) {
-        (Some(account), Some(digest)) => {
-            Ok(Indexed { account: AccountId::from_bytes(account), digest: Digest::from_bytes(digest) })
-        }
+    let digest = |field| skim::bytes(payload, field).and_then(|digest| digest.try_into().ok()).map(Digest::from_bytes);
+    // Records of the versions before have none, and need not be gone through once more.
+    let old_digest =
+        if bytes.first().is_some_and(|version| *version >= ROTATED) { digest(b"old_digest") } else { None };
+    match (account, digest(b"digest")) {
+        (Some(account), Some(digest)) => Ok(Indexed { account: AccountId::from_bytes(account), digest, old_digest }),
         _ => Err(Problem::Contents("it has no account or no digest".to_owned())),
     }
 }
@@ -99,8 +117,15 @@ impl Stored for Token {
             user: self.user.map(|id| Bytes(id.to_bytes())),
             filters: self.filters.iter().map(|(key, values)| (key.to_owned(), values.to_vec())).collect(),
             sealed: self.sealed.clone().map(Whole),
+            old_digest: self.rotation.as_ref().map(|rotation| Bytes(*rotation.old.digest.as_bytes())),
+            rotation: self.rotation.as_deref().map(RotationRecord::of),
         };
-        write(if plain { 1 } else { 2 }, &record)
+        let version = match () {
+            () if self.rotation.is_some() => ROTATED,
+            () if plain => 1,
+            () => 2,
+        };
+        write(version, &record)
     }
 
     fn decode(bytes: &[u8]) -> Result<Self, Problem> {
@@ -127,6 +152,15 @@ impl Stored for Token {
             filters: Filters::new(record.filters)
                 .map_err(|error| Problem::Contents(format!("its filters: {error}")))?,
             sealed: record.sealed.map(|sealed| sealed.0),
+            rotation: match (record.rotation, record.old_digest) {
+                (None, None) => None,
+                (Some(rotation), Some(digest)) => Some(Box::new(rotation.rotation(Digest::from_bytes(digest.0))?)),
+                _ => {
+                    return Err(Problem::Contents(
+                        "it has a rotation without an old digest, or the reverse".to_owned(),
+                    ));
+                }
+            },
         })
     }
 }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use super::{Problem, Stored, named, read, write};
-use crate::model::{Day, Seen, Timestamp, Usage};
+use crate::model::{Day, SecretUse, Seen, Timestamp, Usage};
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -19,23 +19,33 @@ struct UsageRecord {
     routes: Vec<(String, u64, i64)>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     peers: Vec<(String, u64, i64)>,
+    // From version 3 on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    secrets: Vec<(u32, u64, i64)>,
 }
 
 impl Stored for Usage {
     fn encode(&self) -> Vec<u8> {
-        let version = if self.days.is_empty() && self.routes.is_empty() && self.peers.is_empty() { 1 } else { 2 };
+        let plain = self.days.is_empty() && self.routes.is_empty() && self.peers.is_empty();
+        let version = match () {
+            () if !self.secrets.is_empty() => 3,
+            () if plain => 1,
+            () => 2,
+        };
         let record = UsageRecord {
             requests: self.requests,
             last_used: self.last_used.map(Timestamp::millis),
             days: self.days.iter().map(|(Day(day), requests)| (*day, *requests)).collect(),
             routes: self.routes.iter().map(written).collect(),
             peers: self.peers.iter().map(written).collect(),
+            secrets: self.secrets.iter().map(|used| (used.number, used.requests, used.last.millis())).collect(),
         };
         write(version, &record)
     }
 
     fn decode(bytes: &[u8]) -> Result<Self, Problem> {
-        let UsageRecord { requests, last_used, days, routes, peers } = read(bytes)?;
+        let UsageRecord { requests, last_used, days, routes, peers, secrets } = read(bytes)?;
+        let secret = |(number, requests, last)| SecretUse { number, requests, last: Timestamp::from_millis(last) };
         let peer = |(what, requests, last): (String, u64, i64)| {
             Ok(Seen { what: named::<IpAddr>(&what)?, requests, last: Timestamp::from_millis(last) })
         };
@@ -50,6 +60,7 @@ impl Stored for Usage {
             days: days.into_iter().map(|(day, requests)| (Day(day), requests)).collect(),
             routes: routes.into_iter().map(route).collect(),
             peers: peers.into_iter().map(peer).collect::<Result<_, _>>()?,
+            secrets: secrets.into_iter().map(secret).collect(),
         })
     }
 }

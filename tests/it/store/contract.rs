@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use keygate::model::{Account, AccountId, Revision, Token, TokenId, Usage, User, UserState};
+use keygate::model::{Account, AccountId, NewSecret, Revision, Timestamp, Token, TokenId, Usage, User, UserState};
 use keygate::store::{
     CommitError, Expect, Impaired, MemoryStore, Record, Snapshot, Store, StoreError, StoreKey, Write, proof_of,
 };
@@ -38,6 +38,8 @@ on_every_store! {
     edits_need_the_present_revision
     writes_of_one_commit_see_each_other
     a_new_digest_replaces_the_old_one
+    a_rotated_token_is_found_by_both_digests
+    no_digest_of_a_token_is_anothers
     deletion_leaves_no_trace
     pages_have_no_gap_and_no_repeat
     pages_hold_what_stays_while_others_come_and_go
@@ -139,6 +141,61 @@ async fn a_new_digest_replaces_the_old_one(store: Arc<dyn Store>) {
     let rotated = edit(&*store, Token { digest: digest("rotated"), ..made.clone() }).await;
     assert_eq!(by_digest(&*store, made.digest).await, None);
     assert_eq!(by_digest(&*store, rotated.digest).await, Some(rotated));
+}
+
+/// The token with another digest, and its present one as the old one.
+fn rotated(token: &Token, seed: &str) -> Token {
+    let mut token = token.clone();
+    let secret = NewSecret { hint: seed.to_owned(), digest: digest(seed), sealed: None };
+    let overlap = std::time::Duration::from_secs(60);
+    token.rotate(secret, overlap, true, (Timestamp::from_millis(8), None)).expect("rotated");
+    token
+}
+
+async fn a_rotated_token_is_found_by_both_digests(store: Arc<dyn Store>) {
+    let made = create(&*store, token(AccountId::fresh())).await;
+    let once = edit(&*store, rotated(&made, &format!("{} 1", made.id))).await;
+    assert_eq!(by_digest(&*store, once.digest).await, Some(once.clone()));
+    assert_eq!(by_digest(&*store, made.digest).await, Some(once.clone()));
+    assert!(store.may_hold(&made.digest) && store.may_hold(&once.digest));
+    assert_eq!(all_pages(&*store, made.account, 10).await, std::slice::from_ref(&once), "it is one token");
+
+    let twice = edit(&*store, rotated(&once, &format!("{} 2", made.id))).await;
+    assert_eq!(by_digest(&*store, twice.digest).await, Some(twice.clone()));
+    assert_eq!(by_digest(&*store, once.digest).await, Some(twice.clone()));
+    assert_eq!(by_digest(&*store, made.digest).await, None, "two texts at most");
+    assert!(!store.may_hold(&made.digest));
+
+    let mut undone = twice.clone();
+    undone.undo_rotation((Timestamp::from_millis(9), None)).expect("within the overlap");
+    let undone = edit(&*store, undone).await;
+    assert_eq!((undone.digest, undone.digests().count()), (once.digest, 2));
+    for digest in undone.digests() {
+        assert_eq!(by_digest(&*store, digest).await, Some(undone.clone()));
+    }
+    delete(&*store, &undone).await;
+    for digest in undone.digests() {
+        assert_eq!(by_digest(&*store, digest).await, None);
+        assert!(!store.may_hold(&digest));
+    }
+    create(&*store, Token { digest: undone.digest, ..token(made.account) }).await;
+}
+
+async fn no_digest_of_a_token_is_anothers(store: Arc<dyn Store>) {
+    let one = create(&*store, token(AccountId::fresh())).await;
+    let one = edit(&*store, rotated(&one, &format!("{} 1", one.id))).await;
+    let two = create(&*store, token(one.account)).await;
+    let old = one.rotation.as_ref().expect("rotated").old.digest;
+    for taken in [one.digest, old] {
+        let present = Token { digest: taken, ..two.clone() };
+        assert_conflict(store.commit(vec![put(&present, Expect::Revision(two.revision))]).await, two.id);
+        let mut as_old = rotated(&two, &format!("{} 1", two.id));
+        as_old.rotation.as_mut().expect("rotated").old.digest = taken;
+        assert_conflict(store.commit(vec![put(&as_old, Expect::Revision(two.revision))]).await, two.id);
+    }
+    assert_eq!(by_digest(&*store, one.digest).await, Some(one.clone()));
+    assert_eq!(by_digest(&*store, old).await, Some(one));
+    assert_eq!(by_digest(&*store, two.digest).await, Some(two));
 }
 
 async fn deletion_leaves_no_trace(store: Arc<dyn Store>) {

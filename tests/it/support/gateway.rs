@@ -263,7 +263,7 @@ impl Admin {
         Created { id: text("id"), secret: text("token"), record: record.clone() }
     }
 
-    /// `disable`, `enable` or `revoke`.
+    /// `disable`, `enable`, `revoke`, `rotate`, `rotation/end` or `rotation/undo`.
     #[track_caller]
     pub fn change(&self, id: &str, verb: &str) -> Value {
         let answer = self.call("POST", &format!("/v1/tokens/{id}/{verb}"), None);
