@@ -1,11 +1,16 @@
 //! How a refusal is told: problem documents (RFC 9457) and Bearer challenges (RFC 6750 section 3).
 //!
-//! Both listeners refuse in these forms. What a refusal says is decided by them, not here.
+//! Both listeners refuse in these forms, with the codes of [`code`]. When, and with which detail, is decided by
+//! them.
+
+pub mod code;
 
 use std::fmt::Write;
 
 use http::HeaderValue;
 use serde::Serialize;
+
+use self::code::Code;
 
 /// The media type of a [`Problem`].
 pub const CONTENT_TYPE: &str = "application/problem+json";
@@ -39,8 +44,9 @@ pub struct FieldError {
 }
 
 impl<'a> Problem<'a> {
-    pub fn new(status: u16, code: &'a str, title: &'a str, detail: &'a str, request_id: &'a str) -> Self {
-        let (r#type, instance) = (format!("urn:keygate:problem:{code}"), format!("urn:uuid:{request_id}"));
+    pub fn new(code: &'static Code, detail: &'a str, request_id: &'a str) -> Self {
+        let (r#type, instance) = (format!("urn:keygate:problem:{}", code.name), format!("urn:uuid:{request_id}"));
+        let Code { name: code, status, title, .. } = *code;
         Self { r#type, title, status, detail, instance, code, request_id, retry_after: None, errors: &[] }
     }
 
@@ -97,7 +103,7 @@ mod tests {
 
     #[test]
     fn a_problem_has_its_members() {
-        let text = Problem::new(403, "insufficient_scope", "Forbidden", "no", "id").to_json();
+        let text = Problem::new(&code::INSUFFICIENT_SCOPE, "no", "id").to_json();
         let value: serde_json::Value = serde_json::from_slice(&text).expect("JSON");
         assert_eq!(value["type"], "urn:keygate:problem:insufficient_scope");
         assert_eq!(value["instance"], "urn:uuid:id");

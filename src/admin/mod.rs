@@ -14,7 +14,6 @@ mod backup;
 mod body;
 mod caller;
 mod cause;
-mod challenge;
 mod detail;
 mod door;
 mod endpoint;

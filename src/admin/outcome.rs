@@ -6,7 +6,7 @@ use crate::audit::Outcome;
 impl Refusal {
     /// `None`: nobody was refused, or a stranger, and it is not noted by itself.
     pub(super) fn outcome(&self) -> Option<Outcome> {
-        let code = self.code();
+        let code = self.code().name;
         match self {
             // Strangers, and what says nothing about anybody's rights.
             Refusal::Credential(_)

@@ -176,7 +176,7 @@ impl Recording {
         let outcome = refusal.outcome();
         // What was announced is told of, however it ended.
         if noted.intent.is_some() {
-            return Some((outcome.unwrap_or(Outcome::Refused(refusal.code())), Change::none()));
+            return Some((outcome.unwrap_or(Outcome::Refused(refusal.code().name)), Change::none()));
         }
         match (outcome?, noted.actor.token, self.0.action) {
             (outcome @ Outcome::Denied(_), Some(token), _) => {

@@ -8,8 +8,8 @@ use std::time::Duration;
 use axum::Extension;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
+use http::HeaderValue;
 use http::header::{ACCEPT, ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
-use http::{HeaderValue, StatusCode};
 
 use super::frame::RequestId;
 use super::peer::Peer;
@@ -17,7 +17,8 @@ use super::wire::SyntaxError;
 use crate::audit::Unrecorded;
 use crate::auth::{Below, CredentialError};
 use crate::model::{Access, Action, GrantError, PolicyName, Timestamp, TokenTextError};
-use crate::problem::{self, FieldError, Problem};
+use crate::problem::code::{self, Code, Told};
+use crate::problem::{self, Challenge, FieldError, Problem};
 use crate::store::StoreError;
 
 /// Why a request is refused.
@@ -153,89 +154,80 @@ enum Fault {
     Ours,
 }
 
-struct Public {
-    status: StatusCode,
-    code: &'static str,
-    title: &'static str,
-    fault: Fault,
-}
-
 impl Refusal {
     #[rustfmt::skip] // One line each, so that the mapping can be read as a table.
-    fn public(&self) -> Public {
+    fn public(&self) -> (&'static Code, Fault) {
         use Fault::{Client, Ours};
-        let (status, code, title, fault) = match self {
-            Refusal::Credential(CredentialError::Absent) => (401, "missing_credential", "A token is needed", Client),
-            Refusal::Credential(CredentialError::Malformed) => (400, "malformed_credential", "The credential is malformed", Client),
-            Refusal::Credential(CredentialError::Several) => (400, "several_credentials", "There is more than one credential", Client),
-            Refusal::NotAToken(_) => (401, "invalid_token", "This is no token", Client),
-            Refusal::UnknownToken => (401, "invalid_token", "The token is unknown", Client),
-            Refusal::TokenDisabled => (401, "token_disabled", "The token is disabled", Client),
-            Refusal::TokenRevoked { .. } => (401, "token_revoked", "The token is revoked", Client),
-            Refusal::TokenExpired { .. } => (401, "token_expired", "The token has expired", Client),
-            Refusal::TokenNotYetValid { .. } => (401, "token_not_yet_valid", "The token is not valid yet", Client),
-            Refusal::TokenRotated { .. } => (401, "token_rotated", "The token was rotated", Client),
-            Refusal::AccountSuspended => (403, "account_suspended", "The account is suspended", Client),
-            Refusal::OwnerInactive => (403, "owner_inactive", "The token's user is not active", Client),
-            Refusal::Insufficient { .. } => (403, "insufficient_scope", "The token lacks a right", Client),
-            Refusal::FilterNotEnforced => (403, "filter_not_enforced", "The token is limited by a filter", Client),
-            Refusal::GrantsExceeded { .. } => (403, "grants_exceeded", "More rights than the giver has", Client),
-            Refusal::NotRoot => (403, "root_only", "Only for the root account", Client),
-            Refusal::NoEndpoint => (404, "no_endpoint", "There is no such call", Client),
-            Refusal::WrongMethod { .. } => (405, "method_not_allowed", "The method is not allowed", Client),
-            Refusal::NoSuch(_) => (404, "not_found", "There is no such object", Client),
-            Refusal::NotJson => (415, "not_json", "The body is not declared as JSON", Client),
-            Refusal::BodyTooLarge => (413, "body_too_large", "The body is too large", Client),
-            Refusal::BodyBroken => (400, "body_incomplete", "The body did not arrive whole", Client),
-            Refusal::Malformed(_) => (400, "malformed_json", "The body is not JSON", Client),
-            Refusal::InvalidFields(_) => (422, "invalid_fields", "Some fields are wrong", Client),
-            Refusal::ImmutableFields(_) => (422, "immutable_fields", "Some fields cannot be changed", Client),
-            Refusal::InvalidQuery(_) => (400, "invalid_query", "Some query parameters are wrong", Client),
-            Refusal::AlreadyRevoked => (409, "already_revoked", "The token is revoked for good", Client),
-            Refusal::LoginTaken => (409, "login_taken", "The login is taken", Client),
-            Refusal::AccountCircle(_) => (409, "account_circle", "An account would be above itself", Client),
-            Refusal::AccountNotEmpty { .. } => (409, "account_not_empty", "The account is not empty", Client),
-            Refusal::RootAccount => (409, "root_account", "It is the root account", Client),
-            Refusal::LastOwner => (409, "last_owner", "Nobody would be left in charge", Client),
-            Refusal::OwnAccount => (409, "own_account", "The account is the caller's own", Client),
-            Refusal::UnknownPolicy(_) => (409, "unknown_policy", "The account's policy is not configured", Client),
-            Refusal::NoSessions(_) => (403, "no_sessions", "Nobody logs in to the account", Client),
-            Refusal::TooManyTokens(_) => (409, "too_many_tokens", "The account has as many tokens as it may", Client),
-            Refusal::NotConfirmed { .. } => (409, "not_confirmed", "The deletion is to be confirmed", Client),
-            Refusal::TokenInUse(_) => (409, "token_in_use", "The token is in use", Client),
-            Refusal::OverlapRunning { .. } => (409, "overlap_running", "The old text is valid yet", Client),
-            Refusal::NoOverlap => (409, "no_overlap", "No old text is valid", Client),
-            Refusal::NotRotatable(_) => (409, "not_rotatable", "The token keeps its text", Client),
-            Refusal::NotRetrievable => (409, "not_retrievable", "The token was shown once", Client),
-            Refusal::NoCopy(_) => (409, "copy_unreadable", "The copy of the token cannot be read", Client),
-            Refusal::NotYours => (403, "not_yours", "The token is somebody else's", Client),
-            Refusal::Conflict(_) => (409, "conflict", "Others changed the object meanwhile", Client),
-            Refusal::BackupRunning => (409, "backup_running", "A backup is being made", Client),
-            Refusal::NotReady(_) => (503, "not_ready", "The gateway is not ready", Ours),
-            Refusal::Store(_) => (503, "store_unavailable", "The store does not answer", Ours),
-            Refusal::StoreFull(_) => (507, "store_full", "The store has no room", Ours),
-            Refusal::Unrecorded { why: Unrecorded::Full(_), .. } => (507, "audit_full", "The audit log has no room", Ours),
-            Refusal::Unrecorded { .. } => (503, "audit_unavailable", "The audit log cannot be written", Ours),
-            Refusal::LoginFailed { .. } => (401, "login_failed", "The login failed", Client),
-            Refusal::TooOften { .. } => (429, "rate_limited", "Too many tries", Client),
-            Refusal::LoginsBusy => (503, "logins_busy", "Too many log in at once", Client),
-            Refusal::WrongPassword => (403, "wrong_password", "The password is wrong", Client),
-            Refusal::UserDisabled => (403, "user_disabled", "The user is disabled", Client),
-            Refusal::NoUser => (403, "no_user", "The token stands for no user", Client),
-            Refusal::NotASession => (409, "not_a_session", "The token is no session", Client),
-            Refusal::NoInvitation => (403, "invitation_invalid", "The invitation is not valid", Client),
-            Refusal::ManagedElsewhere => (403, "managed_elsewhere", "The user is managed elsewhere", Client),
-            Refusal::MemberElsewhere => (403, "member_elsewhere", "The user is a member elsewhere", Client),
-            Refusal::AlreadyMember => (409, "already_member", "The user is a member already", Client),
-            Refusal::NoRandomness(_) => (503, "no_randomness", "There is no randomness", Ours),
-            Refusal::Failed(_) | Refusal::Broken(_) => (500, "internal", "A mistake of the gateway", Ours),
-        };
-        let status = StatusCode::from_u16(status).expect("the table has lawful statuses");
-        Public { status, code, title, fault }
+        match self {
+            Refusal::Credential(CredentialError::Absent) => (&code::MISSING_CREDENTIAL, Client),
+            Refusal::Credential(CredentialError::Malformed) => (&code::MALFORMED_CREDENTIAL, Client),
+            Refusal::Credential(CredentialError::Several) => (&code::SEVERAL_CREDENTIALS, Client),
+            Refusal::NotAToken(_) => (&code::INVALID_TOKEN, Client),
+            Refusal::UnknownToken => (&code::INVALID_TOKEN, Client),
+            Refusal::TokenDisabled => (&code::TOKEN_DISABLED, Client),
+            Refusal::TokenRevoked { .. } => (&code::TOKEN_REVOKED, Client),
+            Refusal::TokenExpired { .. } => (&code::TOKEN_EXPIRED, Client),
+            Refusal::TokenNotYetValid { .. } => (&code::TOKEN_NOT_YET_VALID, Client),
+            Refusal::TokenRotated { .. } => (&code::TOKEN_ROTATED, Client),
+            Refusal::AccountSuspended => (&code::ACCOUNT_SUSPENDED, Client),
+            Refusal::OwnerInactive => (&code::OWNER_INACTIVE, Client),
+            Refusal::Insufficient { .. } => (&code::INSUFFICIENT_SCOPE, Client),
+            Refusal::FilterNotEnforced => (&code::FILTER_NOT_ENFORCED, Client),
+            Refusal::GrantsExceeded { .. } => (&code::GRANTS_EXCEEDED, Client),
+            Refusal::NotRoot => (&code::ROOT_ONLY, Client),
+            Refusal::NoEndpoint => (&code::NO_ENDPOINT, Client),
+            Refusal::WrongMethod { .. } => (&code::METHOD_NOT_ALLOWED, Client),
+            Refusal::NoSuch(_) => (&code::NOT_FOUND, Client),
+            Refusal::NotJson => (&code::NOT_JSON, Client),
+            Refusal::BodyTooLarge => (&code::BODY_TOO_LARGE, Client),
+            Refusal::BodyBroken => (&code::BODY_INCOMPLETE, Client),
+            Refusal::Malformed(_) => (&code::MALFORMED_JSON, Client),
+            Refusal::InvalidFields(_) => (&code::INVALID_FIELDS, Client),
+            Refusal::ImmutableFields(_) => (&code::IMMUTABLE_FIELDS, Client),
+            Refusal::InvalidQuery(_) => (&code::INVALID_QUERY, Client),
+            Refusal::AlreadyRevoked => (&code::ALREADY_REVOKED, Client),
+            Refusal::LoginTaken => (&code::LOGIN_TAKEN, Client),
+            Refusal::AccountCircle(_) => (&code::ACCOUNT_CIRCLE, Client),
+            Refusal::AccountNotEmpty { .. } => (&code::ACCOUNT_NOT_EMPTY, Client),
+            Refusal::RootAccount => (&code::ROOT_ACCOUNT, Client),
+            Refusal::LastOwner => (&code::LAST_OWNER, Client),
+            Refusal::OwnAccount => (&code::OWN_ACCOUNT, Client),
+            Refusal::UnknownPolicy(_) => (&code::UNKNOWN_POLICY, Client),
+            Refusal::NoSessions(_) => (&code::NO_SESSIONS, Client),
+            Refusal::TooManyTokens(_) => (&code::TOO_MANY_TOKENS, Client),
+            Refusal::NotConfirmed { .. } => (&code::NOT_CONFIRMED, Client),
+            Refusal::TokenInUse(_) => (&code::TOKEN_IN_USE, Client),
+            Refusal::OverlapRunning { .. } => (&code::OVERLAP_RUNNING, Client),
+            Refusal::NoOverlap => (&code::NO_OVERLAP, Client),
+            Refusal::NotRotatable(_) => (&code::NOT_ROTATABLE, Client),
+            Refusal::NotRetrievable => (&code::NOT_RETRIEVABLE, Client),
+            Refusal::NoCopy(_) => (&code::COPY_UNREADABLE, Client),
+            Refusal::NotYours => (&code::NOT_YOURS, Client),
+            Refusal::Conflict(_) => (&code::CONFLICT, Client),
+            Refusal::BackupRunning => (&code::BACKUP_RUNNING, Client),
+            Refusal::NotReady(_) => (&code::NOT_READY, Ours),
+            Refusal::Store(_) => (&code::STORE_UNAVAILABLE, Ours),
+            Refusal::StoreFull(_) => (&code::STORE_FULL, Ours),
+            Refusal::Unrecorded { why: Unrecorded::Full(_), .. } => (&code::AUDIT_FULL, Ours),
+            Refusal::Unrecorded { .. } => (&code::AUDIT_UNAVAILABLE, Ours),
+            Refusal::LoginFailed { .. } => (&code::LOGIN_FAILED, Client),
+            Refusal::TooOften { .. } => (&code::RATE_LIMITED, Client),
+            Refusal::LoginsBusy => (&code::LOGINS_BUSY, Client),
+            Refusal::WrongPassword => (&code::WRONG_PASSWORD, Client),
+            Refusal::UserDisabled => (&code::USER_DISABLED, Client),
+            Refusal::NoUser => (&code::NO_USER, Client),
+            Refusal::NotASession => (&code::NOT_A_SESSION, Client),
+            Refusal::NoInvitation => (&code::INVITATION_INVALID, Client),
+            Refusal::ManagedElsewhere => (&code::MANAGED_ELSEWHERE, Client),
+            Refusal::MemberElsewhere => (&code::MEMBER_ELSEWHERE, Client),
+            Refusal::AlreadyMember => (&code::ALREADY_MEMBER, Client),
+            Refusal::NoRandomness(_) => (&code::NO_RANDOMNESS, Ours),
+            Refusal::Failed(_) | Refusal::Broken(_) => (&code::INTERNAL, Ours),
+        }
     }
 
-    pub(super) fn code(&self) -> &'static str {
-        self.public().code
+    pub(super) fn code(&self) -> &'static Code {
+        self.public().0
     }
 
     /// What the operator needs besides. Nothing that a client sent, which may be a secret sent amiss.
@@ -252,6 +244,20 @@ impl Refusal {
             Refusal::Broken(text) => text,
             _ => &"",
         }
+    }
+
+    fn challenge(&self, realm: &str) -> Option<HeaderValue> {
+        let error = match self.code().challenge {
+            Told::Nothing => return None,
+            Told::Challenge => None,
+            Told::Error(error) => Some(error),
+        };
+        let scope = match self {
+            Refusal::Insufficient { resource, action, .. } => Some(format!("{resource}:{}", action.name())),
+            _ => None,
+        };
+        let description = error.filter(|_| scope.is_none()).map(|_| self.detail());
+        Some(Challenge { error, description: description.as_deref(), scope: scope.as_deref() }.header(realm))
     }
 
     /// Seconds.
@@ -277,8 +283,8 @@ impl Refusal {
     }
 
     pub(super) fn log(&self, id: RequestId) {
-        let Public { status, code, fault, .. } = self.public();
-        let (status, cause) = (status.as_u16(), self.cause());
+        let (Code { status, name: code, .. }, fault) = self.public();
+        let cause = self.cause();
         match fault {
             Fault::Client => {
                 tracing::info!(target: "keygate::admin", status, code, %cause, request_id = %id, "refused");
@@ -288,15 +294,14 @@ impl Refusal {
     }
 
     pub(super) fn respond(&self, id: RequestId, realm: &str) -> Response {
-        let Public { status, code, title, .. } = self.public();
         let (detail, id) = (self.detail(), id.to_string());
         let problem = Problem {
             retry_after: self.retry_after(),
             errors: self.errors(),
-            ..Problem::new(status.as_u16(), code, title, &detail, &id)
+            ..Problem::new(self.code(), &detail, &id)
         };
         let mut response = Response::new(Body::from(problem.to_json()));
-        *response.status_mut() = status;
+        *response.status_mut() = self.code().status();
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(problem::CONTENT_TYPE));
         if let Some(challenge) = self.challenge(realm) {
@@ -321,6 +326,6 @@ impl Refusal {
 impl IntoResponse for Refusal {
     /// A mere carrier: the frame around all handlers, which knows the request's id, writes the answer.
     fn into_response(self) -> Response {
-        (self.public().status, Extension(Arc::new(self))).into_response()
+        (self.code().status(), Extension(Arc::new(self))).into_response()
     }
 }

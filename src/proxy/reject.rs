@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
-use http::{HeaderValue, Method, Response, StatusCode};
+use http::{HeaderValue, Method, Response};
 
 use self::holder::{denied, filter};
 use super::filter::FilterFault;
@@ -14,6 +14,7 @@ use super::headers::HeaderFault;
 use super::sanitize::{BadRequest, HostFault};
 use crate::auth::{CredentialError, Denial};
 use crate::model::{Action, TokenTextError};
+use crate::problem::code::{self, Code, Told};
 use crate::problem::{self, Challenge, Problem};
 use crate::telemetry::Reason;
 
@@ -52,21 +53,12 @@ pub(super) enum Rejection {
 
 /// What is told of a rejection.
 struct Answer {
-    status: StatusCode,
-    code: &'static str,
+    code: &'static Code,
     detail: String,
-    challenge: Option<Challenge<'static>>,
+    /// `error_description` of the challenge, where the code has one with an error.
+    description: Option<&'static str>,
     /// Why, in one word; `None` where a permit was given: what the upstream does changes no decision.
     reason: Option<Reason>,
-}
-
-const INVALID_REQUEST: Challenge<'static> =
-    Challenge { error: Some("invalid_request"), description: None, scope: None };
-const INSUFFICIENT: Challenge<'static> =
-    Challenge { error: Some("insufficient_scope"), description: None, scope: None };
-
-fn invalid_token(description: &'static str) -> Option<Challenge<'static>> {
-    Some(Challenge { error: Some("invalid_token"), description: Some(description), scope: None })
 }
 
 impl Rejection {
@@ -77,42 +69,33 @@ impl Rejection {
     }
 
     fn answer(&self) -> Answer {
-        use StatusCode as S;
-        let answer = |status, code, detail: &str, challenge, reason| Answer {
-            status,
-            code,
-            detail: detail.to_owned(),
-            challenge,
-            reason,
-        };
+        let answer =
+            |code, detail: &str, description, reason| Answer { code, detail: detail.to_owned(), description, reason };
         match self {
             Rejection::Bad(fault) => bad(*fault),
             Rejection::Credential(error) => credential(*error),
             Rejection::NotAToken(TokenTextError::Checksum) => answer(
-                S::UNAUTHORIZED,
-                "invalid_token",
+                &code::INVALID_TOKEN,
                 "the token is garbled or made up: its checksum is wrong",
-                invalid_token("the token is malformed"),
+                Some("the token is malformed"),
                 Some(Reason::Checksum),
             ),
             Rejection::NotAToken(TokenTextError::Prefix | TokenTextError::Shape) => answer(
-                S::UNAUTHORIZED,
-                "invalid_token",
+                &code::INVALID_TOKEN,
                 "this is not a token of this service",
-                invalid_token("the token is malformed"),
+                Some("the token is malformed"),
                 Some(Reason::Prefix),
             ),
             Rejection::Unknown => answer(
-                S::UNAUTHORIZED,
-                "invalid_token",
+                &code::INVALID_TOKEN,
                 "the token is not known",
-                invalid_token("the token is not known"),
+                Some("the token is not known"),
                 Some(Reason::Unknown),
             ),
             Rejection::Denied { denial, scope } => denied(*denial, scope),
             Rejection::Filter(fault) => filter(fault),
             Rejection::NoRoute => {
-                answer(S::NOT_FOUND, "no_route", "no route of this gateway leads there", None, Some(Reason::NoRoute))
+                answer(&code::NO_ROUTE, "no route of this gateway leads there", None, Some(Reason::NoRoute))
             }
             Rejection::Method { allowed } => {
                 let names: Vec<_> = allowed.iter().map(Method::as_str).collect();
@@ -121,61 +104,48 @@ impl Rejection {
                 } else {
                     format!("this path takes {}", names.join(", "))
                 };
-                answer(S::METHOD_NOT_ALLOWED, "method_not_allowed", &detail, None, Some(Reason::Method))
+                answer(&code::METHOD_NOT_ALLOWED, &detail, None, Some(Reason::Method))
             }
             Rejection::RateLimited { wait } => {
                 let detail = format!("too many requests; try again in {} s", seconds(*wait));
-                answer(S::TOO_MANY_REQUESTS, "rate_limited", &detail, None, Some(Reason::RateLimited))
+                answer(&code::RATE_LIMITED, &detail, None, Some(Reason::RateLimited))
             }
             Rejection::StoreAway => answer(
-                S::SERVICE_UNAVAILABLE,
-                "store_unavailable",
+                &code::STORE_UNAVAILABLE,
                 "the token cannot be checked at present; try again",
                 None,
                 Some(Reason::StoreError),
             ),
             Rejection::BodyTooLarge { limit } => {
                 let detail = format!("the request body is over {limit} bytes");
-                answer(S::PAYLOAD_TOO_LARGE, "body_too_large", &detail, None, Some(Reason::BodyLimit))
+                answer(&code::BODY_TOO_LARGE, &detail, None, Some(Reason::BodyLimit))
             }
             Rejection::ClientBody => answer(
-                S::BAD_REQUEST,
-                "body_incomplete",
+                &code::BODY_INCOMPLETE,
                 "the request body broke off or is malformed",
                 None,
                 Some(Reason::BadRequest),
             ),
             Rejection::ClientLate => answer(
-                S::REQUEST_TIMEOUT,
-                "body_timeout",
+                &code::BODY_TIMEOUT,
                 "the rest of the request body did not come in time",
                 None,
                 Some(Reason::BadRequest),
             ),
-            Rejection::UpstreamConnect => answer(
-                S::BAD_GATEWAY,
-                "upstream_unreachable",
-                "the service behind this gateway cannot be reached",
-                None,
-                None,
-            ),
+            Rejection::UpstreamConnect => {
+                answer(&code::UPSTREAM_UNREACHABLE, "the service behind this gateway cannot be reached", None, None)
+            }
             Rejection::UpstreamConnectTimeout => answer(
-                S::GATEWAY_TIMEOUT,
-                "upstream_connect_timeout",
+                &code::UPSTREAM_CONNECT_TIMEOUT,
                 "the service behind this gateway does not accept connections in time",
                 None,
                 None,
             ),
-            Rejection::UpstreamTimeout => answer(
-                S::GATEWAY_TIMEOUT,
-                "upstream_timeout",
-                "the service behind this gateway did not answer in time",
-                None,
-                None,
-            ),
+            Rejection::UpstreamTimeout => {
+                answer(&code::UPSTREAM_TIMEOUT, "the service behind this gateway did not answer in time", None, None)
+            }
             Rejection::UpstreamProtocol => answer(
-                S::BAD_GATEWAY,
-                "upstream_failed",
+                &code::UPSTREAM_FAILED,
                 "the service behind this gateway broke off or sent no valid answer",
                 None,
                 None,
@@ -187,24 +157,19 @@ impl Rejection {
     /// HEAD.
     pub(super) fn response(&self, realm: &str, request_id: &str) -> (Response<Bytes>, Option<Reason>) {
         let answer = self.answer();
-        let title = answer.status.canonical_reason().unwrap_or_default();
-        let mut document = Problem::new(answer.status.as_u16(), answer.code, title, &answer.detail, request_id);
+        let mut document = Problem::new(answer.code, &answer.detail, request_id);
         let retry_after = self.retry_after();
         document.retry_after = retry_after;
         let mut response = Response::new(Bytes::from(document.to_json()));
-        *response.status_mut() = answer.status;
+        *response.status_mut() = answer.code.status();
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(problem::CONTENT_TYPE));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if let Some(wait) = retry_after {
             headers.insert(RETRY_AFTER, HeaderValue::from(wait));
         }
-        if let Some(challenge) = answer.challenge {
-            let scope = match self {
-                Rejection::Denied { denial: Denial::Insufficient { .. }, scope } => Some(scope.as_str()),
-                _ => None,
-            };
-            headers.insert(WWW_AUTHENTICATE, Challenge { scope, ..challenge }.header(realm));
+        if let Some(challenge) = self.challenge(&answer, realm) {
+            headers.insert(WWW_AUTHENTICATE, challenge);
         }
         match self {
             Rejection::Method { allowed } => {
@@ -222,6 +187,19 @@ impl Rejection {
         (response, answer.reason)
     }
 
+    fn challenge(&self, answer: &Answer, realm: &str) -> Option<HeaderValue> {
+        let error = match answer.code.challenge {
+            Told::Nothing => return None,
+            Told::Challenge => None,
+            Told::Error(error) => Some(error),
+        };
+        let scope = match self {
+            Rejection::Denied { denial: Denial::Insufficient { .. }, scope } => Some(scope.as_str()),
+            _ => None,
+        };
+        Some(Challenge { error, description: answer.description, scope }.header(realm))
+    }
+
     fn retry_after(&self) -> Option<u64> {
         match self {
             Rejection::RateLimited { wait } => Some(seconds(*wait)),
@@ -232,73 +210,56 @@ impl Rejection {
 }
 
 fn bad(fault: BadRequest) -> Answer {
-    let (status, code, detail) = match fault {
-        BadRequest::Path(fault) => (StatusCode::BAD_REQUEST, "bad_path", fault.text()),
-        BadRequest::Host(HostFault::Missing) => (StatusCode::BAD_REQUEST, "bad_host", "the request names no host"),
-        BadRequest::Host(HostFault::Several) => {
-            (StatusCode::BAD_REQUEST, "bad_host", "the request names more than one host")
-        }
+    let (code, detail) = match fault {
+        BadRequest::Path(fault) => (&code::BAD_PATH, fault.text()),
+        BadRequest::Host(HostFault::Missing) => (&code::BAD_HOST, "the request names no host"),
+        BadRequest::Host(HostFault::Several) => (&code::BAD_HOST, "the request names more than one host"),
         BadRequest::Host(HostFault::Invalid) => {
-            (StatusCode::BAD_REQUEST, "bad_host", "the host is not a name or an address with an optional port")
+            (&code::BAD_HOST, "the host is not a name or an address with an optional port")
         }
         BadRequest::Host(HostFault::Differs) => {
-            (StatusCode::BAD_REQUEST, "bad_host", "the request target and the Host header name different hosts")
+            (&code::BAD_HOST, "the request target and the Host header name different hosts")
         }
         BadRequest::Host(HostFault::Scheme) => {
-            (StatusCode::BAD_REQUEST, "bad_target", "the request target has a scheme other than http and https")
+            (&code::BAD_TARGET, "the request target has a scheme other than http and https")
         }
         BadRequest::Header(HeaderFault::ConnectionNamesProtected) => {
-            (StatusCode::BAD_REQUEST, "bad_header", "the Connection header names a header that may not be removed")
+            (&code::BAD_HEADER, "the Connection header names a header that may not be removed")
         }
-        BadRequest::Header(HeaderFault::SpelledOddly) => (
-            StatusCode::BAD_REQUEST,
-            "bad_header",
-            "a header is spelled with another character where its meaning needs `-`",
-        ),
+        BadRequest::Header(HeaderFault::SpelledOddly) => {
+            (&code::BAD_HEADER, "a header is spelled with another character where its meaning needs `-`")
+        }
         BadRequest::Header(HeaderFault::ContentLength) => {
-            (StatusCode::BAD_REQUEST, "bad_framing", "Content-Length must stand once, as a plain number")
+            (&code::BAD_FRAMING, "Content-Length must stand once, as a plain number")
         }
         BadRequest::Header(HeaderFault::TransferEncoding) => {
-            (StatusCode::BAD_REQUEST, "bad_framing", "Transfer-Encoding must be `chunked`, once")
+            (&code::BAD_FRAMING, "Transfer-Encoding must be `chunked`, once")
         }
         BadRequest::Header(HeaderFault::TransferCoding) => {
-            (StatusCode::NOT_IMPLEMENTED, "unknown_coding", "the only transfer coding that is understood is `chunked`")
+            (&code::UNKNOWN_CODING, "the only transfer coding that is understood is `chunked`")
         }
-        BadRequest::Header(HeaderFault::Expectation) => (
-            StatusCode::EXPECTATION_FAILED,
-            "expectation_failed",
-            "the only expectation that is understood is `100-continue`",
-        ),
+        BadRequest::Header(HeaderFault::Expectation) => {
+            (&code::EXPECTATION_FAILED, "the only expectation that is understood is `100-continue`")
+        }
     };
-    let reason = if status == StatusCode::EXPECTATION_FAILED { Reason::Expectation } else { Reason::BadRequest };
-    Answer { status, code, detail: detail.to_owned(), challenge: None, reason: Some(reason) }
+    let expectation = BadRequest::Header(HeaderFault::Expectation);
+    let reason = if fault == expectation { Reason::Expectation } else { Reason::BadRequest };
+    Answer { code, detail: detail.to_owned(), description: None, reason: Some(reason) }
 }
 
 fn credential(error: CredentialError) -> Answer {
-    let (status, code, detail, challenge, reason) = match error {
-        CredentialError::Absent => (
-            StatusCode::UNAUTHORIZED,
-            "missing_credential",
-            "send a token as `Authorization: Bearer …`",
-            Challenge::default(),
-            Reason::Missing,
-        ),
-        CredentialError::Malformed => (
-            StatusCode::BAD_REQUEST,
-            "malformed_credential",
-            "what follows `Bearer` is not a token",
-            INVALID_REQUEST,
-            Reason::Malformed,
-        ),
-        CredentialError::Several => (
-            StatusCode::BAD_REQUEST,
-            "several_credentials",
-            "the request has more than one Authorization header",
-            INVALID_REQUEST,
-            Reason::Several,
-        ),
+    let (code, detail, reason) = match error {
+        CredentialError::Absent => {
+            (&code::MISSING_CREDENTIAL, "send a token as `Authorization: Bearer …`", Reason::Missing)
+        }
+        CredentialError::Malformed => {
+            (&code::MALFORMED_CREDENTIAL, "what follows `Bearer` is not a token", Reason::Malformed)
+        }
+        CredentialError::Several => {
+            (&code::SEVERAL_CREDENTIALS, "the request has more than one Authorization header", Reason::Several)
+        }
     };
-    Answer { status, code, detail: detail.to_owned(), challenge: Some(challenge), reason: Some(reason) }
+    Answer { code, detail: detail.to_owned(), description: None, reason: Some(reason) }
 }
 
 /// Whole seconds, never too early.

@@ -1,6 +1,8 @@
 //! What the code promises of itself and no compiler checks.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod pages;
+
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Who may use whom: each module, and the modules of this crate that its files may name.
@@ -113,33 +115,6 @@ fn only_the_lifecycle_commits() {
     let files: Vec<String> = committing.map(|(path, _)| path.display().to_string()).collect();
     assert!(files.iter().all(|file| file.contains("auth/lifecycle/")), "{files:?}");
     assert!(!files.is_empty(), "the sweep found the lifecycle");
-}
-
-/// What a problem's code is in the sources: the text that follows a status.
-fn problem_codes(text: &str) -> impl Iterator<Item = &str> {
-    let is_status = |word: &str| {
-        word.starts_with("S::") || word.starts_with("StatusCode::") || (word.len() == 3 && word.parse::<u16>().is_ok())
-    };
-    let pieces: Vec<&str> = code(text).split('"').collect();
-    let follows_a_status = move |before: &str| {
-        let before = before.trim_end().strip_suffix(',')?;
-        before.rsplit(|c: char| c.is_whitespace() || c == '(').next().filter(|word| is_status(word)).map(drop)
-    };
-    let pairs: Vec<(&str, &str)> = pieces.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect();
-    pairs.into_iter().filter_map(move |(before, text)| follows_a_status(before).map(|()| text))
-}
-
-#[test]
-fn each_problem_code_is_documented_and_no_other() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let read = |path: &str| std::fs::read_to_string(root.join(path)).unwrap_or_else(|error| panic!("{path}: {error}"));
-    let files = ["src/proxy/reject.rs", "src/proxy/reject/holder.rs", "src/admin/refusal.rs"].map(read);
-    let used: BTreeSet<&str> = files.iter().flat_map(|text| problem_codes(text)).collect();
-    assert!(used.len() > 40, "the sweep found {} codes: {used:?}", used.len());
-    let page = read("docs/problems.md");
-    let rows = page.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
-    let documented: BTreeSet<&str> = rows.collect();
-    assert_eq!(used, documented, "on the left what is answered, on the right what docs/problems.md has");
 }
 
 /// Words between back quotes.
