@@ -10,9 +10,9 @@ use std::process::Command;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::support::Upstream;
 use crate::support::binary::{Install, Served, done};
 use crate::support::client::{Answer, get, request};
+use crate::support::{Upstream, eventually};
 
 /// A file system in memory, of a few MiB, that is unmounted with the value.
 struct SmallDisk(TempDir);
@@ -50,11 +50,15 @@ impl Drop for SmallDisk {
     }
 }
 
-/// An installation whose store lies on the small disk.
+/// An installation whose store lies on the small disk, and its audit log on another one.
 fn install(upstream: &Upstream, disk: &SmallDisk) -> Install {
+    install_with(upstream, disk, "\n[audit]\npath = \"audit\"\n")
+}
+
+fn install_with(upstream: &Upstream, disk: &SmallDisk, more: &str) -> Install {
     let mut install = Install::new(&upstream.url());
     let path = format!("path = \"{}\"", disk.path().join("data").display());
-    install.configure(|text| text.replace("path = \"data\"", &path));
+    install.configure(|text| text.replace("path = \"data\"", &path) + more);
     let made = done(&mut install.command(&["init", "-c", "keygate.toml", "-o", "json"])).json();
     install.admin_token = made["token"].as_str().expect("a token").to_owned();
     install
@@ -115,6 +119,41 @@ fn a_full_disk_stops_changes_alone_and_heals_by_itself() {
     assert_eq!(served.process.stop("TERM"), Some(0));
     let served = install.run();
     assert_eq!((passes(&served, &late.secret), passes(&served, &leaked.secret)), (OK, revoked));
+}
+
+/// Where the log lies beside the store, either may be the first that has no room.
+#[test]
+fn what_cannot_be_noted_is_not_done_until_there_is_room() {
+    let (upstream, disk) = (Upstream::start(), SmallDisk::mount(32));
+    let install = install_with(&upstream, &disk, "");
+    let mut served = install.run();
+    let read = |name: &str| json!({"name": name, "grants": {"*": "read"}});
+    let leaked = served.admin.create(read("leaked"));
+    assert_eq!(passes(&served, &leaked.secret), OK);
+
+    let filler = disk.fill();
+    for _ in 0..3 {
+        let refused = change(&served, "POST", "/v1/tokens", &read("late"));
+        assert_eq!(refused.status, 507, "{}", refused.text());
+        assert!(["audit_full", "store_full"].contains(&refused.problem().as_str()), "{}", refused.text());
+    }
+    let again = done(install.managed(&served, &["token", "create", "late", "--read"]).env("LC_ALL", "C"));
+    again.refused(75, &[": nothing was changed"]);
+    let ready = get(served.admin.address, "/readyz", "");
+    assert!(ready.text().starts_with("ready\nchanges are refused: "), "{}", ready.text());
+    let revoke = format!("/v1/tokens/{}/revoke", leaked.id);
+    assert_eq!(change(&served, "POST", &revoke, &Value::Null).status, 200);
+    assert_eq!(passes(&served, &leaked.secret), (401, Some("token_revoked".to_owned())));
+
+    std::fs::remove_file(filler).expect("removed");
+    let late = eventually("there is room again", || {
+        let made = change(&served, "POST", "/v1/tokens", &read("late"));
+        (made.status == 201).then(|| made.json())
+    });
+    assert_eq!(passes(&served, late["token"].as_str().expect("a secret")), OK);
+    let log = request(served.admin.address, "GET", "/v1/audit?action=token.revoke", Some(&served.admin.token), b"");
+    assert!(log.text().contains(&leaked.id), "what was done without room is noted afterwards: {}", log.text());
+    assert_eq!(served.process.stop("TERM"), Some(0));
 }
 
 /// sled would lose its files for good.
