@@ -5,8 +5,8 @@ use http::Method;
 
 use super::sessions::SESSIONS;
 use super::{
-    Shared, accounts, audit, backup, explain, health, invitations, members, passwords, policies, reveal, rotation,
-    sessions, tokens, usage, users, whoami,
+    Shared, accounts, audit, backup, explain, health, invitations, members, passwords, policies, reveal, roles,
+    rotation, sessions, tokens, usage, users, whoami,
 };
 use crate::audit::Action as Audited;
 use crate::model::Action;
@@ -118,6 +118,8 @@ pub static ENDPOINTS: &[Endpoint] = &[
     Endpoint { method: Method::PATCH, path: "/v1/accounts/{id}/members/{user}", right: needs(USERS, Action::Update), audit: Some(Audited::MemberEdit), mount: |m| on(m, members::edit) },
     Endpoint { method: Method::DELETE, path: "/v1/accounts/{id}/members/{user}", right: needs(USERS, Action::Delete), audit: Some(Audited::MemberRemove), mount: |m| on(m, members::remove) },
     Endpoint { method: Method::GET, path: "/v1/policies", right: needs(ACCOUNTS, Action::Read), audit: None, mount: |m| on(m, policies::list) },
+    // Who makes tokens may know what each role would give them.
+    Endpoint { method: Method::GET, path: "/v1/roles", right: needs(TOKENS, Action::Read), audit: None, mount: |m| on(m, roles::list) },
     Endpoint { method: Method::GET, path: "/v1/users", right: needs(USERS, Action::Read), audit: None, mount: |m| on(m, users::list) },
     Endpoint { method: Method::POST, path: "/v1/users", right: needs(USERS, Action::Create), audit: Some(Audited::UserCreate), mount: |m| on(m, users::create) },
     // Whoever stands for a user may, whatever else it may do: the old password is the proof.

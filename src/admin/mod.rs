@@ -36,6 +36,7 @@ mod recording;
 mod refusal;
 mod reveal;
 mod rights;
+mod roles;
 mod rotation;
 mod rules;
 mod sessions;

@@ -8,6 +8,7 @@
 mod admin;
 mod bootstrap;
 mod error;
+mod lead;
 mod maintenance;
 mod parts;
 mod policies;
@@ -28,19 +29,17 @@ use tokio::sync::watch;
 
 pub use bootstrap::{Bootstrap, FirstToken, bootstrap};
 pub use error::{Remedy, StartError, StopError};
+pub use lead::{Lead, lead};
 pub use maintenance::{
     Fault, FileSummary, Import, Imported, Loss, Maintenance, MaintenanceError, Restoration, Salvaged, inspect,
 };
 
 use crate::admin::Readiness;
 use crate::audit::{Action, Audit, Change, Entry, Object, ObjectKind};
-use crate::auth::{
-    Accounts, CacheOptions, Lifecycle, LifecycleError, LoginGuard, LoginLimits, Passwords, Users, Verifier,
-    VerifierOptions,
-};
+use crate::auth::{Accounts, Lifecycle, LifecycleError, LoginGuard, LoginLimits, Passwords, Users, Verifier};
 use crate::config::{AccessLog, Settings, StoreSettings};
 use crate::limit::TokenLimits;
-use crate::model::{Clock, TokenHasher, TokenText};
+use crate::model::{Clock, TokenText};
 use crate::proxy::{Proxy, ProxyOptions};
 use crate::server;
 use crate::store::{Backups, Impaired, Store};
@@ -102,13 +101,7 @@ impl Gateway {
         let accounts = Accounts::new(runtime.block_on(store.accounts())?);
         let users = Users::new(runtime.block_on(store.users())?, Arc::new(settings.roles.clone()));
         let limits = Arc::new(TokenLimits::new(settings.tokens.rate_limit));
-        let cache = CacheOptions {
-            tokens: settings.cache.tokens,
-            unknown: settings.cache.unknown,
-            unknown_ttl: settings.cache.unknown_ttl,
-        };
-        let hasher = TokenHasher::new(&settings.tokens.pepper);
-        let options = VerifierOptions { prefix: settings.tokens.prefix.clone(), hasher, cache };
+        let options = parts::verifier(&settings);
         let (verifier, loader) = Verifier::new(options, Arc::clone(&store), Arc::clone(&limits), users.clone());
         runtime.spawn(loader.run());
         let lifecycle =

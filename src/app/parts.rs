@@ -8,8 +8,10 @@ use rustls::ServerConfig;
 use rustls_pki_types::ServerName;
 
 use super::error::StartError;
+use crate::auth::{CacheOptions, VerifierOptions};
 use crate::config::{self, Settings};
 use crate::limit::KeyedLimiter;
+use crate::model::TokenHasher;
 use crate::proxy::{
     AccountSelector, FilterRule, HostHeader, Route, RouteLimit, Rule, UpstreamOptions, UpstreamTls, UpstreamVersion,
     client_config,
@@ -25,6 +27,16 @@ pub(super) fn listener_tls(listener: &config::Listener) -> Result<Option<Arc<Ser
     let files = listener.tls.as_ref();
     let config = files.map(|files| server::server_config(&files.certificate, &files.key, &[b"h2", b"http/1.1"]));
     Ok(config.transpose()?)
+}
+
+pub(super) fn verifier(settings: &Settings) -> VerifierOptions {
+    let cache = CacheOptions {
+        tokens: settings.cache.tokens,
+        unknown: settings.cache.unknown,
+        unknown_ttl: settings.cache.unknown_ttl,
+    };
+    let hasher = TokenHasher::new(&settings.tokens.pepper);
+    VerifierOptions { prefix: settings.tokens.prefix.clone(), hasher, cache }
 }
 
 pub(super) fn routes(settings: &Settings) -> Vec<(Pattern, Route)> {

@@ -19,14 +19,25 @@ use crate::model::{AccountId, Grants};
 #[derive(Debug, Subcommand)]
 pub(super) enum AccountCommand {
     /// Makes an account below another
+    #[command(after_help = "Examples:\n  keygate account create eu\n  \
+        keygate account create staging --parent acc_… --ceiling devices=read")]
     Create(CreateArgs),
     /// Lists the accounts within reach
+    #[command(after_help = "Examples:\n  keygate account list\n  keygate account list -o wide")]
     List(ListArgs),
     /// Shows one account
+    #[command(after_help = "Examples:\n  keygate account show acc_… --field state")]
     Show(ShowArgs),
     /// Renames, moves, limits, hides, suspends or reopens an account
+    #[command(after_help = "Examples:\n  keygate account update acc_… --name emea\n  \
+        keygate account update acc_… --state suspended")]
     Update(UpdateArgs),
+    /// Lists who is a member of an account, and with which roles
+    #[command(after_help = "Examples:\n  keygate account members acc_…")]
+    Members(MembersArgs),
     /// Removes an account; one that is not empty with everything in it and below it
+    #[command(after_help = "Examples:\n  keygate account delete acc_… --yes\n  \
+        keygate account delete acc_… --everything --yes")]
     Delete(DeleteArgs),
 }
 
@@ -103,6 +114,14 @@ pub(super) struct LimitArgs {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct MembersArgs {
+    /// The account's id, acc_…
+    id: String,
+    #[command(flatten)]
+    output: ListOutput,
+}
+
+#[derive(Debug, Args)]
 pub(super) struct DeleteArgs {
     /// The account's id, acc_…
     id: String,
@@ -127,6 +146,7 @@ impl AccountCommand {
             | AccountCommand::Show(ShowArgs { output, .. })
             | AccountCommand::Update(UpdateArgs { output, .. }) => output.wants_json(),
             AccountCommand::List(args) => args.output.wants_json(),
+            AccountCommand::Members(args) => args.output.wants_json(),
             AccountCommand::Delete(_) => false,
         }
     }
@@ -155,6 +175,12 @@ pub(super) fn account(
             let client = Client::new(admin, environment, terminal)?;
             let account = client.patch(&format!("/v1/accounts/{id}"), &body)?;
             args.output.print_fields(&account, FIELDS, terminal)
+        }
+        AccountCommand::Members(args) => {
+            let path = format!("/v1/accounts/{}/members", account_id(&args.id)?);
+            let (pages, output) = (&PageArgs::all(), &args.output);
+            Listing { path: &path, parameters: &[], pages, output, columns: MEMBERS }
+                .print(&Client::new(admin, environment, terminal)?, terminal)
         }
         AccountCommand::Delete(args) => delete(args, admin, environment, terminal),
     }
@@ -249,6 +275,14 @@ const COLUMNS: &[Column] = &[
     column("POLICY", |account| cell(&account["policy"])).wide(),
     column("CEILING", |account| cell(&account["ceiling"])).wide(),
     column("CREATED", |account| cell(&account["created"])).wide(),
+];
+
+const MEMBERS: &[Column] = &[
+    column("USER", |member| cell(&member["user"])),
+    column("LOGIN", |member| cell(&member["login"])),
+    column("NAME", |member| cell(&member["name"])).if_room(1),
+    column("STATE", |member| cell(&member["state"])),
+    column("ROLES", |member| cell(&member["roles"])),
 ];
 
 fn list(args: &ListArgs, client: &Client, terminal: &mut Terminal<'_>) -> Result<Exit, Failure> {

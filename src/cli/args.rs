@@ -11,10 +11,17 @@ use super::account::AccountCommand;
 use super::color::When;
 use super::exit;
 use super::explain::ExplainArgs;
+use super::login::{LoginArgs, LogoutArgs};
 use super::output::RecordOutput;
 use super::policy::PolicyCommand;
+use super::role::RoleCommand;
+use super::route::RouteCommand;
+use super::session::SessionCommand;
+use super::shell::{CompletionsArgs, ManArgs};
 use super::store::StoreCommand;
 use super::token::TokenCommand;
+use super::usage::UsageArgs;
+use super::user::UserCommand;
 use crate::config::Preset;
 
 /// A reverse-proxy authentication gateway for opaque bearer tokens.
@@ -66,15 +73,49 @@ pub(super) enum Command {
     /// Shows the rules for the tokens of accounts
     #[command(subcommand)]
     Policy(PolicyCommand),
+    /// Shows the roles that tokens and users can have
+    #[command(subcommand)]
+    Role(RoleCommand),
+    /// Creates, invites, edits and ends users, and says what each may do where
+    #[command(subcommand)]
+    User(UserCommand),
+    /// Lists and ends sessions
+    #[command(subcommand)]
+    Session(SessionCommand),
+    /// Says where requests lead
+    #[command(subcommand)]
+    Route(RouteCommand),
+    /// Shows which tokens are used how much
+    #[command(after_help = "Examples:\n  keygate usage --top 10\n  keygate usage --never --field id")]
+    Usage(UsageArgs),
+    /// Begins a session and keeps it for the commands that follow
+    #[command(after_help = "The session's token and the admin URL are kept in $XDG_CONFIG_HOME/keygate/session.json \
+        (else ~/.config/keygate), for their owner alone, and used by each command that is given no other token by \
+        --token-file or the environment.\n\nExamples:\n  \
+        keygate login ada@example.org\n  \
+        keygate login ada@example.org --password-file - <password.txt")]
+    Login(LoginArgs),
+    /// Ends the session of `keygate login`, here and at the gateway
+    #[command(after_help = "Examples:\n  keygate logout")]
+    Logout(LogoutArgs),
     /// Backs up, proves, restores and moves the store
     #[command(subcommand)]
     Store(StoreCommand),
     /// Says who the admin token is and what it may do
+    #[command(after_help = "Examples:\n  keygate whoami\n  keygate whoami --field account.id")]
     Whoami(WhoamiArgs),
     /// Says why a token may or may not do something; exit code 5 if it may not
+    #[command(after_help = "Examples:\n  keygate explain GET /v1/devices/7 --token tok_…")]
     Explain(ExplainArgs),
     /// Asks a running gateway whether it is ready; exit code 0 if it is, 1 if not
     Healthcheck(HealthcheckArgs),
+    /// Prints a script that completes commands and options in a shell
+    #[command(after_help = "Examples:\n  keygate completions bash >keygate.bash\n  \
+        keygate completions zsh >_keygate")]
+    Completions(CompletionsArgs),
+    /// Prints the manual's first page, or writes all pages into a directory
+    #[command(after_help = "Examples:\n  keygate man >keygate.1\n  keygate man man1")]
+    Man(ManArgs),
     /// Prints the version
     Version(VersionArgs),
     /// Lists the exit codes
@@ -86,7 +127,18 @@ impl Command {
     /// Whether errors are to be problem documents too.
     pub(super) fn wants_json(&self) -> bool {
         match self {
-            Command::Run(_) | Command::Healthcheck(_) | Command::ExitCodes => false,
+            Command::Run(_)
+            | Command::Healthcheck(_)
+            | Command::ExitCodes
+            | Command::Login(_)
+            | Command::Logout(_)
+            | Command::Completions(_)
+            | Command::Man(_) => false,
+            Command::Role(command) => command.wants_json(),
+            Command::User(command) => command.wants_json(),
+            Command::Session(command) => command.wants_json(),
+            Command::Route(command) => command.wants_json(),
+            Command::Usage(args) => args.output.wants_json(),
             Command::Check(args) => args.format == Format::Json,
             Command::Init(args) => args.output == Format::Json,
             Command::Demo(args) => args.output == Format::Json,

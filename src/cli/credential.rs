@@ -10,29 +10,42 @@ use super::Environment;
 use super::args::AdminArgs;
 use super::exit::Exit;
 use super::failure::Failure;
+use super::stored::Stored;
 use super::terminal::Terminal;
 
 /// More than any token; what is longer is some other file.
 const MAX_BYTES: u64 = 4096;
 
-/// `--token-file` before the environment.
+/// Where the token is from.
+pub(super) enum Credential {
+    /// Named by an option or the environment, for whatever admin URL those name.
+    Named(Zeroizing<String>),
+    /// Of `keygate login`, for the admin URL that it was made at.
+    Stored(Stored),
+}
+
+/// `--token-file` before the environment, and that before the session of `keygate login`.
 pub(super) fn find(
     args: &AdminArgs,
     environment: &Environment,
     terminal: &mut Terminal<'_>,
-) -> Result<Zeroizing<String>, Failure> {
+) -> Result<Credential, Failure> {
     let variable = |name: &str| environment.get(name).filter(|value| !value.is_empty());
     if let Some(path) = &args.token_file {
-        return from_file(path, "--token-file", terminal);
+        return from_file(path, "--token-file", terminal).map(Credential::Named);
     }
     match (variable("KEYGATE_ADMIN_TOKEN"), variable("KEYGATE_ADMIN_TOKEN_FILE")) {
         (Some(_), Some(_)) => Err(Failure::usage("both KEYGATE_ADMIN_TOKEN and KEYGATE_ADMIN_TOKEN_FILE are set")
             .hint("unset the one that is not meant")),
-        (Some(token), None) => checked(token, "KEYGATE_ADMIN_TOKEN"),
-        (None, Some(path)) => from_file(Path::new(path), "KEYGATE_ADMIN_TOKEN_FILE", terminal),
-        (None, None) => Err(Failure::new(Exit::Authentication, "this needs a token for the admin API").hint(
-            "set KEYGATE_ADMIN_TOKEN or KEYGATE_ADMIN_TOKEN_FILE, or use --token-file FILE (`-` for standard input)",
-        )),
+        (Some(token), None) => checked(token, "KEYGATE_ADMIN_TOKEN").map(Credential::Named),
+        (None, Some(path)) => from_file(Path::new(path), "KEYGATE_ADMIN_TOKEN_FILE", terminal).map(Credential::Named),
+        (None, None) => match Stored::load(environment)? {
+            Some(stored) => Ok(Credential::Stored(stored)),
+            None => Err(Failure::new(Exit::Authentication, "this needs a token for the admin API").hint(
+                "set KEYGATE_ADMIN_TOKEN or KEYGATE_ADMIN_TOKEN_FILE, use --token-file FILE (`-` for standard input), \
+                 or `keygate login`",
+            )),
+        },
     }
 }
 
@@ -74,7 +87,10 @@ mod tests {
 
     fn find_in(args: &AdminArgs, pairs: &[(&str, &str)], fake: &mut Fake) -> Result<String, Failure> {
         let environment = pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        find(args, &environment, &mut fake.terminal()).map(|token| token.to_string())
+        find(args, &environment, &mut fake.terminal()).map(|found| match found {
+            Credential::Named(token) => token.to_string(),
+            Credential::Stored(stored) => stored.token.to_string(),
+        })
     }
 
     #[test]

@@ -16,6 +16,7 @@ pub(super) enum Exit {
     Unreachable,
     TryLater,
     Configuration,
+    Interrupted,
 }
 
 impl Exit {
@@ -32,6 +33,7 @@ impl Exit {
             Exit::Unreachable => 69,
             Exit::TryLater => 75,
             Exit::Configuration => 78,
+            Exit::Interrupted => 130,
         }
     }
 
@@ -60,9 +62,9 @@ Exit codes:
   0    done
   1    failed, for a reason that no other code names
   2    wrong usage: an option, an argument, or a confirmation that nobody could give
-  3    there is no such token or account
+  3    there is no such token, account, user, role or session
   4    the token for the admin API is missing, refused, or lacks a right
-  5    denied: `keygate explain` says that the request would be refused
+  5    denied: `keygate explain` or `keygate route test` says that the request would be refused
   6    conflict: somebody else changed it meanwhile, or its state does not allow the change,
        or what was to be made is there already
   65   a store or a backup is damaged, incomplete or of another pepper
@@ -100,11 +102,23 @@ mod tests {
     #[test]
     fn every_code_is_in_the_table() {
         use Exit::{
-            Authentication, Configuration, Conflict, Data, Denied, Failed, NotFound, Ok, TryLater, Unreachable, Usage,
+            Authentication, Configuration, Conflict, Data, Denied, Failed, Interrupted, NotFound, Ok, TryLater,
+            Unreachable, Usage,
         };
-        for exit in
-            [Ok, Failed, Usage, NotFound, Authentication, Denied, Conflict, Data, Unreachable, TryLater, Configuration]
-        {
+        for exit in [
+            Ok,
+            Failed,
+            Usage,
+            NotFound,
+            Authentication,
+            Denied,
+            Conflict,
+            Data,
+            Unreachable,
+            TryLater,
+            Configuration,
+            Interrupted,
+        ] {
             assert!(TABLE.contains(&format!("\n  {:<5}", exit.code())), "{exit:?}");
         }
     }

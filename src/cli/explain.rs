@@ -58,7 +58,7 @@ impl ExplainArgs {
 }
 
 /// The verdict on the first line, and each rule on one of its own.
-fn story(answer: &Value) -> String {
+pub(super) fn story(answer: &Value) -> String {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let verdict =
         if answer["allowed"] == true { "allowed".to_owned() } else { format!("refused, {}", answer["status"]) };

@@ -15,6 +15,8 @@ use crate::app::{Remedy, StartError};
 #[derive(Debug)]
 pub(super) struct Failure {
     pub exit: Exit,
+    /// Of the admin API's answer.
+    pub status: Option<u16>,
     pub cause: String,
     /// Further lines: one for each field that the server refused.
     pub details: Vec<String>,
@@ -30,6 +32,7 @@ impl Failure {
     pub(super) fn new(exit: Exit, cause: impl Into<String>) -> Self {
         Self {
             exit,
+            status: None,
             cause: cause.into(),
             details: Vec::new(),
             hint: None,
@@ -82,6 +85,7 @@ impl Failure {
         // Where the fields are told one by one, the detail would tell them again.
         let detail = text("detail").filter(|_| details.is_empty());
         let mut failure = Self::new(exit, cause(status, text("title"), detail));
+        failure.status = Some(status);
         failure.details = details;
         failure.request_id = text("request_id");
         failure.hint = hint(status, text("code").as_deref(), retry_after);
@@ -164,11 +168,19 @@ fn field_errors(document: Option<&Value>) -> Vec<String> {
 
 fn hint(status: u16, code: Option<&str>, retry_after: Option<&str>) -> Option<String> {
     let hint = match (status, code) {
-        (401, _) => "check the token in --token-file, KEYGATE_ADMIN_TOKEN or KEYGATE_ADMIN_TOKEN_FILE".to_owned(),
+        (401, Some("login_failed")) => {
+            "check both; who has lost the password gets an invitation by `keygate user invite`".to_owned()
+        }
+        (401, _) => {
+            "check the token in --token-file, KEYGATE_ADMIN_TOKEN or KEYGATE_ADMIN_TOKEN_FILE, or `keygate login` again"
+                .to_owned()
+        }
         (403, Some("root_only")) => "use a token of the root account".to_owned(),
         (403, _) => "use a token that holds the right: see `keygate whoami` for what this one may do".to_owned(),
         (404, None | Some("no_endpoint")) => "is this the admin API of a keygate? see --admin-url".to_owned(),
-        (404, _) => "`keygate token list` and `keygate account list` show what there is".to_owned(),
+        (404, _) => {
+            "`keygate token list`, `account list`, `user list` and `session list` show what there is".to_owned()
+        }
         (409, Some("backup_running")) => "wait until the other backup is complete".to_owned(),
         (409, Some("not_confirmed")) => "add --confirm and the token's name, or --yes where that is enough".to_owned(),
         (409, Some("token_in_use")) => {
@@ -201,6 +213,7 @@ fn title(exit: Exit) -> &'static str {
         Exit::Unreachable => "Unreachable",
         Exit::TryLater => "Try later",
         Exit::Configuration => "Invalid configuration",
+        Exit::Interrupted => "Interrupted",
     }
 }
 
@@ -217,6 +230,7 @@ fn code(exit: Exit) -> &'static str {
         Exit::Unreachable => "unreachable",
         Exit::TryLater => "try_later",
         Exit::Configuration => "invalid_configuration",
+        Exit::Interrupted => "interrupted",
     }
 }
 

@@ -16,15 +16,24 @@ mod exit;
 mod explain;
 mod failure;
 mod healthcheck;
+mod hidden;
 mod init;
 mod listing;
+mod login;
 mod output;
 mod policy;
 mod render;
+mod role;
+mod route;
 mod run;
+mod session;
+mod shell;
 mod store;
+mod stored;
 mod terminal;
 mod token;
+mod usage;
+mod user;
 mod whoami;
 
 use std::collections::BTreeMap;
@@ -62,6 +71,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, environment: &Environm
         err: &mut stderr,
         input: &mut stdin,
         interactive: terminal::is_interactive(),
+        quiet: || hidden::Quiet::begin().map(Some),
         width: terminal::width(environment),
         color: terminal::colors(cli.color, environment),
         program,
@@ -98,6 +108,15 @@ fn dispatch(cli: &Cli, environment: &Environment, terminal: &mut Terminal<'_>) -
         Command::Policy(command) => policy::policy(command, &cli.admin, environment, terminal),
         Command::Store(command) => store::store(command, &cli.admin, environment, terminal),
         Command::Whoami(args) => whoami::whoami(args, &cli.admin, environment, terminal),
+        Command::User(command) => user::user(command, &cli.admin, environment, terminal),
+        Command::Role(command) => role::role(command, &cli.admin, environment, terminal),
+        Command::Session(command) => session::session(command, &cli.admin, environment, terminal),
+        Command::Route(command) => route::route(command, &cli.admin, environment, terminal),
+        Command::Usage(args) => usage::usage(args, &cli.admin, environment, terminal),
+        Command::Login(args) => login::login(args, &cli.admin, environment, terminal),
+        Command::Logout(args) => login::logout(args, environment, terminal),
+        Command::Completions(args) => shell::completions(args, terminal),
+        Command::Man(args) => shell::man(args, terminal),
         Command::Explain(args) => explain::explain(args, &cli.admin, environment, terminal),
         Command::Healthcheck(args) => healthcheck::healthcheck(args, &cli.admin, environment),
         Command::Version(args) => terminal.print(&args.text()).map(|()| Exit::Ok),

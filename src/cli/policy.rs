@@ -15,8 +15,10 @@ use crate::model::AccountId;
 #[derive(Debug, Subcommand)]
 pub(super) enum PolicyCommand {
     /// Lists the policies of the configuration
+    #[command(after_help = "Examples:\n  keygate policy list")]
     List(ListArgs),
     /// Shows the policy that holds in an account
+    #[command(after_help = "Examples:\n  keygate policy show acc_…")]
     Show(ShowArgs),
 }
 

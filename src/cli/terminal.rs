@@ -3,11 +3,17 @@
 //! Passed in, so that tests can be the person.
 
 use std::ffi::OsString;
+use std::fs::File;
 use std::io::{self, BufRead, ErrorKind, IsTerminal, Write};
+use std::path::Path;
+
+use zeroize::Zeroizing;
 
 use super::Environment;
 use super::color::{self, When};
+use super::exit::Exit;
 use super::failure::Failure;
+use super::hidden::{self, Quiet, Typed};
 use super::render::Frame;
 
 pub(super) struct Terminal<'a> {
@@ -16,6 +22,8 @@ pub(super) struct Terminal<'a> {
     pub input: &'a mut dyn BufRead,
     /// A person can read a question and answer it.
     pub interactive: bool,
+    /// Keeps the terminal from showing what is typed, until its value is dropped.
+    pub quiet: fn() -> io::Result<Option<Quiet>>,
     /// Columns of standard output; `None` where it is no terminal, and lines may be as long as they are.
     pub width: Option<u16>,
     /// Whether results, and whether remarks, may be in colour.
@@ -59,6 +67,52 @@ impl Terminal<'_> {
             Ok(_) => Ok(Some(line.trim().to_owned())),
             Err(error) => Err(Failure::failed(format!("cannot read from standard input: {error}"))),
         }
+    }
+}
+
+impl Terminal<'_> {
+    /// Asks for what nobody is to see. Where there is no terminal, the next line of standard input is it.
+    pub(super) fn ask_secret(&mut self, question: &str) -> Result<Zeroizing<String>, Failure> {
+        let unreadable = |error: io::Error| Failure::failed(format!("cannot read from standard input: {error}"));
+        if !self.interactive {
+            return answered(hidden::line(self.input).map_err(unreadable)?);
+        }
+        // Before the question, so that nothing that is typed after it is shown.
+        let quiet = (self.quiet)().map_err(|error| Failure::failed(format!("cannot hide what is typed: {error}")))?;
+        self.note(question);
+        let typed = hidden::line(self.input).map_err(unreadable);
+        drop(quiet);
+        self.note("\n");
+        answered(typed?)
+    }
+
+    /// Asks for a password that is to be, twice where a person types it.
+    pub(super) fn ask_new_password(&mut self) -> Result<Zeroizing<String>, Failure> {
+        let password = self.ask_secret("New password: ")?;
+        if self.interactive && *self.ask_secret("Once more: ")? != *password {
+            return Err(Failure::failed("the two are not the same, nothing was done"));
+        }
+        Ok(password)
+    }
+
+    /// A secret out of a file, `-` for standard input; its line end is no part of it.
+    pub(super) fn secret_of_file(&mut self, path: &Path, named_by: &str) -> Result<Zeroizing<String>, Failure> {
+        let read = if path == Path::new("-") {
+            hidden::line(self.input)
+        } else {
+            File::open(path).and_then(|file| hidden::line(&mut io::BufReader::new(file)))
+        };
+        let unreadable = |error| Failure::failed(format!("cannot read {} ({named_by}): {error}", path.display()));
+        answered(read.map_err(unreadable)?)
+    }
+}
+
+fn answered(typed: Typed) -> Result<Zeroizing<String>, Failure> {
+    match typed {
+        Typed::Line(line) if line.is_empty() => Err(Failure::failed("nothing was given, and nothing was done")),
+        Typed::Line(line) => Ok(line),
+        Typed::End => Err(Failure::failed("the input ended, and nothing was done")),
+        Typed::Interrupted => Err(Failure::new(Exit::Interrupted, "interrupted, nothing was done")),
     }
 }
 
@@ -139,6 +193,7 @@ pub(super) mod tests {
                 err: &mut self.err,
                 input: &mut self.input,
                 interactive: self.interactive,
+                quiet: || Ok(None),
                 width: None,
                 color: (false, false),
                 program: "keygate".to_owned(),

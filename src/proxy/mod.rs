@@ -21,6 +21,6 @@ mod upstream;
 mod worker;
 
 pub use filter::FilterRule;
-pub use routes::{AccountSelector, Proxy, ProxyOptions, Route, RouteLimit, Rule};
+pub use routes::{AccountSelector, Proxy, ProxyOptions, Route, RouteLimit, Rule, lead};
 pub use upstream::{HostHeader, TrustError, UpstreamOptions, UpstreamTls, UpstreamVersion, client_config};
 pub use worker::{Handler, UsageReport, Worker};

@@ -100,21 +100,39 @@ impl Proxy {
 
     /// Where a request would go, and what it would need there. `host`: as in the request's `Host`.
     pub fn leads(&self, host: &str, path: &str, method: &Method) -> Leads {
-        let path = match canonical(path) {
-            Ok(path) => path,
-            Err(fault) => return Leads::BadPath(fault),
-        };
-        match self.table.find(&routing_name(host), &path, method) {
-            Found::Nothing => Leads::Nowhere,
-            Found::OtherMethods(allowed) => Leads::OtherMethods(allowed),
-            Found::Route { index: RouteIndex(at), .. } => {
-                self.routes[at].view(method).map_or_else(|| Leads::OtherMethods(Vec::new()), Leads::To)
-            }
-        }
+        find(&self.table, &self.routes, (host, path, method)).0
     }
 
     /// Forgets idle keys of the routes' limits.
     pub fn prune(&self) {
         self.routes.iter().filter_map(|route| route.limit.as_ref()).for_each(|limit| limit.limiter.prune());
+    }
+}
+
+/// Where a request would go by these routes, without a proxy, and the upstream's place among the upstreams.
+pub fn lead(
+    routes: Vec<(Pattern, Route)>,
+    host: &str,
+    path: &str,
+    method: &Method,
+) -> Result<(Leads, Option<usize>), TableError> {
+    let (patterns, routes): (Vec<Pattern>, Vec<Route>) = routes.into_iter().unzip();
+    let (leads, at) = find(&RouteTable::new(&patterns)?, &routes, (host, path, method));
+    Ok((leads, at.map(|at| routes[at].upstream)))
+}
+
+/// Where host, path and method lead, and by which of the routes.
+fn find(table: &RouteTable, routes: &[Route], request: (&str, &str, &Method)) -> (Leads, Option<usize>) {
+    let (host, path, method) = request;
+    let path = match canonical(path) {
+        Ok(path) => path,
+        Err(fault) => return (Leads::BadPath(fault), None),
+    };
+    match table.find(&routing_name(host), &path, method) {
+        Found::Nothing => (Leads::Nowhere, None),
+        Found::OtherMethods(allowed) => (Leads::OtherMethods(allowed), None),
+        Found::Route { index: RouteIndex(at), .. } => {
+            (routes[at].view(method).map_or_else(|| Leads::OtherMethods(Vec::new()), Leads::To), Some(at))
+        }
     }
 }

@@ -86,6 +86,7 @@ const CALLS: &[Call] = &[
     call("DELETE", "/v1/accounts/{id}", accounts(Action::Delete), 204),
     call("GET", "/v1/accounts/{id}/policy", tokens(Action::Read), 200),
     call("GET", "/v1/policies", accounts(Action::Read), 200),
+    call("GET", "/v1/roles", tokens(Action::Read), 200),
     call("GET", "/v1/accounts/{id}/members", users(Action::Read), 200),
     with(NEW_MEMBER, call("POST", "/v1/accounts/{id}/members", users(Action::Create), 201)),
     call("GET", "/v1/accounts/{id}/members/{user}", users(Action::Read), 200),

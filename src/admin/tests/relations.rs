@@ -42,7 +42,7 @@ fn naming(endpoint: &Endpoint) -> Naming {
         (&Method::POST, "/v1/tokens" | "/v1/users") => Naming::Body("account"),
         (&Method::POST, "/v1/accounts") => Naming::Body("parent"),
         (_, "/livez" | "/readyz" | "/metrics" | "/v1/whoami" | "/v1/explain" | "/v1/store/backup") => Naming::Nothing,
-        (&Method::GET, "/v1/accounts" | "/v1/policies") => Naming::Nothing,
+        (&Method::GET, "/v1/accounts" | "/v1/policies" | "/v1/roles") => Naming::Nothing,
         (_, "/v1/sessions" | "/v1/sessions/current" | "/v1/invitations" | "/v1/users/me/password") => Naming::Nothing,
         (method, path) => panic!("{method} {path} is new: say here how it names the account that it is about"),
     }

@@ -5,6 +5,7 @@ mod audit;
 mod explanation;
 mod json;
 mod policy;
+mod role;
 mod rotation;
 mod token;
 mod usage;
@@ -15,6 +16,7 @@ pub(super) use audit::EntryRecord;
 pub(super) use explanation::{ExplainedRoute, ExplainedStep, ExplanationRecord};
 pub(super) use json::{Json, SyntaxError};
 pub(super) use policy::PolicyRecord;
+pub(super) use role::RoleRecord;
 pub(super) use token::{Created, Page, Revealed, TokenRecord, grants_record};
 pub(super) use usage::UsageRecord;
 pub(super) use user::{Begun, Invited, MemberRecord, UserRecord};
@@ -26,6 +28,7 @@ impl Record for TokenRecord {}
 impl Record for AccountRecord {}
 impl Record for EntryRecord {}
 impl Record for PolicyRecord {}
+impl Record for RoleRecord {}
 impl Record for Whoami {}
 impl Record for ExplanationRecord {}
 impl Record for Created<'_> {}

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use http::HeaderValue;
 use http::uri::{Authority, Scheme, Uri};
 
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Endpoint {
     tls: bool,
     authority: Authority,

@@ -26,9 +26,10 @@ use zeroize::Zeroizing;
 
 use super::Environment;
 use super::args::AdminArgs;
-use super::credential;
+use super::credential::{self, Credential};
 use super::exit::Exit;
 use super::failure::Failure;
+use super::stored::Stored;
 use super::terminal::Terminal;
 use endpoint::Endpoint;
 pub(super) use tls::Trust;
@@ -61,13 +62,61 @@ impl Client {
         environment: &Environment,
         terminal: &mut Terminal<'_>,
     ) -> Result<Client, Failure> {
+        let client = match credential::find(args, environment, terminal)? {
+            Credential::Named(token) => {
+                let client = Client::anonymous(&url(args, environment), Trust::of(args.ca.as_deref()))?;
+                Client { token: Some(token), ..client }
+            }
+            Credential::Stored(stored) => {
+                let client = Client::of_session(&stored)?;
+                let asked =
+                    named_url(args, environment).map(|url| Client::anonymous(&url, Trust::System)).transpose()?;
+                // A token goes to nobody but who gave it.
+                if let Some(asked) = asked.filter(|asked| asked.endpoint != client.endpoint) {
+                    let cause = format!("the session of `keygate login` is for {}, not {}", client.url(), asked.url());
+                    return Err(Failure::new(Exit::Authentication, cause)
+                        .hint("log in there, or name a token with --token-file or KEYGATE_ADMIN_TOKEN"));
+                }
+                let trust = args.ca.as_deref().map(|path| Trust::of(Some(path)));
+                Client { trust: trust.unwrap_or(client.trust), ..client }
+            }
+        };
+        client.warn_of_exposure("token", terminal);
+        Ok(client)
+    }
+
+    /// As the global options and the environment say, without a token: for who has a password or an invitation.
+    pub(super) fn stranger(
+        args: &AdminArgs,
+        environment: &Environment,
+        terminal: &mut Terminal<'_>,
+    ) -> Result<Client, Failure> {
         let client = Client::anonymous(&url(args, environment), Trust::of(args.ca.as_deref()))?;
-        let token = credential::find(args, environment, terminal)?;
-        if client.endpoint.exposes_the_token() {
-            let warning = format!("warning: the token goes to {} in the clear; use https\n", client.endpoint.url());
-            terminal.note(&warning);
+        client.warn_of_exposure("password", terminal);
+        Ok(client)
+    }
+
+    /// At the place and with the token of a session that was kept.
+    pub(super) fn of_session(stored: &Stored) -> Result<Client, Failure> {
+        let client = Client::anonymous(&stored.admin_url, Trust::of(stored.ca.as_deref()))?;
+        Ok(Client { token: Some(stored.token.clone()), ..client })
+    }
+
+    /// The same place, with the token of this session.
+    pub(super) fn as_session(&self, stored: &Stored) -> Client {
+        let (endpoint, trust) = (self.endpoint.clone(), self.trust.clone());
+        Client { endpoint, trust, token: Some(stored.token.clone()), limits: self.limits }
+    }
+
+    /// The admin URL.
+    pub(super) fn url(&self) -> String {
+        self.endpoint.url()
+    }
+
+    fn warn_of_exposure(&self, what: &str, terminal: &mut Terminal<'_>) {
+        if self.endpoint.exposes_the_token() {
+            terminal.note(&format!("warning: the {what} goes to {} in the clear; use https\n", self.endpoint.url()));
         }
-        Ok(Client { token: Some(token), ..client })
     }
 
     /// Without a token, for what needs none.
@@ -85,6 +134,10 @@ impl Client {
 
     pub(super) fn patch(&self, path: &str, body: &Value) -> Result<Value, Failure> {
         self.call(Method::PATCH, path, Some(body))
+    }
+
+    pub(super) fn put(&self, path: &str, body: &Value) -> Result<Value, Failure> {
+        self.call(Method::PUT, path, Some(body))
     }
 
     pub(super) fn delete(&self, path: &str) -> Result<Value, Failure> {
@@ -237,8 +290,12 @@ fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
 
 /// `--admin-url`, else `KEYGATE_ADMIN_URL`, else the default.
 pub(super) fn url(args: &AdminArgs, environment: &Environment) -> String {
+    named_url(args, environment).unwrap_or_else(|| DEFAULT_URL.to_owned())
+}
+
+fn named_url(args: &AdminArgs, environment: &Environment) -> Option<String> {
     let variable = || environment.get("KEYGATE_ADMIN_URL").filter(|url| !url.is_empty()).cloned();
-    args.admin_url.clone().or_else(variable).unwrap_or_else(|| DEFAULT_URL.to_owned())
+    args.admin_url.clone().or_else(variable)
 }
 
 /// The path with those parameters that have a value.

@@ -33,26 +33,38 @@ use rotate::RotateArgs;
 #[derive(Debug, Subcommand)]
 pub(super) enum TokenCommand {
     /// Makes a token and prints its text, once
+    #[command(after_help = "Examples:\n  keygate token create ci --read --expires 90d -o raw\n  \
+        keygate token create importer --grant 'devices=read+write' --rate 100/1m\n  \
+        keygate token create dashboard --kind shared --read --filter region=eu")]
     Create(CreateArgs),
     /// Lists tokens, never their texts
+    #[command(after_help = "Examples:\n  keygate token list --state active\n  \
+        keygate token list --all --field id")]
     List(ListArgs),
     /// Shows all that is known of a token
+    #[command(after_help = "Examples:\n  keygate token show tok_…")]
     Show(ShowArgs),
     /// Shows how much a token was used of late, by which routes and from where
+    #[command(after_help = "Examples:\n  keygate token usage tok_…")]
     Usage(ShowArgs),
     /// Prints a token's text once more, where the policy keeps a copy of it
     Reveal(RevealArgs),
     /// Gives a token another text; the old one stays valid for a while, is ended, or is taken back
     Rotate(RotateArgs),
     /// Changes a token's name, description, rights or filters
+    #[command(after_help = "Examples:\n  keygate token update tok_… --description 'nightly job'")]
     Update(UpdateArgs),
     /// Refuses tokens until they are enabled again
+    #[command(after_help = "Examples:\n  keygate token disable tok_…")]
     Disable(ChangeArgs),
     /// Accepts disabled tokens again
+    #[command(after_help = "Examples:\n  keygate token enable tok_…")]
     Enable(ChangeArgs),
     /// Refuses tokens for good; their records stay
+    #[command(after_help = "Examples:\n  keygate token revoke tok_… --yes")]
     Revoke(EndArgs),
     /// Removes tokens and their records
+    #[command(after_help = "Examples:\n  keygate token delete tok_… --yes")]
     Delete(EndArgs),
     /// Says what a text is, without a server: prefix, kind, checksum
     Inspect(InspectArgs),

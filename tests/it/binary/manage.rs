@@ -5,7 +5,7 @@ use std::io::Write;
 use std::net::TcpListener;
 use std::process::Stdio;
 
-use keygate::model::{AccountId, TokenId};
+use keygate::model::{AccountId, TokenId, UserId};
 
 use crate::support::binary::{Install, Running, Served, done, keygate};
 
@@ -17,7 +17,7 @@ fn install() -> (Install, Served) {
 
 /// Every command that needs a gateway, with lawful arguments.
 fn commands() -> Vec<Vec<String>> {
-    let (token, account) = (TokenId::fresh(), AccountId::fresh());
+    let (token, account, user) = (TokenId::fresh(), AccountId::fresh(), UserId::fresh());
     [
         "token create ci --read".to_owned(),
         "token list".to_owned(),
@@ -34,9 +34,28 @@ fn commands() -> Vec<Vec<String>> {
         "account list".to_owned(),
         format!("account show {account}"),
         format!("account update {account} --name eu"),
+        format!("account members {account}"),
         format!("account delete {account} --yes"),
         "policy list".to_owned(),
         format!("policy show {account}"),
+        "role list".to_owned(),
+        "role show viewer".to_owned(),
+        "user create ada@example.org".to_owned(),
+        "user list".to_owned(),
+        format!("user show {user}"),
+        format!("user update {user} --name Ada"),
+        format!("user disable {user}"),
+        format!("user enable {user}"),
+        format!("user invite {user}"),
+        format!("user delete {user} --yes"),
+        format!("user member add {user} {account} --role viewer"),
+        format!("user member set {user} {account} --role viewer"),
+        format!("user member remove {user} {account} --yes"),
+        "session list".to_owned(),
+        format!("session end {token}"),
+        format!("explain GET / --token {token}"),
+        format!("route test GET / --token {token}"),
+        "usage".to_owned(),
         "whoami".to_owned(),
     ]
     .iter()
@@ -44,8 +63,8 @@ fn commands() -> Vec<Vec<String>> {
     .collect()
 }
 
-/// Those of `token` that need none.
-const WITHOUT_A_GATEWAY: [&str; 2] = ["inspect", "regex"];
+/// Those that need none, or no token.
+const WITHOUT_A_GATEWAY: [&str; 4] = ["inspect", "regex", "accept", "password"];
 
 /// The names under "Commands:" of a help text.
 fn subcommands(group: &str) -> Vec<String> {
@@ -59,8 +78,10 @@ fn subcommands(group: &str) -> Vec<String> {
 
 #[test]
 fn the_list_of_commands_here_is_complete() {
-    for group in ["token", "account", "policy"] {
-        let here: Vec<_> = commands().into_iter().filter(|line| line[0] == group).map(|line| line[1].clone()).collect();
+    for group in ["token", "account", "policy", "role", "user", "session"] {
+        let of_group = commands().into_iter().filter(|line| line[0] == group);
+        let mut here: Vec<_> = of_group.map(|line| line[1].clone()).collect();
+        here.dedup();
         let there: Vec<_> =
             subcommands(group).into_iter().filter(|name| !WITHOUT_A_GATEWAY.contains(&&**name)).collect();
         assert_eq!(there, here);
@@ -89,7 +110,8 @@ fn a_token_that_the_gateway_refuses_ends_every_command_with_4() {
         with(&stranger).refused(4, &["error: ", "hint: check the token in --token-file", "request id: "]);
         with("kg_svc_short").refused(4, &["error: ", "hint: check the token in --token-file"]);
         with("").refused(4, &["error: this needs a token for the admin API\nhint: set KEYGATE_ADMIN_TOKEN"]);
-        if line[0] != "whoami" {
+        // Of a session that is not its own it is told that there is none.
+        if !line.starts_with(&["whoami"]) && !line.starts_with(&["session", "end"]) {
             with(weak.trim()).refused(4, &["error: ", "hint: use a token that holds the right"]);
         }
     }
@@ -104,7 +126,7 @@ fn an_id_that_nobody_has_ends_with_3() {
         done(&mut install.managed(&served, &line)).refused(3, &["error: ", "hint: `keygate token list`"]);
         tried += 1;
     }
-    assert_eq!(tried, 13);
+    assert_eq!(tried, 26);
 }
 
 #[test]
