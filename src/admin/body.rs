@@ -1,8 +1,9 @@
 //! A request's body: declared as JSON, not too large, and JSON indeed.
 
 use axum::extract::{FromRequest, Request};
-use http::HeaderMap;
-use http::header::CONTENT_TYPE;
+use bytes::Bytes;
+use http::HeaderValue;
+use http::header::{CONTENT_TYPE, GetAll};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Body as _;
 
@@ -18,18 +19,10 @@ impl<S: Sync> FromRequest<S> for Fields {
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Refusal> {
         // A web page can make a browser send text or a form to anywhere, but not this media type.
-        if !is_json(request.headers()) {
+        if !is_of(request.headers().get_all(CONTENT_TYPE), b"application/json") {
             return Err(Refusal::NotJson);
         }
-        let body = request.into_body();
-        // Refused before the client is asked to send it.
-        if body.size_hint().lower() > MAX_BODY as u64 {
-            return Err(Refusal::BodyTooLarge);
-        }
-        let body = Limited::new(body, MAX_BODY).collect().await.map_err(|error| {
-            if error.is::<LengthLimitError>() { Refusal::BodyTooLarge } else { Refusal::BodyBroken }
-        })?;
-        Fields::of_body(Json::parse(&body.to_bytes()).map_err(Refusal::Malformed)?)
+        Fields::of_body(Json::parse(&collect(request).await?).map_err(Refusal::Malformed)?)
     }
 }
 
@@ -48,10 +41,24 @@ impl<S: Sync> FromRequest<S> for OptionalFields {
     }
 }
 
-/// Exactly one `Content-Type`, and its media type is `application/json`, with whatever parameters.
-fn is_json(headers: &HeaderMap) -> bool {
-    let mut lines = headers.get_all(CONTENT_TYPE).iter();
+/// The whole body, if it is not too large.
+pub(super) async fn collect(request: Request) -> Result<Bytes, Refusal> {
+    let body = request.into_body();
+    // Refused before the client is asked to send it.
+    if body.size_hint().lower() > MAX_BODY as u64 {
+        return Err(Refusal::BodyTooLarge);
+    }
+    let body = Limited::new(body, MAX_BODY)
+        .collect()
+        .await
+        .map_err(|error| if error.is::<LengthLimitError>() { Refusal::BodyTooLarge } else { Refusal::BodyBroken })?;
+    Ok(body.to_bytes())
+}
+
+/// Whether there is exactly one `Content-Type`, and it is of this media type, with whatever parameters.
+pub(super) fn is_of(content_type: GetAll<'_, HeaderValue>, wanted: &[u8]) -> bool {
+    let mut lines = content_type.iter();
     let (Some(line), None) = (lines.next(), lines.next()) else { return false };
     let media_type = line.as_bytes().split(|&byte| byte == b';').next().unwrap_or_default();
-    media_type.trim_ascii().eq_ignore_ascii_case(b"application/json")
+    media_type.trim_ascii().eq_ignore_ascii_case(wanted)
 }

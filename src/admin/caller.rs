@@ -35,11 +35,23 @@ impl Caller {
         self.principal.effective(&state.accounts)
     }
 
+    pub(super) fn principal(&self) -> &Principal {
+        &self.principal
+    }
+
     /// Refuses a caller without the right to read tokens.
     pub(super) fn may_read_tokens(&self, state: &AdminState) -> Result<(), Refusal> {
-        let (resource, action) = (super::endpoint::TOKENS, Action::Read);
+        self.may(state, super::endpoint::TOKENS, Action::Read)
+    }
+
+    /// Refuses a caller without this right, and one that knows a part of the data alone.
+    pub(super) fn may(&self, state: &AdminState, resource: &'static str, action: Action) -> Result<(), Refusal> {
         let has = self.effective(state).on(resource);
-        if has.allows(action) { Ok(()) } else { Err(Refusal::Insufficient { resource, action, has }) }
+        match has.allows(action) {
+            false => Err(Refusal::Insufficient { resource, action, has }),
+            true if !self.token().filters.is_empty() => Err(Refusal::FilterNotEnforced),
+            true => Ok(()),
+        }
     }
 
     /// The user that it stands for.

@@ -40,6 +40,11 @@ impl Refusal {
             Refusal::WrongMethod { allow } => format!("this path is served for {allow}"),
             Refusal::NoSuch(noun) => format!("there is no such {noun}, or it is out of the token's reach"),
             Refusal::NotJson => "send the body with `Content-Type: application/json`".into(),
+            Refusal::NotForm => {
+                "send the token's text as `token` of a form, with `Content-Type: application/x-www-form-urlencoded`"
+                    .into()
+            }
+            Refusal::BadForm(what) => (*what).into(),
             Refusal::BodyTooLarge => format!("a body has at most {} bytes", super::body::MAX_BODY),
             Refusal::BodyBroken => "the body ended before it was complete".into(),
             Refusal::Malformed(SyntaxError { line, column, what }) => format!("line {line}, column {column}: {what}"),

@@ -5,8 +5,8 @@ use http::Method;
 
 use super::sessions::SESSIONS;
 use super::{
-    Shared, accounts, audit, backup, explain, health, invitations, members, passwords, policies, reveal, roles,
-    rotation, sessions, tokens, usage, users, whoami,
+    Shared, accounts, audit, backup, explain, health, invitations, members, passwords, policies, presented, reveal,
+    roles, rotation, sessions, tokens, usage, users, whoami,
 };
 use crate::audit::Action as Audited;
 use crate::model::Action;
@@ -69,6 +69,7 @@ fn allowed(endpoint: &Endpoint) -> &str {
 }
 
 pub(super) const TOKENS: &str = "keygate.tokens";
+pub(super) const INTROSPECTION: &str = "keygate.introspection";
 const ACCOUNTS: &str = "keygate.accounts";
 const USERS: &str = "keygate.users";
 const AUDIT: &str = "keygate.audit";
@@ -104,6 +105,10 @@ pub static ENDPOINTS: &[Endpoint] = &[
     Endpoint { method: Method::POST, path: "/v1/tokens/{id}/rotation/undo", right: needs(TOKENS, Action::Update), audit: Some(Audited::TokenRotationUndo), mount: |m| on(m, rotation::undo) },
     // Final, unlike disabling; so it takes the right to delete.
     Endpoint { method: Method::POST, path: "/v1/tokens/{id}/revoke", right: needs(TOKENS, Action::Delete), audit: Some(Audited::TokenRevoke), mount: |m| on(m, tokens::revoke) },
+    // Whoever holds a token may give it up; for any other text the handlers ask for a right.
+    Endpoint { method: Method::POST, path: "/v1/tokens/current/revoke", right: Right::Any, audit: Some(Audited::TokenRevoke), mount: |m| on(m, presented::revoke_self) },
+    Endpoint { method: Method::POST, path: "/v1/introspect", right: Right::Any, audit: None, mount: |m| on(m, presented::introspect) },
+    Endpoint { method: Method::POST, path: "/v1/revoke", right: Right::Any, audit: Some(Audited::TokenRevoke), mount: |m| on(m, presented::revoke) },
     Endpoint { method: Method::GET, path: "/v1/accounts", right: needs(ACCOUNTS, Action::Read), audit: None, mount: |m| on(m, accounts::list) },
     Endpoint { method: Method::POST, path: "/v1/accounts", right: needs(ACCOUNTS, Action::Create), audit: Some(Audited::AccountCreate), mount: |m| on(m, accounts::create) },
     Endpoint { method: Method::GET, path: "/v1/accounts/{id}", right: needs(ACCOUNTS, Action::Read), audit: None, mount: |m| on(m, accounts::show) },

@@ -43,6 +43,8 @@ impl Refusal {
             Refusal::Store(_) | Refusal::Failed(_) | Refusal::Broken(_) => Some(Outcome::Unknown(code)),
             Refusal::NoSuch(_)
             | Refusal::NotJson
+            | Refusal::NotForm
+            | Refusal::BadForm(_)
             | Refusal::BodyTooLarge
             | Refusal::BodyBroken
             | Refusal::Malformed(_)

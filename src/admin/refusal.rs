@@ -64,6 +64,8 @@ pub(super) enum Refusal {
     /// There is no such object, or the caller does not reach it: the two are not told apart.
     NoSuch(&'static str),
     NotJson,
+    NotForm,
+    BadForm(&'static str),
     BodyTooLarge,
     BodyBroken,
     Malformed(SyntaxError),
@@ -179,6 +181,8 @@ impl Refusal {
             Refusal::WrongMethod { .. } => (&code::METHOD_NOT_ALLOWED, Client),
             Refusal::NoSuch(_) => (&code::NOT_FOUND, Client),
             Refusal::NotJson => (&code::NOT_JSON, Client),
+            Refusal::NotForm => (&code::NOT_A_FORM, Client),
+            Refusal::BadForm(_) => (&code::INVALID_FORM, Client),
             Refusal::BodyTooLarge => (&code::BODY_TOO_LARGE, Client),
             Refusal::BodyBroken => (&code::BODY_INCOMPLETE, Client),
             Refusal::Malformed(_) => (&code::MALFORMED_JSON, Client),
@@ -316,6 +320,9 @@ impl Refusal {
             }
             Refusal::NotJson => {
                 headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+            }
+            Refusal::NotForm => {
+                headers.insert(ACCEPT, HeaderValue::from_static("application/x-www-form-urlencoded"));
             }
             _ => {}
         }

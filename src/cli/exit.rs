@@ -64,7 +64,8 @@ Exit codes:
   2    wrong usage: an option, an argument, or a confirmation that nobody could give
   3    there is no such token, account, user, role or session
   4    the token for the admin API is missing, refused, or lacks a right
-  5    denied: `keygate explain` or `keygate route test` says that the request would be refused
+  5    denied: `keygate explain` or `keygate route test` says that the request would be refused,
+       or `keygate token verify` that the token is worth nothing
   6    conflict: somebody else changed it meanwhile, or its state does not allow the change,
        or what was to be made is there already
   65   a store or a backup is damaged, incomplete or of another pepper

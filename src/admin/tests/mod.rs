@@ -7,6 +7,7 @@ mod backup;
 mod explain;
 mod lists;
 mod policy;
+mod presented;
 mod relations;
 mod rights;
 mod rotation;

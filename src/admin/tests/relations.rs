@@ -43,6 +43,8 @@ fn naming(endpoint: &Endpoint) -> Naming {
         (&Method::POST, "/v1/accounts") => Naming::Body("parent"),
         (_, "/livez" | "/readyz" | "/metrics" | "/v1/whoami" | "/v1/explain" | "/v1/store/backup") => Naming::Nothing,
         (&Method::GET, "/v1/accounts" | "/v1/policies" | "/v1/roles") => Naming::Nothing,
+        // By the text of a token, or by the caller's own.
+        (_, "/v1/introspect" | "/v1/revoke" | "/v1/tokens/current/revoke") => Naming::Nothing,
         (_, "/v1/sessions" | "/v1/sessions/current" | "/v1/invitations" | "/v1/users/me/password") => Naming::Nothing,
         (method, path) => panic!("{method} {path} is new: say here how it names the account that it is about"),
     }

@@ -105,10 +105,14 @@ fn names_an_object(endpoint: &Endpoint) -> bool {
 }
 
 /// What those calls answer whose handlers look at who calls: sessions are of users.
-fn of_handler(endpoint: &Endpoint, credential: Credential) -> Option<(u16, &'static str)> {
+fn of_handler(endpoint: &Endpoint, credential: Credential, grants: &Grants) -> Option<(u16, &'static str)> {
+    let insufficient = Some((403, "insufficient_scope"));
     let is_user = credential == Credential::OwnersSession;
     match (&endpoint.method, endpoint.path) {
         (&Method::GET, "/v1/sessions") | (_, "/v1/users/me/password") if !is_user => Some((403, "no_user")),
+        // About the text of another token.
+        (_, "/v1/introspect") if !grants.allow("keygate.introspection", Action::Read) => insufficient,
+        (_, "/v1/revoke") if !grants.allow("keygate.tokens", Action::Delete) => insufficient,
         (_, "/v1/sessions/current") if !is_user => Some((409, "not_a_session")),
         (_, "/v1/sessions/{id}") if !is_user && credential != Credential::Manager => Some((404, "not_found")),
         // The user is a member of no account that it reaches.
@@ -147,7 +151,7 @@ fn expected(endpoint: &Endpoint, credential: Credential, grants: &Grants) -> Opt
             }
             Right::NeedsRoot { .. } if credential == Credential::ForeignManager => Some((403, "root_only")),
             Right::Open | Right::Any | Right::Needs { .. } | Right::NeedsRoot { .. } | Right::OpenOrNeeds { .. } => {
-                of_handler(endpoint, credential)
+                of_handler(endpoint, credential, grants)
             }
         },
     }
@@ -207,11 +211,12 @@ async fn call(world: &World, endpoint: &Endpoint, authorization: Option<&str>) -
         (_, path) if path.starts_with("/v1/sessions") => session.token.id.to_string(),
         _ => target.token.id.to_string(),
     };
-    let body = body(world, endpoint, user.id).await;
+    let is_form = ["/v1/introspect", "/v1/revoke"].contains(&endpoint.path);
+    let body = if is_form { format!("token={}", target.text) } else { body(world, endpoint, user.id).await };
     let mut request = http::Request::builder()
         .method(endpoint.method.clone())
         .uri(endpoint.path.replace("{id}", &id).replace("{user}", &user.id.to_string()))
-        .header("content-type", "application/json");
+        .header("content-type", if is_form { "application/x-www-form-urlencoded" } else { "application/json" });
     if let Some(value) = authorization {
         request = request.header("authorization", value);
     }
@@ -246,7 +251,7 @@ async fn every_endpoint_answers_every_credential_as_its_right_says() {
 /// The actions of the table, and no other call but those that only ask.
 #[test]
 fn whatever_does_something_is_noted() {
-    let asks = [(Method::POST, "/v1/explain")];
+    let asks = [(Method::POST, "/v1/explain"), (Method::POST, "/v1/introspect")];
     for endpoint in ENDPOINTS {
         let only_asks = endpoint.method == Method::GET || asks.contains(&(endpoint.method.clone(), endpoint.path));
         let is_copied = endpoint.path == "/v1/store/backup";
@@ -289,7 +294,8 @@ fn only_probes_and_what_has_its_own_proof_are_open_and_every_resource_is_of_the_
     assert_eq!(open, ["/livez", "/readyz", "/metrics", "/v1/invitations"]);
     let any: Vec<_> = ENDPOINTS.iter().filter(|e| e.right == Right::Any).map(|e| e.path).collect();
     let sessions = ["/v1/users/me/password", "/v1/sessions", "/v1/sessions/current", "/v1/sessions/{id}"];
-    assert_eq!(any, [&["/v1/whoami", "/v1/explain"], &sessions[..]].concat());
+    let presented = ["/v1/tokens/current/revoke", "/v1/introspect", "/v1/revoke"];
+    assert_eq!(any, [&["/v1/whoami", "/v1/explain"], &presented[..], &sessions[..]].concat());
     for endpoint in ENDPOINTS {
         if let Right::Needs { resource, action } | Right::OpenOrNeeds { resource, action } = endpoint.right {
             assert!(resource.starts_with("keygate."), "{resource}");

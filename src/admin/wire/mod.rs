@@ -3,6 +3,7 @@
 mod account;
 mod audit;
 mod explanation;
+mod introspection;
 mod json;
 mod policy;
 mod role;
@@ -14,6 +15,7 @@ mod user;
 pub(super) use account::{AccountRecord, Whoami};
 pub(super) use audit::EntryRecord;
 pub(super) use explanation::{ExplainedRoute, ExplainedStep, ExplanationRecord};
+pub(super) use introspection::Introspection;
 pub(super) use json::{Json, SyntaxError};
 pub(super) use policy::PolicyRecord;
 pub(super) use role::RoleRecord;
@@ -33,6 +35,7 @@ impl Record for Whoami {}
 impl Record for ExplanationRecord {}
 impl Record for Created<'_> {}
 impl Record for Revealed<'_> {}
+impl Record for Introspection {}
 impl Record for UsageRecord {}
 impl Record for UserRecord {}
 impl Record for MemberRecord {}

@@ -132,6 +132,15 @@ impl Client {
         self.call(Method::POST, path, body)
     }
 
+    /// One field of a form, whose value is a secret.
+    pub(super) fn post_form(&self, path: &str, (name, value): (&str, &str)) -> Result<Value, Failure> {
+        let mut request = self.request(Method::POST, path, None)?;
+        *request.body_mut() = Full::new(Bytes::from(format!("{name}={}", encode(value))));
+        let form = HeaderValue::from_static("application/x-www-form-urlencoded");
+        request.headers_mut().insert(CONTENT_TYPE, form);
+        self.document(&runtime()?.block_on(self.exchange(request))?)
+    }
+
     pub(super) fn patch(&self, path: &str, body: &Value) -> Result<Value, Failure> {
         self.call(Method::PATCH, path, Some(body))
     }
@@ -156,7 +165,10 @@ impl Client {
 
     /// The answer's document; null where a success has none.
     fn call(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, Failure> {
-        let answer = self.send(method, path, body)?;
+        self.document(&self.send(method, path, body)?)
+    }
+
+    fn document(&self, answer: &Answer) -> Result<Value, Failure> {
         if !(200..300).contains(&answer.status) {
             return Err(Failure::of_answer(answer.status, &answer.body, answer.retry_after.as_deref()));
         }

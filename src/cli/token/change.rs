@@ -37,6 +37,13 @@ pub(in crate::cli) struct EndArgs {
     acknowledge_use: bool,
 }
 
+impl EndArgs {
+    /// Of what takes no further words.
+    pub(super) fn of(ids: Vec<String>, output: Shape, yes: bool) -> Self {
+        Self { tokens: ChangeArgs { ids, output }, yes, confirm: None, acknowledge_use: false }
+    }
+}
+
 /// What else a deletion says.
 #[derive(Debug, Clone, Copy, Default)]
 struct Saying<'a> {

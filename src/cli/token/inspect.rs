@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::{Value, json};
+use zeroize::Zeroizing;
 
 use super::super::credential;
 use super::super::exit::Exit;
@@ -18,7 +19,7 @@ use crate::model::{Inspection, TokenPrefix, TokenTextError, inspect_token};
 #[derive(Debug, Args)]
 #[command(
     after_help = "Exit code 0 if it is a token with a right checksum, 1 if not. Whether such a token exists, and \
-                        what it may do, only the gateway knows: `keygate whoami`."
+                        what it may do, only the gateway knows: `keygate token verify`."
 )]
 pub(in crate::cli) struct InspectArgs {
     /// The file with the token's text, `-` for standard input
@@ -31,14 +32,18 @@ pub(in crate::cli) struct InspectArgs {
     pub(super) output: RecordOutput,
 }
 
-pub(super) fn inspect(args: &InspectArgs, terminal: &mut Terminal<'_>) -> Result<Exit, Failure> {
+/// The token's text out of a file, or from standard input (`-`).
+pub(super) fn text(file: &Path, what: &str, terminal: &mut Terminal<'_>) -> Result<Zeroizing<String>, Failure> {
     let hint = "give the text by standard input or in a file, never as an argument, which others can see";
     // What was meant as the text itself is no file, and must not be repeated.
-    if args.file != Path::new("-") && !args.file.exists() {
+    if file != Path::new("-") && !file.exists() {
         return Err(Failure::usage("there is no such file").hint(hint));
     }
-    let text = credential::from_file(&args.file, "the token to inspect", terminal)
-        .map_err(|failure| Failure { exit: Exit::Usage, ..failure }.hint(hint))?;
+    credential::from_file(file, what, terminal).map_err(|failure| Failure { exit: Exit::Usage, ..failure }.hint(hint))
+}
+
+pub(super) fn inspect(args: &InspectArgs, terminal: &mut Terminal<'_>) -> Result<Exit, Failure> {
+    let text = text(&args.file, "the token to inspect", terminal)?;
     let inspection = inspect_token(&text, args.prefix.as_ref());
     args.output.print_fields(&record(&inspection), &["verdict", "prefix", "kind", "checksum"], terminal)?;
     Ok(if inspection.verdict.is_ok() { Exit::Ok } else { Exit::Failed })

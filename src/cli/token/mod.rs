@@ -6,9 +6,11 @@ mod inspect;
 mod list;
 mod regex;
 mod reveal;
+mod revoke;
 pub(super) mod rights;
 mod rotate;
 mod usage;
+mod verify;
 
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
@@ -28,7 +30,9 @@ use inspect::InspectArgs;
 use list::ListArgs;
 use regex::RegexArgs;
 use reveal::RevealArgs;
+use revoke::RevokeArgs;
 use rotate::RotateArgs;
+use verify::VerifyArgs;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum TokenCommand {
@@ -62,10 +66,13 @@ pub(super) enum TokenCommand {
     Enable(ChangeArgs),
     /// Refuses tokens for good; their records stay
     #[command(after_help = "Examples:\n  keygate token revoke tok_… --yes")]
-    Revoke(EndArgs),
+    Revoke(RevokeArgs),
     /// Removes tokens and their records
     #[command(after_help = "Examples:\n  keygate token delete tok_… --yes")]
     Delete(EndArgs),
+    /// Says what a token's text is worth now; exit code 5: nothing
+    #[command(after_help = "Examples:\n  keygate token verify token.txt")]
+    Verify(VerifyArgs),
     /// Says what a text is, without a server: prefix, kind, checksum
     Inspect(InspectArgs),
     /// Prints what secret scanners need to find this installation's tokens
@@ -110,7 +117,9 @@ impl TokenCommand {
             TokenCommand::Rotate(args) => args.output == CreateShape::Json,
             TokenCommand::Update(args) => args.output.wants_json(),
             TokenCommand::Disable(args) | TokenCommand::Enable(args) => args.output != Shape::Table,
-            TokenCommand::Revoke(args) | TokenCommand::Delete(args) => args.tokens.output != Shape::Table,
+            TokenCommand::Revoke(args) => args.output != Shape::Table,
+            TokenCommand::Delete(args) => args.tokens.output != Shape::Table,
+            TokenCommand::Verify(args) => args.output.wants_json(),
             TokenCommand::Inspect(args) => args.output.wants_json(),
             TokenCommand::Regex(_) => false,
         }
@@ -153,8 +162,12 @@ pub(super) fn token(
         }
         TokenCommand::Disable(args) => change::change(Verb::Disable, args, &connect, terminal),
         TokenCommand::Enable(args) => change::change(Verb::Enable, args, &connect, terminal),
-        TokenCommand::Revoke(args) => change::end(Verb::Revoke, args, &connect, terminal),
+        TokenCommand::Revoke(args) => revoke::revoke(args, &connect, terminal),
         TokenCommand::Delete(args) => change::end(Verb::Delete, args, &connect, terminal),
+        TokenCommand::Verify(args) => {
+            let text = args.text(admin, terminal)?;
+            verify::verify(&text, &args.output, &connect(terminal)?, terminal)
+        }
         TokenCommand::Inspect(args) => inspect::inspect(args, terminal),
         TokenCommand::Regex(args) => regex::regex(args, environment, terminal),
     }

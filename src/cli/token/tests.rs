@@ -304,3 +304,37 @@ fn show_tells_how_both_texts_are_used() {
         )
     );
 }
+
+#[test]
+fn a_token_gives_itself_up() {
+    let token = id();
+    let record = json!({"id": token, "name": "ci", "state": "revoked"});
+    let refused = run(&["revoke", "--self"], vec![], Fake::script());
+    assert_eq!((refused.exit, refused.requests.len()), (2, 0));
+    let done = run(&["revoke", "--self", "--yes"], vec![answer("200 OK", &record)], Fake::script());
+    assert_eq!((done.exit, done.fake.out()), (0, format!("{token} revoked\n")));
+    assert!(done.requests[0].starts_with("POST /v1/tokens/current/revoke "), "{}", done.requests[0]);
+    let own = || answer("200 OK", &json!({"token": {"id": token, "name": "ci"}}));
+    let person = run(&["revoke", "--self"], vec![own(), answer("200 OK", &record)], Fake::person("ci\n"));
+    assert_eq!(person.exit, 0);
+    let kept = run(&["revoke", "--self"], vec![own()], Fake::person("no\n"));
+    assert_eq!((kept.exit, kept.requests.len()), (1, 1));
+}
+
+#[test]
+fn verify_sends_the_text_as_a_form_and_ends_with_5_when_it_is_worth_nothing() {
+    let active = json!({"active": true, "jti": "tok_1", "scope": "devices:read", "exp": 1_795_392_000, "urn:keygate:kind": "service"});
+    let outcome = run(&["verify"], vec![answer("200 OK", &active)], Fake::piped("kg_svc_a+b\n"));
+    assert!(outcome.requests[0].starts_with("POST /v1/introspect "), "{}", outcome.requests[0]);
+    assert!(outcome.requests[0].ends_with("\r\n\r\ntoken=kg_svc_a%2Bb"), "{}", outcome.requests[0]);
+    assert!(outcome.requests[0].contains("content-type: application/x-www-form-urlencoded"), "{}", outcome.requests[0]);
+    assert_eq!(
+        (outcome.exit, outcome.fake.out().as_str()),
+        (0, "active  yes\njti     tok_1\nscope   devices:read\nexp     2026-11-23T00:00:00Z\nkind    service\n")
+    );
+    let nothing = run(&["verify", "-o", "jsonl"], vec![answer("200 OK", &json!({"active": false}))], Fake::piped("x"));
+    assert_eq!((nothing.exit, nothing.fake.out().as_str()), (5, "{\"active\":false}\n"));
+    let lost = run(&["verify", "kg_svc_secret"], vec![], Fake::script());
+    assert_eq!((lost.exit, lost.requests.len()), (2, 0));
+    assert!(!lost.fake.err().contains("kg_svc_secret"), "{}", lost.fake.err());
+}

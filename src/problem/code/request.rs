@@ -55,6 +55,12 @@ codes! {
     NOT_JSON 415 Management Nothing, "not_json" "The body is not declared as JSON"
         "The body is not declared as `application/json`."
         "Send `Content-Type: application/json`, once.";
+    NOT_A_FORM 415 Management Nothing, "not_a_form" "The body is not declared as a form"
+        "The call is about a token's text, and its body is not declared as `application/x-www-form-urlencoded`."
+        "Send `token=…` with `Content-Type: application/x-www-form-urlencoded`, once.";
+    INVALID_FORM 400 Management Nothing, "invalid_form" "The form is not as it should be"
+        "The form has no `token`, or more than one."
+        "Send exactly one, with the whole text of the token, percent-encoded where it has to be.";
     MALFORMED_JSON 400 Management Nothing, "malformed_json" "The body is not JSON"
         "The body is no JSON; the detail has line and column."
         "Mend what stands there.";
