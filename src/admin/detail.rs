@@ -72,6 +72,9 @@ impl Refusal {
                 "there were too many tries of this login or from this address; wait as long as `Retry-After` says"
                     .into()
             }
+            Refusal::RateLimited { policy, .. } => {
+                format!("there were too many calls by this {policy}; wait as long as `Retry-After` says")
+            }
             Refusal::LoginsBusy => "too many passwords wait to be checked; try again".into(),
             Refusal::WrongPassword => "`current` is not the user's password".into(),
             Refusal::UserDisabled => "the user is disabled until somebody enables it".into(),

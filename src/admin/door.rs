@@ -12,6 +12,8 @@ use http::HeaderMap;
 
 use super::caller::Caller;
 use super::endpoint::{Right, Sought, find};
+use super::peer::Peer;
+use super::quota::Told;
 use super::recording::Recording;
 use super::refusal::Refusal;
 use super::{AdminState, Shared};
@@ -28,21 +30,27 @@ pub(super) async fn door(State(state): State<Shared>, mut request: Request, next
     };
     let recording = request.extensions().get::<Recording>().cloned();
     let recording = recording.ok_or(Refusal::Broken("a request that nobody records"))?;
+    let counted = Counted::of(&request);
     let permit = match right {
-        Right::Open => return Ok(next.run(request).await),
+        Right::Open if is_probe(pattern) => return Ok(next.run(request).await),
+        Right::Open => {
+            counted.stranger(&state)?;
+            return Ok(next.run(request).await);
+        }
         Right::OpenOrNeeds { .. } if matches!(bearer(request.headers()), Err(CredentialError::Absent)) => {
+            counted.stranger(&state)?;
             return Ok(next.run(request).await);
         }
         Right::Any => {
-            let principal = authenticate(&state, &recording, request.headers()).await?;
+            let principal = authenticate(&state, &recording, request.headers(), &counted).await?;
             admit_any(principal, &state.accounts, state.lifecycle.clock().wall()).map_err(|d| refused(d, None))?
         }
         Right::Needs { resource, action } | Right::OpenOrNeeds { resource, action } => {
-            let principal = authenticate(&state, &recording, request.headers()).await?;
+            let principal = authenticate(&state, &recording, request.headers(), &counted).await?;
             permitted(&state, principal, resource, action)?
         }
         Right::NeedsRoot { resource, action } => {
-            let principal = authenticate(&state, &recording, request.headers()).await?;
+            let principal = authenticate(&state, &recording, request.headers(), &counted).await?;
             let account = principal.token.account;
             let permit = permitted(&state, principal, resource, action)?;
             if state.accounts.get(account).is_none_or(|account| account.parent.is_some()) {
@@ -62,11 +70,47 @@ pub(super) async fn door(State(state): State<Shared>, mut request: Request, next
     Ok(next.run(request).await)
 }
 
+/// Whoever asks these must be told, however often: a probe that is refused takes a gateway for broken.
+fn is_probe(pattern: Option<&str>) -> bool {
+    pattern.is_some_and(|path| ["/livez", "/readyz", "/metrics"].contains(&path))
+}
+
+/// Where a request is counted.
+struct Counted {
+    told: Told,
+    from: Option<Peer>,
+}
+
+impl Counted {
+    fn of(request: &Request) -> Self {
+        let extensions = request.extensions();
+        Self { told: extensions.get::<Told>().cloned().unwrap_or_default(), from: extensions.get::<Peer>().copied() }
+    }
+
+    /// As one of nobody who is known.
+    fn stranger(&self, state: &AdminState) -> Result<(), Refusal> {
+        self.from.map_or(Ok(()), |from| state.limits.charge_address(from.address(), &self.told))
+    }
+}
+
+/// Whose token the request presents. It is counted for the token, and where there is none that is known, for
+/// the address: whoever guesses is slowed.
 async fn authenticate(
     state: &AdminState,
     recording: &Recording,
     headers: &HeaderMap,
+    counted: &Counted,
 ) -> Result<Arc<Principal>, Refusal> {
+    let found = identify(state, recording, headers).await;
+    match &found {
+        Ok(principal) => state.limits.charge_token(principal.token.id, &counted.told)?,
+        Err(Refusal::Store(_)) => {}
+        Err(_) => counted.stranger(state)?,
+    }
+    found
+}
+
+async fn identify(state: &AdminState, recording: &Recording, headers: &HeaderMap) -> Result<Arc<Principal>, Refusal> {
     let text = bearer(headers).map_err(Refusal::Credential)?;
     let (_, verdict) = state.verifier.verify(text).await;
     match verdict.map_err(|error| Refusal::Store(error.0))? {

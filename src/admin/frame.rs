@@ -17,6 +17,7 @@ use http::header::{CACHE_CONTROL, HeaderName, X_CONTENT_TYPE_OPTIONS};
 use uuid::Uuid;
 
 use super::Shared;
+use super::quota::Told;
 use super::refusal::Refusal;
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -34,6 +35,8 @@ impl fmt::Display for RequestId {
 pub(super) async fn frame(State(state): State<Shared>, mut request: Request, next: Next) -> Response {
     let id = RequestId(Uuid::now_v7());
     request.extensions_mut().insert(id);
+    let told = Told::default();
+    request.extensions_mut().insert(told.clone());
     let mut response =
         caught(next.run(request)).await.unwrap_or_else(|| Refusal::Broken("a handler panicked").into_response());
     if let Some(refusal) = response.extensions_mut().remove::<Arc<Refusal>>() {
@@ -41,6 +44,7 @@ pub(super) async fn frame(State(state): State<Shared>, mut request: Request, nex
         response = refusal.respond(id, &state.realm);
     }
     let headers = response.headers_mut();
+    told.write(headers);
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(X_REQUEST_ID, HeaderValue::try_from(id.to_string()).expect("a UUID is hexadecimal and hyphens"));

@@ -34,6 +34,7 @@ mod passwords;
 mod peer;
 mod policies;
 mod presented;
+mod quota;
 mod recording;
 mod refusal;
 mod reveal;
@@ -59,6 +60,7 @@ use http::Method;
 pub use self::endpoint::{ENDPOINTS, Endpoint, Right};
 pub use self::health::Readiness;
 pub use self::peer::Peer;
+pub use self::quota::AdminLimits;
 use crate::audit::Audit;
 use crate::auth::{Accounts, Lifecycle, LoginGuard, Passwords, Users, Verifier};
 use crate::model::Policies;
@@ -75,6 +77,7 @@ pub struct AdminState {
     pub policies: Arc<Policies>,
     pub passwords: Passwords,
     pub login_guard: Arc<LoginGuard>,
+    pub limits: Arc<AdminLimits>,
     pub backups: Backups,
     pub audit: Audit,
     /// Where the gateway serves (`http://127.0.0.1:8080`), for the line to copy after a creation.

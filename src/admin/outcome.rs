@@ -16,6 +16,7 @@ impl Refusal {
             | Refusal::WrongMethod { .. }
             | Refusal::TooOften { .. }
             | Refusal::LoginsBusy
+            | Refusal::RateLimited { .. }
             | Refusal::NoInvitation
             | Refusal::NotReady(_)
             | Refusal::Unrecorded { .. } => None,

@@ -92,6 +92,11 @@ pub(super) enum Refusal {
         wait: Duration,
     },
     LoginsBusy,
+    /// Of the whole management API.
+    RateLimited {
+        policy: &'static str,
+        wait: Duration,
+    },
     /// Of a caller that is known already.
     WrongPassword,
     UserDisabled,
@@ -216,6 +221,7 @@ impl Refusal {
             Refusal::Unrecorded { .. } => (&code::AUDIT_UNAVAILABLE, Ours),
             Refusal::LoginFailed { .. } => (&code::LOGIN_FAILED, Client),
             Refusal::TooOften { .. } => (&code::RATE_LIMITED, Client),
+            Refusal::RateLimited { .. } => (&code::RATE_LIMITED, Client),
             Refusal::LoginsBusy => (&code::LOGINS_BUSY, Client),
             Refusal::WrongPassword => (&code::WRONG_PASSWORD, Client),
             Refusal::UserDisabled => (&code::USER_DISABLED, Client),
@@ -268,7 +274,9 @@ impl Refusal {
     fn retry_after(&self) -> Option<u64> {
         match self {
             Refusal::Store(_) | Refusal::NotReady(_) | Refusal::NoRandomness(_) => Some(5),
-            Refusal::TooOften { wait } => Some(wait.as_millis().div_ceil(1_000).try_into().unwrap_or(u64::MAX).max(1)),
+            Refusal::TooOften { wait } | Refusal::RateLimited { wait, .. } => {
+                Some(wait.as_millis().div_ceil(1_000).try_into().unwrap_or(u64::MAX).max(1))
+            }
             Refusal::LoginsBusy => Some(1),
             // Somebody has to make room.
             Refusal::StoreFull(_) | Refusal::Unrecorded { why: Unrecorded::Full(_), .. } => Some(60),

@@ -21,7 +21,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::Ready;
 use super::error::StartError;
-use crate::admin::{self, AdminState, Peer};
+use crate::admin::{self, AdminLimits, AdminState, Peer};
 use crate::audit::Audit;
 use crate::auth::{Accounts, Lifecycle, LoginGuard, Passwords, Users, Verifier};
 use crate::config::Settings;
@@ -32,6 +32,8 @@ use crate::store::Backups;
 
 /// For a TLS handshake, and for a request's head.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// After this long, who has not called is forgotten.
+const PRUNE: Duration = Duration::from_secs(10);
 /// Connections at a time: people and scripts, not the world.
 const MAX_CONNECTIONS: usize = 1_024;
 
@@ -81,6 +83,7 @@ pub(super) fn state(
         users: users.clone(),
         passwords,
         login_guard,
+        limits: Arc::new(AdminLimits::new(settings.management.rate_limit, settings.management.address_rate_limit)),
         backups,
         audit,
         policies,
@@ -111,7 +114,8 @@ impl AdminServer {
         let address = listener.local_addr().map_err(thread_error)?;
         let _inside = runtime.enter();
         let listener = TcpListener::from_std(listener).map_err(thread_error)?;
-        let task = runtime.spawn(serve(listener, tls.map(TlsAcceptor::from), admin::router(state), stopped));
+        let limits = Arc::clone(&state.limits);
+        let task = runtime.spawn(serve(listener, tls.map(TlsAcceptor::from), admin::router(state), limits, stopped));
         Ok(Self { address, task })
     }
 
@@ -128,13 +132,21 @@ impl AdminServer {
     }
 }
 
-async fn serve(listener: TcpListener, tls: Option<TlsAcceptor>, router: Router, mut stopped: watch::Receiver<bool>) {
+async fn serve(
+    listener: TcpListener,
+    tls: Option<TlsAcceptor>,
+    router: Router,
+    limits: Arc<AdminLimits>,
+    mut stopped: watch::Receiver<bool>,
+) {
     let mut connections = JoinSet::new();
+    let mut pruning = tokio::time::interval(PRUNE);
     loop {
         tokio::select! {
             biased;
             () = stop(&mut stopped) => break,
             Some(_) = connections.join_next() => {}
+            _ = pruning.tick() => limits.prune(),
             accepted = listener.accept(), if connections.len() < MAX_CONNECTIONS => match accepted {
                 Ok((stream, address)) => {
                     let peer = Peer::new(address.ip());

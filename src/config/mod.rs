@@ -7,6 +7,7 @@
 //! In reading order: [`tree`] is the text with its positions, [`mod@env`] lays variables over it, [`table`]
 //! reads it key by key, one file a section makes [`settings`] of it, and [`problem`] is the report.
 
+mod admin;
 mod audit;
 mod conflict;
 mod env;
@@ -134,6 +135,7 @@ fn read_settings(root: &Table, around: &Surroundings<'_>, findings: &Findings) -
     let server = server::read(&mut root);
     let store = store::read(&mut root, around);
     let audit = audit::read(&mut root, around, store.as_ref());
+    let management = admin::read(&mut root);
     let tokens = tokens::read(&mut root, around);
     let roles = role::read(&mut root);
     let policies = policy::read(&mut root, tokens.as_ref());
@@ -151,6 +153,7 @@ fn read_settings(root: &Table, around: &Surroundings<'_>, findings: &Findings) -
         server: server?,
         store: store?,
         audit: audit?,
+        management: management?,
         tokens: tokens?,
         roles: roles?,
         policies: policies?,

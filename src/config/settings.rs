@@ -17,6 +17,7 @@ pub struct Settings {
     pub server: Server,
     pub store: StoreSettings,
     pub audit: AuditSettings,
+    pub management: AdminSettings,
     pub tokens: Tokens,
     /// The built-in ones and those of `[role.NAME]`.
     pub roles: Roles,
@@ -70,6 +71,15 @@ pub enum StoreSettings {
     Sled { path: PathBuf, anchor: PathBuf, cache: u64 },
     /// `kind = "memory"`: all is gone at the end of the process.
     Memory,
+}
+
+/// `[admin]`.
+#[derive(Debug, Clone, Copy)]
+pub struct AdminSettings {
+    /// Calls of the management API by one token (default 30,000 in 60 s); `None`: `"unlimited"`.
+    pub rate_limit: Option<Quota>,
+    /// By one address without a token that is known (default 3,000 in 60 s).
+    pub address_rate_limit: Option<Quota>,
 }
 
 /// `[audit]`.

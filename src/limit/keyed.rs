@@ -12,8 +12,8 @@ use crate::model::Quota;
 
 /// Where a [`KeyedLimiter::prune`] finds this many keys or more, keys share [`SHARED`] counts until one
 /// finds room again (worst case: 1,048,576 × about 64 bytes, and what comes between two prunings).
-const MAX_KEYS: usize = 1 << 20;
-const SHARED: LimitKey = 1 << 16;
+pub(super) const MAX_KEYS: usize = 1 << 20;
+pub(super) const SHARED: LimitKey = 1 << 16;
 
 /// What is counted apart: a token's id, an address, or 0 for one count shared by all.
 pub type LimitKey = u128;

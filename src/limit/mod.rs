@@ -2,6 +2,8 @@
 
 mod keyed;
 mod token_limits;
+mod told;
 
 pub use keyed::{KeyedLimiter, LimitKey};
 pub use token_limits::TokenLimits;
+pub use told::{Left, ToldLimiter};

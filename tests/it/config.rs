@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use keygate::config::{self, AccountSelector, HostHeader, LimitKey, Loaded, Scheme, StoreSettings, Template};
-use keygate::model::Action;
+use keygate::model::{Action, Quota};
 use proptest::prelude::*;
 use tempfile::TempDir;
 
@@ -205,6 +205,9 @@ fn defaults_are_filled_in() {
     assert_eq!(settings.tokens.prefix.as_str(), "kg");
     assert_eq!(settings.tokens.default_expiry, Some(Duration::from_secs(90 * 86_400)));
     assert_eq!((settings.tokens.max_expiry, settings.tokens.rate_limit), (None, None));
+    let calls = |quota: Option<Quota>| quota.map(|quota| (quota.requests().get(), quota.window().as_secs()));
+    assert_eq!(calls(settings.management.rate_limit), Some((30_000, 60)));
+    assert_eq!(calls(settings.management.address_rate_limit), Some((3_000, 60)));
     assert_eq!((settings.server.workers, settings.server.pin_workers), (None, true));
     assert_eq!(settings.upstreams[0].host_header, HostHeader::Preserve);
     assert_eq!((settings.routes[0].name.as_str(), settings.routes[0].max_body), ("/v1/{*rest}", Some(10 << 20)));
@@ -405,6 +408,10 @@ zzzzzzzzzz = 1
 zzzzzzzzzz = 1
 [store]
 kind = "sled"
+zzzzzzzzzz = 1
+[admin]
+rate_limit = { zzzzzzzzzz = 1 }
+address_rate_limit = { zzzzzzzzzz = 1 }
 zzzzzzzzzz = 1
 [audit]
 zzzzzzzzzz = 1

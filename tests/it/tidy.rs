@@ -18,7 +18,7 @@ const MAY_USE: [(&str, &[&str]); 14] = [
     ("config", &["model"]),
     ("auth", &["model", "store", "limit"]),
     ("proxy", &["model", "limit", "route", "server", "telemetry", "problem", "auth"]),
-    ("admin", &["model", "store", "audit", "problem", "route", "auth"]),
+    ("admin", &["model", "store", "audit", "limit", "problem", "route", "auth"]),
     ("app", &["model", "store", "audit", "limit", "route", "server", "telemetry", "auth", "proxy", "admin", "config"]),
     ("cli", &["model", "auth", "config", "app"]),
 ];

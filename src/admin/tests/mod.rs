@@ -8,6 +8,7 @@ mod explain;
 mod lists;
 mod policy;
 mod presented;
+mod quota;
 mod relations;
 mod rights;
 mod rotation;

@@ -11,7 +11,7 @@ use http_body_util::BodyExt;
 use serde_json::Value;
 use tower::ServiceExt;
 
-use crate::admin::{AdminState, Readiness, router};
+use crate::admin::{AdminLimits, AdminState, Readiness, router};
 use crate::audit::{Audit, ChainKey};
 use crate::auth::{
     Accounts, CacheOptions, Denial, Lifecycle, LoginGuard, LoginLimits, NewAccount, NewToken, NewUser, Password,
@@ -19,7 +19,7 @@ use crate::auth::{
 };
 use crate::limit::TokenLimits;
 use crate::model::{
-    Account, AccountId, Clock, Grants, Kind, Pepper, Policies, Policy, Reveal, Token, TokenHasher, TokenPrefix,
+    Account, AccountId, Clock, Grants, Kind, Pepper, Policies, Policy, Quota, Reveal, Token, TokenHasher, TokenPrefix,
     TokenText, User,
 };
 use crate::route::{Leads, RouteView, action_of};
@@ -60,15 +60,26 @@ impl World {
     }
 
     pub(super) async fn with_policies(policies: Policies) -> Self {
-        Self::of(policies, |store| store).await
+        Self::of(policies, |store| store, AdminLimits::default()).await
     }
 
     /// Its backups are made of what `copies` makes of its store.
     pub(super) async fn with_copies(copies: impl FnOnce(Arc<MemoryStore>) -> Arc<dyn Store>) -> Self {
-        Self::of(policies(|_| {}), copies).await
+        Self::of(policies(|_| {}), copies, AdminLimits::default()).await
     }
 
-    async fn of(policies: Policies, copies: impl FnOnce(Arc<MemoryStore>) -> Arc<dyn Store>) -> Self {
+    /// So many calls an hour by each token, and by each address that presents none.
+    pub(super) async fn with_limits(each_token: u32, each_address: u32) -> Self {
+        let hourly = |calls| Some(Quota::new(calls, Duration::from_secs(3_600)).expect("a quota"));
+        let limits = AdminLimits::new(hourly(each_token), hourly(each_address));
+        Self::of(policies(|_| {}), |store| store, limits).await
+    }
+
+    async fn of(
+        policies: Policies,
+        copies: impl FnOnce(Arc<MemoryStore>) -> Arc<dyn Store>,
+        limits: AdminLimits,
+    ) -> Self {
         let key = StoreKey::new(&[1; 32]);
         let store = Arc::new(MemoryStore::new(key.clone()));
         let clock = Clock::adjustable();
@@ -114,6 +125,7 @@ impl World {
             policies: Arc::new(policies),
             passwords: passwords(),
             login_guard: Arc::new(LoginGuard::new(LoginLimits::default())),
+            limits: Arc::new(limits),
             backups: Backups::new(copies(Arc::clone(&store)), key),
             audit,
             proxy_url: "http://127.0.0.1:8080/".into(),

@@ -71,7 +71,7 @@ pub(super) enum TokenCommand {
     #[command(after_help = "Examples:\n  keygate token delete tok_… --yes")]
     Delete(EndArgs),
     /// Says what a token's text is worth now; exit code 5: nothing
-    #[command(after_help = "Examples:\n  keygate token verify token.txt")]
+    #[command(after_help = "Examples:\n  keygate token create checked --read -o raw | keygate token verify")]
     Verify(VerifyArgs),
     /// Says what a text is, without a server: prefix, kind, checksum
     Inspect(InspectArgs),

@@ -41,7 +41,7 @@ codes! {
         "The path is there for other methods, which `Allow` lists; told only to a token in force."
         "Use one of the methods in `Allow`.";
     RATE_LIMITED 429 Both Nothing, "rate_limited" "Too many requests"
-        "Over the token's limit or the route's; on the management API, too many tries of a login or from an address. `Retry-After` says for how long."
+        "Over the token's limit or the route's; on the management API, too many calls by a token or from an address, or too many tries of a login. `Retry-After` says for how long."
         "Wait as long as `Retry-After` says, and then ask less often.";
     BODY_TOO_LARGE 413 Both Nothing, "body_too_large" "The body is too large"
         "The body is over the route's `max_body`; on the management API, over 64 KiB."

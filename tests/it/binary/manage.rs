@@ -63,8 +63,8 @@ fn commands() -> Vec<Vec<String>> {
     .collect()
 }
 
-/// Those that need none, or no token.
-const WITHOUT_A_GATEWAY: [&str; 4] = ["inspect", "regex", "accept", "password"];
+/// Those that need none, or no token; and the one that reads a text first.
+const WITHOUT_A_GATEWAY: [&str; 5] = ["verify", "inspect", "regex", "accept", "password"];
 
 /// The names under "Commands:" of a help text.
 fn subcommands(group: &str) -> Vec<String> {
