@@ -2,20 +2,24 @@
 //! reaches; the root account sees besides what concerns all of them, or one that is gone.
 
 use axum::extract::State;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use http::StatusCode;
+use http::header::CONTENT_TYPE;
 
 use super::caller::Caller;
 use super::expiry::past;
 use super::fields::Fields;
 use super::page::{QueryFields, Window};
+use super::pieces::{self, Source};
 use super::refusal::Refusal;
 use super::token_input::reached;
 use super::tokens::json;
 use super::wire::{EntryRecord, Page};
 use super::{AdminState, Shared};
-use crate::audit::{Action, Outcome, Query};
+use crate::audit::{Action, AuditExport, Change, Object, ObjectKind, Outcome, Query};
 use crate::model::{AccountId, Timestamp};
+
+const JSON_LINES: &str = "application/jsonl";
 
 /// Newest first.
 pub(super) async fn list(
@@ -26,6 +30,21 @@ pub(super) async fn list(
     let page = state.audit.list(query_of(query, &caller, &state)?).await?;
     let items = page.lines.into_iter().map(EntryRecord::new).collect();
     Ok(json(StatusCode::OK, &Page { items, next: page.next.map(|place| place.to_string()) }))
+}
+
+/// All of it, as it lies on the disk.
+pub(super) async fn export(State(state): State<Shared>, caller: Caller) -> Response {
+    caller.record(Object::whole(ObjectKind::Audit), Change::none());
+    ([(CONTENT_TYPE, JSON_LINES)], pieces::body(state.audit.export())).into_response()
+}
+
+impl Source for AuditExport {
+    const NAME: &'static str = "an export of the audit log";
+
+    async fn next(self) -> Result<Option<(Self, Vec<u8>)>, String> {
+        let (left, lines) = AuditExport::next(self).await.map_err(|error| error.to_string())?;
+        Ok(lines.map(|lines| (left, lines)))
+    }
 }
 
 fn query_of(mut query: Fields, caller: &Caller, state: &AdminState) -> Result<Query, Refusal> {

@@ -142,6 +142,8 @@ pub static ENDPOINTS: &[Endpoint] = &[
     // One's own; for those of others the handler asks for `keygate.sessions`.
     Endpoint { method: Method::DELETE, path: "/v1/sessions/{id}", right: Right::Any, audit: Some(Audited::SessionDelete), mount: |m| on(m, sessions::end) },
     Endpoint { method: Method::GET, path: "/v1/audit", right: needs(AUDIT, Action::Read), audit: None, mount: |m| on(m, audit::list) },
+    // It has what concerns every account.
+    Endpoint { method: Method::GET, path: "/v1/audit/export", right: Right::NeedsRoot { resource: AUDIT, action: Action::Read }, audit: Some(Audited::AuditExport), mount: |m| on(m, audit::export) },
     // It has what every account has, so a right within one account is not enough.
     Endpoint { method: Method::GET, path: "/v1/store/backup", right: Right::NeedsRoot { resource: STORE, action: Action::Read }, audit: Some(Audited::StoreBackup), mount: |m| on(m, backup::download) },
 ];

@@ -32,6 +32,7 @@ mod outcome;
 mod page;
 mod passwords;
 mod peer;
+mod pieces;
 mod policies;
 mod presented;
 mod quota;

@@ -6,6 +6,7 @@
 //! stored, and the store is closed last.
 
 mod admin;
+mod audit;
 mod bootstrap;
 mod error;
 mod lead;
@@ -27,6 +28,8 @@ use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
+pub use crate::store::Finished;
+pub use audit::{Action as AuditAction, AuditError, AuditLog};
 pub use bootstrap::{Bootstrap, FirstToken, bootstrap};
 pub use error::{Remedy, StartError, StopError};
 pub use lead::{Lead, lead};
@@ -35,7 +38,7 @@ pub use maintenance::{
 };
 
 use crate::admin::Readiness;
-use crate::audit::{Action, Audit, Change, Entry, Object, ObjectKind};
+use crate::audit::Audit;
 use crate::auth::{Accounts, Lifecycle, LifecycleError, LoginGuard, LoginLimits, Passwords, Users, Verifier};
 use crate::config::{AccessLog, Settings, StoreSettings};
 use crate::limit::TokenLimits;
@@ -161,7 +164,7 @@ impl Gateway {
             }
         };
         let proxy_tls = settings.public.tls.is_some();
-        runtime.block_on(note(&audit, Action::GatewayStart));
+        runtime.block_on(audit::note_gateway(&audit, AuditAction::GatewayStart));
         let admin = admin::AdminServer::start(admin::AdminOptions {
             runtime: runtime.handle(),
             listener: admin_listener,
@@ -287,7 +290,7 @@ impl Gateway {
         runtime.block_on(admin.stopped(drain_timeout));
         // The workers are gone, and with them every sender: the folder stores the rest and ends.
         let usage = runtime.block_on(in_time("storing the use of tokens", usage));
-        runtime.block_on(note(&audit, Action::GatewayStop));
+        runtime.block_on(audit::note_gateway(&audit, AuditAction::GatewayStop));
         audit.close();
         let closed = runtime.block_on(in_time("closing the store", store.close()));
         runtime.shutdown_timeout(Duration::from_secs(1));
@@ -367,15 +370,6 @@ fn readiness(store: Arc<dyn Store>, audit: Audit, stopping: Arc<AtomicBool>) -> 
             Err(impaired) => Readiness::NotReady(impaired.to_string()),
         },
     })
-}
-
-/// That the gateway starts or stops. Neither waits for a log that takes no entries: it says so by itself.
-async fn note(audit: &Audit, action: Action) {
-    let version = ("version", env!("CARGO_PKG_VERSION").into());
-    let entry = Entry::system(action, Object::whole(ObjectKind::Gateway), Change::noted([version]));
-    if let Err(error) = audit.record(entry).await {
-        tracing::error!(target: "keygate::audit", %error, action = action.name(), "this is not in the audit log");
-    }
 }
 
 async fn prune(proxy: Arc<Proxy>, limits: Arc<TokenLimits>, login_guard: Arc<LoginGuard>) {

@@ -70,10 +70,17 @@ actions! {
     /// A logout, or somebody else's session that is ended.
     SessionDelete = "session.delete", Ends;
     StoreBackup = "store.backup", Shows;
+    /// At the command line.
+    StoreRestore = "store.restore", Changes;
+    StoreImport = "store.import", Changes;
+    StoreAccept = "store.accept", Changes;
     /// Somebody without the right to it asked for what changes nothing.
     ApiRead = "api.read", Shows;
     /// The first line of a log.
     AuditBegin = "audit.begin", Shows;
+    /// A log that was not what was written was set aside.
+    AuditAccept = "audit.accept", Shows;
+    AuditExport = "audit.export", Shows;
     /// What was older than the retention is gone.
     AuditDrop = "audit.drop", Shows;
     /// The root account and its first token are made.

@@ -77,6 +77,13 @@ pub(super) fn own(directory: &Path) -> io::Result<Option<Owned>> {
     }
 }
 
+/// Whether a process has the directory.
+pub(super) fn is_owned(directory: &Path) -> bool {
+    let Ok(lock) = File::open(directory.join(LOCK)) else { return false };
+    // A lock that is had here is let go with the handle.
+    matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock))
+}
+
 fn create(path: &Path) -> io::Result<()> {
     if path.metadata().is_ok_and(|found| found.is_dir()) {
         return Ok(());

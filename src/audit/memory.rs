@@ -31,6 +31,11 @@ impl MemoryLog {
         self.lines.push_back(line);
     }
 
+    /// Oldest first, as they would stand in a file.
+    pub(super) fn text(&self) -> Vec<u8> {
+        self.lines.iter().flat_map(|line| line.seal(&self.key).0).collect()
+    }
+
     /// Newest first.
     pub(super) fn list(&self, query: &Query) -> Page {
         let mut page = Page::default();

@@ -9,13 +9,16 @@
 //! Knows the vocabulary of [`crate::model`] and nothing of HTTP. Holds no secret: [`change`] says what may
 //! be told of a record.
 
+mod accept;
 mod action;
 mod anchor;
 mod change;
 mod denials;
 mod entry;
 mod error;
+mod export;
 mod files;
+mod finding;
 mod line;
 mod memory;
 mod open;
@@ -25,6 +28,8 @@ mod read;
 mod reserve;
 mod retention;
 mod scan;
+mod verify;
+mod walk;
 mod writer;
 
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
@@ -34,13 +39,17 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
+pub use self::accept::accept;
 pub use self::action::{Action, Effect};
 pub use self::change::{Change, Fields, Told};
 pub use self::entry::{Actor, Entry, Object, ObjectKind, Outcome};
 pub use self::error::{Unreadable, Unrecorded};
+pub use self::export::AuditExport;
+pub use self::finding::{Fault, Finding, VerifyError};
 pub use self::line::{ChainKey, Line};
-pub use self::open::{AuditOpenError, AuditOptions};
+pub use self::open::{AuditOpenError, AuditOptions, anchor_beside};
 pub use self::query::{Page, Place, Query};
+pub use self::verify::{Verified, verify, verify_file};
 
 use self::denials::Denials;
 use self::memory::MemoryLog;
@@ -71,7 +80,7 @@ enum Log {
 struct Disk {
     published: Arc<Published>,
     /// `None`: it is only read, since what lies there is not what was written.
-    jobs: Option<SyncSender<Job>>,
+    jobs: Mutex<Option<SyncSender<Job>>>,
     writer: Mutex<Option<JoinHandle<()>>>,
     /// As long as nobody writes, nobody else may either.
     _owned: Option<files::Owned>,
@@ -98,8 +107,9 @@ impl Audit {
                     why,
                     "the audit log is not what was written: changes are refused"
                 );
+                let why = format!("{why}; see `keygate audit verify`");
                 let published = Arc::new(Published::broken(segments, why));
-                Disk { published, jobs: None, writer: Mutex::default(), _owned: Some(owned) }
+                Disk { published, jobs: Mutex::default(), writer: Mutex::default(), _owned: Some(owned) }
             }
             Start::Opened(opened) => {
                 let published = Arc::new(Published::default());
@@ -109,7 +119,7 @@ impl Audit {
                 let thread = std::thread::Builder::new().name("audit-writer".to_owned());
                 let thread = thread.spawn(move || writer.run(&taken));
                 let thread = thread.map_err(|error| AuditOpenError::Io { path, error })?;
-                Disk { published, jobs: Some(jobs), writer: Mutex::new(Some(thread)), _owned: None }
+                Disk { published, jobs: Mutex::new(Some(jobs)), writer: Mutex::new(Some(thread)), _owned: None }
             }
         };
         Ok(Self::of(Log::Disk(disk), clock))
@@ -178,14 +188,21 @@ impl Audit {
         read.map_err(|error| Unreadable(error.to_string()))
     }
 
+    /// All of the log as it is now, oldest first.
+    pub fn export(&self) -> AuditExport {
+        match &*self.log {
+            Log::Memory(log) => AuditExport::of_text(locked(log).text()),
+            Log::Disk(disk) => {
+                let (segments, len) = disk.published.extent();
+                AuditExport::of_segments(segments, len)
+            }
+        }
+    }
+
     /// Writes what is left, and lets the directory go. Blocks until that is done.
     pub fn close(&self) {
-        let Log::Disk(disk) = &*self.log else { return };
-        let writer = locked(&disk.writer).take();
-        if let (Some(jobs), Some(writer)) = (&disk.jobs, writer) {
-            // Where the queue is full, the thread ends with the last sender.
-            let _ = jobs.send(Job::End);
-            let _ = writer.join();
+        if let Log::Disk(disk) = &*self.log {
+            disk.close();
         }
     }
 }
@@ -196,7 +213,7 @@ impl Disk {
             return Err(why);
         }
         let (answer, answered) = oneshot::channel();
-        let jobs = self.jobs.as_ref().ok_or(Unrecorded::Closed)?;
+        let jobs = locked(&self.jobs).clone().ok_or(Unrecorded::Closed)?;
         jobs.try_send(job(answer)).map_err(|error| match error {
             TrySendError::Full(_) => Unrecorded::Busy,
             TrySendError::Disconnected(_) => Unrecorded::Closed,
@@ -206,6 +223,24 @@ impl Disk {
             Ok(Err(_)) => Err(Unrecorded::Closed),
             Err(_) => Err(self.published.stall(PATIENCE.as_secs())),
         }
+    }
+
+    /// What is waiting is still written.
+    fn close(&self) {
+        if let Some(jobs) = locked(&self.jobs).take() {
+            // Others may still have a sender for a moment.
+            let _ = jobs.send(Job::End);
+        }
+        if let Some(writer) = locked(&self.writer).take() {
+            let _ = writer.join();
+        }
+    }
+}
+
+impl Drop for Disk {
+    /// So that the directory is free at once.
+    fn drop(&mut self) {
+        self.close();
     }
 }
 

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::anchor::{self, Anchor};
@@ -26,6 +26,13 @@ pub struct AuditOptions {
     pub segment_size: u64,
     /// How long entries are kept at least; `None`: for good.
     pub retention: Option<Duration>,
+}
+
+/// `<directory>.anchor`
+pub fn anchor_beside(directory: &Path) -> PathBuf {
+    let mut name = directory.components().as_path().as_os_str().to_owned();
+    name.push(".anchor");
+    PathBuf::from(name)
 }
 
 /// Why a log cannot be opened.

@@ -191,5 +191,11 @@ async fn what_is_too_old_is_dropped_and_the_log_says_so() {
     let left = objects(&audit, 5).await;
     assert!(left.len() >= 20 && left.len() < 30, "{left:?}");
     audit.close();
-    assert_eq!(place.open().health(), Ok(()));
+    let options = place.options();
+    let verified = verify(&options.directory, &options.anchor, &options.key).expect("it is whole");
+    assert_eq!((verified.first, verified.dropped), (through + 1, through));
+    fs::remove_file(&place.segments()[0]).expect("removed");
+    let error = verify(&options.directory, &options.anchor, &options.key).expect_err("nothing says so");
+    assert!(matches!(&error, VerifyError::Found(Finding { fault: Fault::Removed, .. })), "{error}");
+    assert_eq!(place.open().health(), Ok(()), "a start looks at the end alone");
 }

@@ -165,10 +165,12 @@ impl Writer {
             Err(Failure::Fatal(why)) => return refuse(jobs, &self.published.fence(&why)),
             Err(Failure::Full(why)) => self.published.fill(&why),
         };
-        let is_last_try = !self.reserve.give_up();
         let (urgent, others): (Vec<_>, Vec<_>) = jobs.into_iter().partition(|job| job.must_go_on());
         refuse(others, &why);
-        if is_last_try { self.owe(urgent, &why) } else { self.write(urgent) }
+        if urgent.is_empty() {
+            return;
+        }
+        if self.reserve.give_up() { self.write(urgent) } else { self.owe(urgent, &why) }
     }
 
     /// What was done is kept, to be written once there is room.

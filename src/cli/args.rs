@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::account::AccountCommand;
+use super::audit::AuditCommand;
 use super::color::When;
 use super::exit;
 use super::explain::ExplainArgs;
@@ -98,6 +99,9 @@ pub(super) enum Command {
     /// Ends the session of `keygate login`, here and at the gateway
     #[command(after_help = "Examples:\n  keygate logout")]
     Logout(LogoutArgs),
+    /// Shows what was done over the admin API, and proves that the log of it is whole
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// Backs up, proves, restores and moves the store
     #[command(subcommand)]
     Store(StoreCommand),
@@ -145,6 +149,7 @@ impl Command {
             Command::Token(command) => command.wants_json(),
             Command::Account(command) => command.wants_json(),
             Command::Policy(command) => command.wants_json(),
+            Command::Audit(command) => command.wants_json(),
             Command::Store(command) => command.wants_json(),
             Command::Whoami(args) => args.output.wants_json(),
             Command::Explain(args) => args.output.wants_json(),

@@ -5,6 +5,7 @@
 
 mod account;
 mod args;
+mod audit;
 mod check;
 mod client;
 mod color;
@@ -106,6 +107,7 @@ fn dispatch(cli: &Cli, environment: &Environment, terminal: &mut Terminal<'_>) -
         Command::Token(command) => token::token(command, &cli.admin, environment, terminal),
         Command::Account(command) => account::account(command, &cli.admin, environment, terminal),
         Command::Policy(command) => policy::policy(command, &cli.admin, environment, terminal),
+        Command::Audit(command) => audit::audit(command, &cli.admin, environment, terminal),
         Command::Store(command) => store::store(command, &cli.admin, environment, terminal),
         Command::Whoami(args) => whoami::whoami(args, &cli.admin, environment, terminal),
         Command::User(command) => user::user(command, &cli.admin, environment, terminal),

@@ -1,5 +1,6 @@
 //! The real program as a newcomer and an operator use it: its words, its files, its exit codes.
 
+mod audit;
 mod demo;
 mod help;
 mod install;

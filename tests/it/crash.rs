@@ -214,13 +214,13 @@ impl State {
 }
 
 /// A connection to the admin API whose end is no failure of the test.
-struct Line {
+pub(crate) struct Line {
     stream: BufReader<TcpStream>,
     bearer: String,
 }
 
 impl Line {
-    fn connect(address: SocketAddr, token: &str) -> io::Result<Self> {
+    pub(crate) fn connect(address: SocketAddr, token: &str) -> io::Result<Self> {
         let stream = TcpStream::connect(address)?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(DEADLINE))?;
@@ -228,7 +228,7 @@ impl Line {
     }
 
     /// An answer counts once the whole of it is here.
-    fn call(&mut self, method: &str, target: &str, body: Option<Value>) -> io::Result<(u16, Value)> {
+    pub(crate) fn call(&mut self, method: &str, target: &str, body: Option<Value>) -> io::Result<(u16, Value)> {
         let body = body.map(|body| body.to_string()).unwrap_or_default();
         let (bearer, length) = (&self.bearer, body.len());
         let request = format!(

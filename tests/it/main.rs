@@ -4,6 +4,7 @@
 //! theme. Tests whose names begin with `slow_` are left out by `./test quick`.
 
 mod accounts;
+mod audit;
 mod binary;
 mod bodies;
 mod clients;

@@ -112,6 +112,7 @@ const CALLS: &[Call] = &[
     call("DELETE", "/v1/sessions/current", Right::Any, 204),
     call("DELETE", "/v1/sessions/{id}", Right::Any, 204),
     call("GET", "/v1/audit", Right::Needs { resource: "keygate.audit", action: Action::Read }, 200),
+    call("GET", "/v1/audit/export", Right::NeedsRoot { resource: "keygate.audit", action: Action::Read }, 200),
     call("GET", "/v1/store/backup", Right::NeedsRoot { resource: "keygate.store", action: Action::Read }, 200),
 ];
 

@@ -164,6 +164,6 @@ async fn a_backup_that_fails_half_way_is_no_whole_answer() {
     let response = ask(&world).await;
     assert_eq!(response.status(), StatusCode::OK, "its beginning was fine");
     let error = response.into_body().collect().await.expect_err("the connection has to end with it");
-    assert!(error.to_string().contains("the backup broke off"), "{error}");
+    assert!(error.to_string().contains("the answer broke off"), "{error}");
     until_free(&running).await;
 }

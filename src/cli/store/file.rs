@@ -12,13 +12,13 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 
 /// Where a backup goes.
-pub(super) enum Target<'a> {
+pub(in crate::cli) enum Target<'a> {
     File(NewFile),
     Stream(&'a mut dyn Write),
 }
 
 /// Written under another name until it is complete; removed again if it never is.
-pub(super) struct NewFile {
+pub(in crate::cli) struct NewFile {
     path: PathBuf,
     part: PathBuf,
     file: File,
@@ -27,12 +27,12 @@ pub(super) struct NewFile {
 
 impl<'a> Target<'a> {
     /// `-` is standard output.
-    pub(super) fn open(path: &Path, out: &'a mut dyn Write) -> Result<Self, Failure> {
+    pub(in crate::cli) fn open(path: &Path, out: &'a mut dyn Write) -> Result<Self, Failure> {
         if path == Path::new("-") { Ok(Self::Stream(out)) } else { NewFile::create(path).map(Self::File) }
     }
 
     /// What was written is complete.
-    pub(super) fn keep(self) -> Result<(), Failure> {
+    pub(in crate::cli) fn keep(self) -> Result<(), Failure> {
         match self {
             Self::File(file) => file.keep(),
             Self::Stream(out) => {

@@ -1,7 +1,7 @@
 //! `keygate store …`: backups of a running gateway's store, and what is done to a store that nobody has
 //! open.
 
-mod file;
+pub(super) mod file;
 mod offline;
 mod online;
 mod told;

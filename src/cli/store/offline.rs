@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::file::Target;
 use super::told::{self, Told};
 use super::{AcceptArgs, ExportArgs, ImportArgs, RestoreArgs, VerifyArgs};
-use crate::app::{Import, Loss, Maintenance, MaintenanceError, Restoration};
+use crate::app::{AuditAction, AuditLog, Finished, Import, Loss, Maintenance, MaintenanceError, Restoration};
 use crate::cli::args::{ConfigArgs, Format};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
@@ -18,6 +18,7 @@ use crate::model::Clock;
 struct Place {
     config: PathBuf,
     store: Maintenance,
+    audit: Option<AuditLog>,
 }
 
 impl Place {
@@ -25,11 +26,20 @@ impl Place {
         let config = config_file::find(args, environment)?;
         let settings = config_file::load(&config, environment)?.settings;
         let store = Maintenance::new(&settings).map_err(|error| told::failure(&error, &config))?;
-        Ok(Self { config, store })
+        let audit = AuditLog::new(&settings, None, None).ok();
+        Ok(Self { config, store, audit })
     }
 
     fn failure(&self, error: &MaintenanceError) -> Failure {
         told::failure(error, &self.config)
+    }
+
+    /// Notes what was done in the audit log. It is done: that it cannot be noted is no reason to fail.
+    fn note(&self, action: AuditAction, now: &Finished, terminal: &mut Terminal<'_>) {
+        let noted = self.audit.as_ref().map(|audit| audit.note(action, &now.summary));
+        if let Some(Err(error)) = noted {
+            terminal.note(&format!("warning: this is not in the audit log: {}\n", plain(&error.to_string())));
+        }
     }
 
     fn path(&self) -> String {
@@ -85,6 +95,9 @@ pub(super) fn import(
         let failure = place.failure(&error);
         Failure { cause: format!("{}; nothing was changed", failure.cause), ..failure }
     })?;
+    if let Some(finished) = &imported.finished {
+        place.note(AuditAction::StoreImport, finished, terminal);
+    }
     let (path, added) = (place.path(), &imported.added);
     let told = match &imported.finished {
         None => Told::of_file(format!("{} could be added to {path}; nothing was changed", args.file.display()), added),
@@ -124,6 +137,7 @@ pub(super) fn restore(
     }
     let replayed = restoration.replayed.changes;
     let finished = restoration.finish().map_err(|error| place.failure(&error))?;
+    place.note(AuditAction::StoreRestore, &finished, terminal);
     let now = &finished.summary;
     let sentence = format!("{} holds {} now", place.path(), args.file.display());
     Told::new(sentence, now.tokens, now.accounts, now.revision.0)
@@ -181,6 +195,7 @@ pub(super) fn accept(
         agree("This takes for the truth what is in", &place.path(), terminal)?;
     }
     let finished = salvaged.accept().map_err(|error| place.failure(&error))?;
+    place.note(AuditAction::StoreAccept, &finished, terminal);
     let now = &finished.summary;
     let told = Told::new(format!("{} is accepted as it is", place.path()), now.tokens, now.accounts, now.revision.0);
     match unread {

@@ -156,6 +156,46 @@ fn what_cannot_be_noted_is_not_done_until_there_is_room() {
     assert_eq!(served.process.stop("TERM"), Some(0));
 }
 
+/// The log on a disk of its own.
+#[test]
+fn without_room_for_their_entries_changes_are_refused_and_what_takes_rights_away_goes_on() {
+    let (upstream, disk) = (Upstream::start(), SmallDisk::mount(4));
+    let install = Install::new(&upstream.url());
+    let path = disk.path().join("audit");
+    install.configure(|text| format!("{text}\n[audit]\npath = \"{}\"\n", path.display()));
+    let mut served = install.run();
+    let read = |name: &str| json!({"name": name, "grants": {"*": "read"}});
+    let used = served.admin.create(read("used"));
+    let leaked: Vec<_> = (0..40).map(|_| served.admin.create(read("leaked"))).collect();
+
+    let filler = disk.fill();
+    let late = loop {
+        // What room is left in the last page of the log is used first.
+        let answer = change(&served, "POST", "/v1/tokens", &read("late"));
+        if answer.status != 201 {
+            break answer;
+        }
+    };
+    assert_eq!((late.status, late.problem().as_str()), (507, "audit_full"));
+    let ready = get(served.admin.address, "/readyz", "");
+    assert_eq!(ready.status, 200);
+    assert!(ready.text().starts_with("ready\nchanges are refused: the audit log has no room"), "{}", ready.text());
+    assert_eq!(passes(&served, &used.secret), OK);
+    for token in &leaked {
+        assert_eq!(change(&served, "POST", &format!("/v1/tokens/{}/revoke", token.id), &Value::Null).status, 200);
+        assert_eq!(change(&served, "POST", "/v1/tokens", &read("late")).status, 507);
+    }
+    assert_eq!(change(&served, "GET", "/v1/store/backup", &Value::Null).status, 507, "nothing leaves unnoted");
+    served.process.kill();
+    let served = install.run();
+    std::fs::remove_file(filler).expect("removed");
+    let made = served.admin.create(read("again"));
+    assert_eq!(passes(&served, &made.secret), OK);
+    let entries = served.admin.call("GET", "/v1/audit?action=token.revoke&outcome=done&limit=200", None).json();
+    assert_eq!(entries["items"].as_array().map(Vec::len), Some(leaked.len()));
+    done(&mut install.command(&["audit", "verify"])).ok();
+}
+
 /// sled would lose its files for good.
 #[test]
 fn without_any_room_the_store_is_not_touched() {
