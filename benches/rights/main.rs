@@ -98,6 +98,7 @@ fn account() -> Account {
         ceiling: None,
         plan: None,
         policy: None,
+        labels: Default::default(),
         created: Timestamp::from_millis(0),
         revision: Revision(1),
     }
@@ -132,6 +133,7 @@ fn token(number: u64, digest: Digest) -> Token {
         filters: Default::default(),
         sealed: None,
         rotation: None,
+        labels: Default::default(),
         state: State::Active,
         not_before: None,
         expires: None,

@@ -24,6 +24,7 @@ pub fn account() -> Account {
         ceiling: None,
         plan: None,
         policy: None,
+        labels: Default::default(),
         created: Timestamp::from_millis(0),
         revision: Revision(1),
     }
@@ -46,6 +47,7 @@ pub fn token(number: u64) -> Token {
         user: None,
         filters: Default::default(),
         sealed: None,
+        labels: Default::default(),
         state: State::Active,
         not_before: None,
         expires: Some(Timestamp::from_millis(1_900_000_000_000)),

@@ -10,6 +10,7 @@ use http::header::LOCATION;
 use http::{HeaderValue, StatusCode};
 
 use super::caller::Caller;
+use super::condition::{Condition, tagged};
 use super::fields::{Fields, Length};
 use super::page::{PathId, QueryFields, Window};
 use super::refusal::Refusal;
@@ -17,7 +18,7 @@ use super::rules::Rules;
 use super::token_input::reached;
 use super::tokens::json;
 use super::wire::{AccountRecord, Page};
-use super::{AdminState, Shared, grants};
+use super::{AdminState, Shared, grants, labels};
 use crate::audit::{Action, Change, Object};
 use crate::auth::{AccountEdit, LifecycleError, NewAccount};
 use crate::model::{Account, AccountId, AccountState, PlanName, PolicyName};
@@ -33,7 +34,7 @@ pub(super) async fn create(State(state): State<Shared>, caller: Caller, fields: 
     let mut response = json(StatusCode::CREATED, &AccountRecord::new(&account));
     let location = HeaderValue::try_from(format!("/v1/accounts/{}", account.id)).expect("an id is ASCII");
     response.headers_mut().insert(LOCATION, location);
-    Ok(response)
+    Ok(tagged(account.revision, response))
 }
 
 pub(super) async fn list(
@@ -48,22 +49,24 @@ pub(super) async fn list(
     let items: Vec<_> = rest.by_ref().take(limit).collect();
     let next = rest.next().and(items.last()).map(|account| account.id.to_string());
     let items = items.into_iter().map(AccountRecord::new).collect();
-    Ok(json(StatusCode::OK, &Page { items, next }))
+    Ok(json(StatusCode::OK, &Page { items, next, count: None }))
 }
 
 pub(super) async fn show(
     State(state): State<Shared>,
     caller: Caller,
     PathId(id): PathId<AccountId>,
+    condition: Condition,
 ) -> Result<Response, Refusal> {
     let account = within_reach(&state, &caller, id)?;
-    Ok(json(StatusCode::OK, &AccountRecord::new(&account)))
+    Ok(condition.answer(account.revision, json(StatusCode::OK, &AccountRecord::new(&account))))
 }
 
 pub(super) async fn edit(
     State(state): State<Shared>,
     caller: Caller,
     PathId(id): PathId<AccountId>,
+    condition: Condition,
     fields: Fields,
 ) -> Result<Response, Refusal> {
     let present = within_reach(&state, &caller, id)?;
@@ -74,9 +77,9 @@ pub(super) async fn edit(
     if edit.state != Some(AccountState::Suspended) {
         caller.takes_nothing_away()?;
     }
-    let account = state.lifecycle.edit_account(id, edit).await?;
+    let account = state.lifecycle.at(condition.expected(present.revision)?).edit_account(id, edit).await?;
     caller.record(Object::account(&account), Change::edited(&present, &account));
-    Ok(json(StatusCode::OK, &AccountRecord::new(&account)))
+    Ok(tagged(account.revision, json(StatusCode::OK, &AccountRecord::new(&account))))
 }
 
 /// Those above the caller's account are out of its reach, so its own is the only one on its way up: what
@@ -92,6 +95,7 @@ pub(super) async fn delete(
     State(state): State<Shared>,
     caller: Caller,
     PathId(id): PathId<AccountId>,
+    condition: Condition,
     QueryFields(mut query): QueryFields,
 ) -> Result<Response, Refusal> {
     let account = within_reach(&state, &caller, id)?;
@@ -104,7 +108,8 @@ pub(super) async fn delete(
         return Err(Refusal::OwnAccount);
     }
     let (object, change) = (Object::gone(&account), Change::gone(&account));
-    match state.lifecycle.delete_account(id, everything.is_some()).await {
+    let expected = condition.expected(account.revision)?;
+    match state.lifecycle.at(expected).delete_account(id, everything.is_some()).await {
         Err(LifecycleError::NotEmpty(below)) => return Err(Refusal::AccountNotEmpty { below, name: account.name }),
         done => done?,
     }
@@ -133,6 +138,7 @@ fn new_account(mut fields: Fields, caller: &Caller, state: &AdminState) -> Resul
     let ceiling = grants::take_ceiling(&mut fields).flatten();
     let plan = take_plan(&mut fields, state).flatten();
     let policy = take_policy(&mut fields, state).flatten();
+    let labels = labels::take_new(&mut fields);
     fields.finish()?;
     let rules = match &policy {
         Some(name) => state.policies.get(name).cloned().ok_or_else(|| Refusal::UnknownPolicy(name.clone()))?,
@@ -140,7 +146,7 @@ fn new_account(mut fields: Fields, caller: &Caller, state: &AdminState) -> Resul
     };
     let token = rules.account_token.clone();
     let name = name.unwrap_or_default();
-    Ok(NewAccount { parent: Some(parent), name, visible_to_parent, ceiling, plan, policy, token })
+    Ok(NewAccount { parent: Some(parent), name, visible_to_parent, ceiling, plan, policy, labels, token })
 }
 
 /// A name that the configuration gives; `Some(None)` for null.
@@ -182,6 +188,7 @@ fn edit_of(mut fields: Fields, caller: &Caller, state: &AdminState) -> Result<Ac
     let ceiling = grants::take_ceiling(&mut fields);
     let plan = take_plan(&mut fields, state);
     let policy = take_policy(&mut fields, state);
+    let labels = labels::take_edit(&mut fields);
     let state = match fields.take_text("state").as_deref() {
         None => None,
         Some("active") => Some(AccountState::Active),
@@ -195,5 +202,5 @@ fn edit_of(mut fields: Fields, caller: &Caller, state: &AdminState) -> Result<Ac
         fields.immutable(field);
     }
     fields.finish()?;
-    Ok(AccountEdit { name, parent, visible_to_parent, state, ceiling, plan, policy })
+    Ok(AccountEdit { name, parent, visible_to_parent, state, ceiling, plan, policy, labels })
 }

@@ -29,7 +29,7 @@ pub(super) async fn list(
 ) -> Result<Response, Refusal> {
     let page = state.audit.list(query_of(query, &caller, &state)?).await?;
     let items = page.lines.into_iter().map(EntryRecord::new).collect();
-    Ok(json(StatusCode::OK, &Page { items, next: page.next.map(|place| place.to_string()) }))
+    Ok(json(StatusCode::OK, &Page { items, next: page.next.map(|place| place.to_string()), count: None }))
 }
 
 /// All of it, as it lies on the disk.

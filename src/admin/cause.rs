@@ -19,6 +19,9 @@ impl From<LifecycleError> for Refusal {
                 field: "roles".into(),
                 message: format!("there is no role `{name}`"),
             }]),
+            LifecycleError::Labels(error) => {
+                Refusal::InvalidFields(vec![FieldError { field: "labels".into(), message: error.to_string() }])
+            }
             LifecycleError::Circle(_) => Refusal::AccountCircle(FieldError {
                 field: "parent".into(),
                 message: "is the account itself, or lies below it".into(),
@@ -47,6 +50,7 @@ impl From<LifecycleError> for Refusal {
                 Refusal::NoCopy("the copy was made under another `reveal_key`, or was altered")
             }
             LifecycleError::Seal(SealError::Cipher) => Refusal::Broken("the cipher of copies failed"),
+            LifecycleError::Stale(_) => Refusal::Stale,
             LifecycleError::Conflict(what) => Refusal::Conflict(what),
             LifecycleError::NoRandomness(what) => Refusal::NoRandomness(what),
             LifecycleError::Store(error) => error.into(),
@@ -59,6 +63,12 @@ impl From<StoreError> for Refusal {
         match error {
             StoreError::Full(why) => Refusal::StoreFull(why),
             StoreError::Copying => Refusal::BackupRunning,
+            StoreError::TooWide(most) => Refusal::InvalidQuery(vec![FieldError {
+                field: "sort".into(),
+                message: format!(
+                    "cannot be done: there are more than {most} tokens; sort by `created`, account by account"
+                ),
+            }]),
             other => Refusal::Store(other),
         }
     }

@@ -121,6 +121,10 @@ impl Refusal {
             Refusal::NoCopy(why) => format!("{why}; make a new token in its place"),
             Refusal::NotYours => "it is for the person alone whose token it is".into(),
             Refusal::Conflict(_) => "the object was changed at the same time; read it and try again".into(),
+            Refusal::Stale => {
+                "somebody changed the object since: its `ETag` is none of those in `If-Match`; read it again and decide anew"
+                    .into()
+            }
             Refusal::BackupRunning => "one backup is made at a time; try again once it is complete".into(),
             Refusal::NotReady(reason) => reason.clone(),
             Refusal::Store(_) => {

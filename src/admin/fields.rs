@@ -29,6 +29,8 @@ pub(super) const DESCRIPTION: Length = Length { min: 0, max: 1_000 };
 /// A body of wrong fields only must not make an answer many times its size.
 const MOST_ERRORS: usize = 50;
 const MOST_SHOWN: usize = 96;
+/// The parameter that may stand in a query more than once: all of it must be met.
+const REPEATABLE: &str = "label";
 
 impl Fields {
     pub(super) fn of_body(body: Json) -> Result<Self, Refusal> {
@@ -42,7 +44,14 @@ impl Fields {
     }
 
     pub(super) fn of_query(pairs: Vec<(String, String)>) -> Self {
-        Self::new(pairs.into_iter().map(|(name, value)| (name, Json::Text(value))).collect())
+        let mut given: Vec<(String, Json)> = Vec::with_capacity(pairs.len());
+        for (name, value) in pairs {
+            match given.iter_mut().find(|(known, _)| *known == name && name == REPEATABLE) {
+                Some((_, Json::Text(text))) => *text = format!("{text},{value}"),
+                _ => given.push((name, Json::Text(value))),
+            }
+        }
+        Self::new(given)
     }
 
     fn new(given: Vec<(String, Json)>) -> Self {
@@ -91,6 +100,15 @@ impl Fields {
     pub(super) fn take_flag(&mut self, name: &'static str) -> Option<bool> {
         match self.take(name)? {
             Json::Flag(flag) => Some(flag),
+            other => self.wrong_kind(name, "true or false", &other),
+        }
+    }
+
+    /// A flag, which in a query is a text.
+    pub(super) fn take_switch(&mut self, name: &'static str) -> Option<bool> {
+        match self.take(name)? {
+            Json::Flag(flag) => Some(flag),
+            Json::Text(text) if text == "true" || text == "false" => Some(text == "true"),
             other => self.wrong_kind(name, "true or false", &other),
         }
     }

@@ -8,6 +8,7 @@ use http::request::Parts;
 use http::{HeaderValue, StatusCode};
 
 use super::caller::Caller;
+use super::condition::{Condition, tagged};
 use super::fields::Fields;
 use super::page::{PathId, QueryFields, Window};
 use super::passwords::need;
@@ -36,7 +37,7 @@ pub(super) async fn list(
     let items: Vec<_> = rest.by_ref().take(limit).collect();
     let next = rest.next().and(items.last()).map(|user| user.id.to_string());
     let items = items.into_iter().filter_map(|user| record(user, account)).collect();
-    Ok(json(StatusCode::OK, &Page { items, next }))
+    Ok(json(StatusCode::OK, &Page { items, next, count: None }))
 }
 
 pub(super) async fn add(
@@ -74,14 +75,17 @@ pub(super) async fn show(
     State(state): State<Shared>,
     caller: Caller,
     PathMember(account, id): PathMember,
+    condition: Condition,
 ) -> Result<Response, Refusal> {
-    shown(StatusCode::OK, &member(&state, &caller, account, id)?, account)
+    let user = member(&state, &caller, account, id)?;
+    Ok(condition.answer(user.revision, shown(StatusCode::OK, &user, account)?))
 }
 
 pub(super) async fn edit(
     State(state): State<Shared>,
     caller: Caller,
     PathMember(account, id): PathMember,
+    condition: Condition,
     mut fields: Fields,
 ) -> Result<Response, Refusal> {
     let before = member(&state, &caller, account, id)?;
@@ -91,7 +95,7 @@ pub(super) async fn edit(
     let roles = roles(&mut fields, &state);
     fields.finish()?;
     given(&roles, &caller, &state)?;
-    let user = state.lifecycle.set_member(id, account, roles).await?;
+    let user = state.lifecycle.at(condition.expected(before.revision)?).set_member(id, account, roles).await?;
     caller.record(Object::member(account, id), Change::roles(before.roles_in(account), user.roles_in(account)));
     shown(StatusCode::OK, &user, account)
 }
@@ -100,9 +104,10 @@ pub(super) async fn remove(
     State(state): State<Shared>,
     caller: Caller,
     PathMember(account, id): PathMember,
+    condition: Condition,
 ) -> Result<Response, Refusal> {
     let before = member(&state, &caller, account, id)?;
-    state.lifecycle.remove_member(id, account).await?;
+    state.lifecycle.at(condition.expected(before.revision)?).remove_member(id, account).await?;
     caller.record(Object::member(account, id), Change::roles(before.roles_in(account), None));
     Ok(StatusCode::NO_CONTENT.into_response())
 }
@@ -137,7 +142,7 @@ fn record(user: &User, account: AccountId) -> Option<MemberRecord> {
 }
 
 fn shown(status: StatusCode, user: &User, account: AccountId) -> Result<Response, Refusal> {
-    Ok(json(status, &record(user, account).ok_or(Refusal::NoSuch("member"))?))
+    Ok(tagged(user.revision, json(status, &record(user, account).ok_or(Refusal::NoSuch("member"))?)))
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for PathMember {

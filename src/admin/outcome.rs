@@ -71,6 +71,7 @@ impl Refusal {
             | Refusal::NotRetrievable
             | Refusal::NoCopy(_)
             | Refusal::Conflict(_)
+            | Refusal::Stale
             | Refusal::BackupRunning
             | Refusal::StoreFull(_)
             | Refusal::NoRandomness(_) => Some(Outcome::Refused(code)),

@@ -19,16 +19,21 @@ pub(super) struct Window<I> {
     pub(super) limit: usize,
 }
 
+/// Takes `limit`.
+pub(super) fn take_limit(query: &mut Fields) -> usize {
+    match query.take_text("limit").map(|text| text.parse()) {
+        None => DEFAULT,
+        Some(Ok(limit @ 1..=MOST)) => limit,
+        Some(_) => {
+            query.refuse("limit", format!("must be a whole number from 1 to {MOST}"));
+            DEFAULT
+        }
+    }
+}
+
 impl<I: FromStr> Window<I> {
     pub(super) fn take(query: &mut Fields) -> Self {
-        let limit = match query.take_text("limit").map(|text| text.parse()) {
-            None => DEFAULT,
-            Some(Ok(limit @ 1..=MOST)) => limit,
-            Some(_) => {
-                query.refuse("limit", format!("must be a whole number from 1 to {MOST}"));
-                DEFAULT
-            }
-        };
+        let limit = take_limit(query);
         // A cursor is the id of the last object before it; clients are not told, so it may change.
         let after = match query.take_text("cursor").map(|text| text.parse()) {
             None => None,

@@ -22,7 +22,7 @@ pub(super) async fn list(
 ) -> Result<Response, Refusal> {
     query.finish_query()?;
     let items = state.policies.iter().map(|policy| PolicyRecord::new(policy)).collect();
-    Ok(json(StatusCode::OK, &Page { items, next: None }))
+    Ok(json(StatusCode::OK, &Page { items, next: None, count: None }))
 }
 
 /// The one that holds in the account.

@@ -137,6 +137,8 @@ pub(super) enum Refusal {
     /// It is another person's.
     NotYours,
     Conflict(String),
+    /// The object is not as the request says.
+    Stale,
     NotReady(String),
     BackupRunning,
     Store(StoreError),
@@ -213,6 +215,7 @@ impl Refusal {
             Refusal::NoCopy(_) => (&code::COPY_UNREADABLE, Client),
             Refusal::NotYours => (&code::NOT_YOURS, Client),
             Refusal::Conflict(_) => (&code::CONFLICT, Client),
+            Refusal::Stale => (&code::PRECONDITION_FAILED, Client),
             Refusal::BackupRunning => (&code::BACKUP_RUNNING, Client),
             Refusal::NotReady(_) => (&code::NOT_READY, Ours),
             Refusal::Store(_) => (&code::STORE_UNAVAILABLE, Ours),

@@ -19,5 +19,5 @@ pub(super) async fn list(
 ) -> Result<Response, Refusal> {
     query.finish_query()?;
     let items = state.users.roles().iter().map(|(name, role)| RoleRecord::new(name, role)).collect();
-    Ok(json(StatusCode::OK, &Page { items, next: None }))
+    Ok(json(StatusCode::OK, &Page { items, next: None, count: None }))
 }

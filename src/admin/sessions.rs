@@ -85,7 +85,10 @@ pub(super) async fn list(
     let usage = state.lifecycle.usage(sessions.iter().map(|token| token.id).collect()).await?;
     let now = state.lifecycle.clock().wall();
     let items = sessions.iter().zip(usage).map(|(token, usage)| TokenRecord::new(token, usage, now)).collect();
-    Ok(json(StatusCode::OK, &Page { items, next: next.map(|Place(account, token)| format!("{account}.{token}")) }))
+    Ok(json(
+        StatusCode::OK,
+        &Page { items, next: next.map(|Place(account, token)| format!("{account}.{token}")), count: None },
+    ))
 }
 
 /// Logs out: the session is gone, and nobody can tell that it was there.

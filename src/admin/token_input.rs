@@ -3,14 +3,13 @@
 use super::caller::Caller;
 use super::fields::{DESCRIPTION, Fields, NAME};
 use super::grants::NEEDED;
-use super::page::Window;
 use super::refusal::Refusal;
 use super::rights::{self, Rights};
 use super::rules::Rules;
 use super::wire::Json;
-use super::{AdminState, expiry};
+use super::{AdminState, expiry, labels};
 use crate::auth::{Edit, NewToken};
-use crate::model::{AccountId, ExpiryRules, Kind, Quota, Reveal, Standing, Timestamp, Token, TokenId};
+use crate::model::{AccountId, ExpiryRules, Kind, Quota, Reveal, Timestamp, Token};
 
 /// The creation that `fields` ask for, within what the caller may give.
 pub(super) fn new_token(mut fields: Fields, caller: &Caller, state: &AdminState) -> Result<NewToken, Refusal> {
@@ -27,6 +26,7 @@ pub(super) fn new_token(mut fields: Fields, caller: &Caller, state: &AdminState)
     rights::check_kind(&mut fields, kind, &rights, state.users.roles());
     let filters = rights::take_filters(&mut fields).unwrap_or_default();
     rules.check_filters(&mut fields, kind, &filters);
+    let labels = labels::take_new(&mut fields);
     let expires = expires(&mut fields, &rules.policy.expiry, now);
     let not_before = not_before(&mut fields, now, expires);
     let rate_limit = rate_limit(&mut fields);
@@ -45,6 +45,7 @@ pub(super) fn new_token(mut fields: Fields, caller: &Caller, state: &AdminState)
         roles: rights.roles,
         user,
         filters,
+        labels,
         not_before,
         expires,
         rate_limit,
@@ -82,6 +83,7 @@ pub(super) fn edit(mut fields: Fields, token: &Token, caller: &Caller, state: &A
     if let Some(filters) = &filters {
         rules.check_filters(&mut fields, token.kind, filters);
     }
+    let labels = labels::take_edit(&mut fields);
     let now = state.lifecycle.clock().wall();
     let expires = fields.has("expires").then(|| expires(&mut fields, &rules.policy.expiry, now));
     let rate_limit = if fields.has_null("rate_limit") { Some(None) } else { rate_limit(&mut fields).map(Some) };
@@ -90,7 +92,7 @@ pub(super) fn edit(mut fields: Fields, token: &Token, caller: &Caller, state: &A
         rights.within(&caller.effective(state), &state.users)?;
     }
     let rights = rights.map(|rights| (rights.grants, rights.roles));
-    Ok(Edit { name, description, rights, filters, expires, rate_limit, max_active: rules.policy.max_active })
+    Ok(Edit { name, description, rights, filters, labels, expires, rate_limit, max_active: rules.policy.max_active })
 }
 
 /// What kind is asked for: one that the caller can make, for the account that it is to be of.
@@ -148,46 +150,6 @@ const IMMUTABLE: [&str; 13] = [
     "revoked_at",
     "token",
 ];
-
-/// Which tokens a list is of.
-pub(super) struct Selection {
-    pub(super) account: AccountId,
-    pub(super) window: Window<TokenId>,
-    state: Option<String>,
-    kind: Option<String>,
-}
-
-impl Selection {
-    pub(super) fn of(mut query: Fields, caller: &Caller, state: &AdminState) -> Result<Self, Refusal> {
-        let account = query.take_text("account");
-        let window = Window::take(&mut query);
-        let of_state = one_of(&mut query, "state", &Standing::NAMES);
-        let of_kind = one_of(&mut query, "kind", &Kind::ALL.map(Kind::name));
-        query.finish_query()?;
-        let account = match account {
-            None => caller.account(),
-            Some(text) => reached(&text, caller, state).ok_or(Refusal::NoSuch("account"))?,
-        };
-        Ok(Self { account, window, state: of_state, kind: of_kind })
-    }
-
-    pub(super) fn is_filtered(&self) -> bool {
-        self.state.is_some() || self.kind.is_some()
-    }
-
-    pub(super) fn has(&self, token: &Token, now: Timestamp) -> bool {
-        self.state.as_ref().is_none_or(|state| token.standing(now).name() == state)
-            && self.kind.as_ref().is_none_or(|kind| token.kind.name() == kind)
-    }
-}
-
-fn one_of(query: &mut Fields, name: &'static str, lawful: &[&str]) -> Option<String> {
-    let text = query.take_text(name)?;
-    if !lawful.contains(&text.as_str()) {
-        query.refuse(name, format!("must be one of {}", lawful.join(", ")));
-    }
-    Some(text)
-}
 
 /// The account in the field, if the caller reaches it; the caller's own where none is named.
 fn account(fields: &mut Fields, caller: &Caller, state: &AdminState) -> AccountId {

@@ -10,20 +10,27 @@ use http::{HeaderValue, StatusCode};
 use zeroize::Zeroizing;
 
 use super::caller::Caller;
+use super::condition::{Condition, tagged};
 use super::fields::Fields;
-use super::page::{PathId, QueryFields};
+use super::page::{PathId, QueryFields, take_limit};
+use super::projection::Projection;
 use super::refusal::Refusal;
 use super::rules::{Rules, shown};
-use super::token_input::{Selection, edit as edit_of, new_token};
-use super::wire::{self, Created, Page};
-use super::{AdminState, Shared, usage};
+use super::selection::{Selection, take_order};
+use super::token_input::{edit as edit_of, new_token};
+use super::wire::{self, Created, Page, TokenRecord};
+use super::{AdminState, Shared, cursor, usage};
 use crate::audit::{Change, Object};
 use crate::model::{Token, TokenId, TokenText, Usage};
+use crate::store::{Count, Found, Search, SortBy};
 
-/// How many tokens one read of a filtered list takes from the store.
-const BATCH: usize = 256;
-/// How many tokens one call looks at for a filter; the rest is for the next call.
-const MOST_LOOKED_AT: usize = 2_048;
+/// What a list can be sorted by.
+const SORTS: [(&str, SortBy); 4] = [
+    ("created", SortBy::Created),
+    ("name", SortBy::Name),
+    ("expires", SortBy::Expires),
+    ("last_used", SortBy::LastUsed),
+];
 
 pub(super) async fn create(State(state): State<Shared>, caller: Caller, fields: Fields) -> Result<Response, Refusal> {
     let (token, text) = state.lifecycle.create(new_token(fields, &caller, &state)?).await?;
@@ -34,38 +41,63 @@ pub(super) async fn create(State(state): State<Shared>, caller: Caller, fields: 
     let mut response = json(StatusCode::CREATED, &created);
     let location = HeaderValue::try_from(format!("/v1/tokens/{}", token.id)).expect("an id is ASCII");
     response.headers_mut().insert(LOCATION, location);
-    Ok(response)
+    Ok(tagged(token.revision, response))
 }
 
 pub(super) async fn list(
     State(state): State<Shared>,
     caller: Caller,
-    QueryFields(query): QueryFields,
+    QueryFields(mut query): QueryFields,
 ) -> Result<Response, Refusal> {
-    let selection = Selection::of(query, &caller, &state)?;
-    let (tokens, next) = select(&state, &selection).await?;
+    let now = state.lifecycle.clock().wall();
+    let selection = Selection::take(&mut query, &caller, now);
+    let order = take_order(&mut query, &SORTS);
+    let (after, limit) = (cursor::take(&mut query, order), take_limit(&mut query));
+    let counted = query.take_switch("count").unwrap_or(false);
+    let projection = Projection::take(&mut query, &TokenRecord::FIELDS);
+    query.finish_query()?;
+    let accounts = selection.accounts(&caller, &state)?;
+    let search = Search { accounts, filter: selection.filter, order, after, limit, now };
+    let count = if counted { Some(count(&state, &search).await?) } else { None };
+    let Found { tokens, next } = state.lifecycle.search(search).await?;
     let usage = state.lifecycle.usage(tokens.iter().map(|token| token.id).collect()).await?;
-    let items = tokens.iter().zip(usage).map(|(token, usage)| shown(&state, token, usage)).collect();
-    Ok(json(StatusCode::OK, &Page { items, next: next.map(|id| id.to_string()) }))
+    let items = tokens.iter().zip(usage).map(|(token, usage)| projection.of(shown(&state, token, usage))).collect();
+    let next = next.map(|place| cursor::text(order, &place));
+    Ok(json(StatusCode::OK, &Page { items, next, count }))
+}
+
+/// How many there are; `None`: too many to be counted in one call.
+async fn count(state: &AdminState, search: &Search) -> Result<Option<u64>, Refusal> {
+    Ok(match state.lifecycle.count(search.clone()).await? {
+        Count::Exactly(count) => Some(count),
+        Count::TooMany => None,
+    })
 }
 
 pub(super) async fn show(
     State(state): State<Shared>,
     caller: Caller,
     PathId(id): PathId<TokenId>,
+    condition: Condition,
+    QueryFields(mut query): QueryFields,
 ) -> Result<Response, Refusal> {
+    let projection = Projection::take(&mut query, &TokenRecord::FIELDS);
+    query.finish_query()?;
     let token = within_reach(&state, &caller, id).await?;
-    record(&state, &token).await
+    let usage = state.lifecycle.usage(vec![id]).await?.pop().unwrap_or_default();
+    Ok(condition.answer(token.revision, json(StatusCode::OK, &projection.of(shown(&state, &token, usage)))))
 }
 
 pub(super) async fn edit(
     State(state): State<Shared>,
     caller: Caller,
     PathId(id): PathId<TokenId>,
+    condition: Condition,
     fields: Fields,
 ) -> Result<Response, Refusal> {
     let before = within_reach(&state, &caller, id).await?;
-    let token = state.lifecycle.edit(id, edit_of(fields, &before, &caller, &state)?).await?;
+    let expected = condition.expected(before.revision)?;
+    let token = state.lifecycle.at(expected).edit(id, edit_of(fields, &before, &caller, &state)?).await?;
     caller.record(Object::token(&token), Change::edited(&before, &token));
     record(&state, &token).await
 }
@@ -74,9 +106,10 @@ pub(super) async fn disable(
     State(state): State<Shared>,
     caller: Caller,
     PathId(id): PathId<TokenId>,
+    condition: Condition,
 ) -> Result<Response, Refusal> {
     let before = within_reach(&state, &caller, id).await?;
-    let token = state.lifecycle.disable(id).await?;
+    let token = state.lifecycle.at(condition.expected(before.revision)?).disable(id).await?;
     caller.record(Object::token(&token), Change::edited(&before, &token));
     record(&state, &token).await
 }
@@ -85,9 +118,10 @@ pub(super) async fn enable(
     State(state): State<Shared>,
     caller: Caller,
     PathId(id): PathId<TokenId>,
+    condition: Condition,
 ) -> Result<Response, Refusal> {
     let before = within_reach(&state, &caller, id).await?;
-    let token = state.lifecycle.enable(id).await?;
+    let token = state.lifecycle.at(condition.expected(before.revision)?).enable(id).await?;
     caller.record(Object::token(&token), Change::edited(&before, &token));
     record(&state, &token).await
 }
@@ -96,9 +130,10 @@ pub(super) async fn revoke(
     State(state): State<Shared>,
     caller: Caller,
     PathId(id): PathId<TokenId>,
+    condition: Condition,
 ) -> Result<Response, Refusal> {
     let before = within_reach(&state, &caller, id).await?;
-    let token = state.lifecycle.revoke(id).await?;
+    let token = state.lifecycle.at(condition.expected(before.revision)?).revoke(id).await?;
     caller.record(Object::token(&token), Change::edited(&before, &token));
     record(&state, &token).await
 }
@@ -107,9 +142,11 @@ pub(super) async fn delete(
     State(state): State<Shared>,
     caller: Caller,
     PathId(id): PathId<TokenId>,
+    condition: Condition,
     QueryFields(mut query): QueryFields,
 ) -> Result<Response, Refusal> {
     let token = within_reach(&state, &caller, id).await?;
+    let expected = condition.expected(token.revision)?;
     let confirm = query.take_text("confirm");
     let acknowledged = query.take_text("acknowledge");
     if acknowledged.as_ref().is_some_and(|what| what != "use") {
@@ -121,7 +158,7 @@ pub(super) async fn delete(
     if acknowledged.is_none() {
         usage::check(&token, &rules, &state).await?;
     }
-    state.lifecycle.delete(id).await?;
+    state.lifecycle.at(expected).delete(id).await?;
     caller.record(Object::token(&token), Change::gone(&token));
     Ok(StatusCode::NO_CONTENT.into_response())
 }
@@ -135,35 +172,7 @@ pub(super) async fn within_reach(state: &AdminState, caller: &Caller, id: TokenI
 
 pub(super) async fn record(state: &AdminState, token: &Token) -> Result<Response, Refusal> {
     let usage = state.lifecycle.usage(vec![token.id]).await?.pop().unwrap_or_default();
-    Ok(json(StatusCode::OK, &shown(state, token, usage)))
-}
-
-/// The selected tokens, and after which one to go on; `None` at the end of the list.
-async fn select(state: &AdminState, selection: &Selection) -> Result<(Vec<Token>, Option<TokenId>), Refusal> {
-    let now = state.lifecycle.clock().wall();
-    let limit = selection.window.limit;
-    // One more than asked for tells whether there are more.
-    let batch = if selection.is_filtered() { BATCH } else { limit + 1 };
-    let mut after = selection.window.after;
-    let mut found = Vec::new();
-    let mut looked_at = 0;
-    loop {
-        let tokens = state.lifecycle.list(selection.account, after, batch).await?;
-        let is_last = tokens.len() < batch;
-        for token in tokens {
-            if found.len() == limit || looked_at == MOST_LOOKED_AT {
-                return Ok((found, after));
-            }
-            looked_at += 1;
-            after = Some(token.id);
-            if selection.has(&token, now) {
-                found.push(token);
-            }
-        }
-        if is_last {
-            return Ok((found, None));
-        }
-    }
+    Ok(tagged(token.revision, json(StatusCode::OK, &shown(state, token, usage))))
 }
 
 /// A line for a shell that tries the token.

@@ -9,6 +9,7 @@ use http::header::LOCATION;
 use http::{HeaderValue, StatusCode};
 
 use super::caller::Caller;
+use super::condition::{Condition, tagged};
 use super::fields::{Fields, NAME};
 use super::page::{PathId, QueryFields, Window};
 use super::refusal::Refusal;
@@ -47,7 +48,7 @@ pub(super) async fn create(
     let mut response = json(StatusCode::CREATED, &record(&user, &caller, &state));
     let location = HeaderValue::try_from(format!("/v1/users/{}", user.id)).expect("an id is ASCII");
     response.headers_mut().insert(LOCATION, location);
-    Ok(response)
+    Ok(tagged(user.revision, response))
 }
 
 pub(super) async fn list(
@@ -67,21 +68,24 @@ pub(super) async fn list(
     let items: Vec<_> = rest.by_ref().take(limit).collect();
     let next = rest.next().and(items.last()).map(|user| user.id.to_string());
     let items = items.into_iter().map(|user| record(user, &caller, &state)).collect();
-    Ok(json(StatusCode::OK, &Page { items, next }))
+    Ok(json(StatusCode::OK, &Page { items, next, count: None }))
 }
 
 pub(super) async fn show(
     State(state): State<Shared>,
     caller: Caller,
     PathId(id): PathId<UserId>,
+    condition: Condition,
 ) -> Result<Response, Refusal> {
-    Ok(json(StatusCode::OK, &record(&seen(&state, &caller, id)?, &caller, &state)))
+    let user = seen(&state, &caller, id)?;
+    Ok(condition.answer(user.revision, json(StatusCode::OK, &record(&user, &caller, &state))))
 }
 
 pub(super) async fn edit(
     State(state): State<Shared>,
     caller: Caller,
     PathId(id): PathId<UserId>,
+    condition: Condition,
     fields: Fields,
 ) -> Result<Response, Refusal> {
     let before = managed(&state, &caller, id)?;
@@ -89,18 +93,19 @@ pub(super) async fn edit(
     if edit.state != Some(UserState::Disabled) {
         caller.takes_nothing_away()?;
     }
-    let user = state.lifecycle.edit_user(id, edit).await?;
+    let user = state.lifecycle.at(condition.expected(before.revision)?).edit_user(id, edit).await?;
     caller.record(Object::user(&user), Change::edited(&before, &user));
-    Ok(json(StatusCode::OK, &record(&user, &caller, &state)))
+    Ok(tagged(user.revision, json(StatusCode::OK, &record(&user, &caller, &state))))
 }
 
 pub(super) async fn delete(
     State(state): State<Shared>,
     caller: Caller,
     PathId(id): PathId<UserId>,
+    condition: Condition,
 ) -> Result<Response, Refusal> {
     let user = managed(&state, &caller, id)?;
-    state.lifecycle.delete_user(id).await?;
+    state.lifecycle.at(condition.expected(user.revision)?).delete_user(id).await?;
     caller.record(Object::user(&user), Change::gone(&user));
     Ok(StatusCode::NO_CONTENT.into_response())
 }

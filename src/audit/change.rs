@@ -7,7 +7,9 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::model::{Account, AccountState, Filters, Grants, Life, Quota, RoleName, State, Token, User, UserState};
+use crate::model::{
+    Account, AccountState, Filters, Grants, Labels, Life, Quota, RoleName, State, Token, User, UserState,
+};
 
 /// Names and values.
 pub type Fields = BTreeMap<String, Value>;
@@ -94,6 +96,7 @@ impl Told for Token {
             digest: _,
             rotation,
             revision: _,
+            labels,
         } = self;
         let old_until = rotation.as_ref().map(|rotation| match rotation.old.life {
             Life::Until(at) | Life::Ended(at) => at,
@@ -116,14 +119,26 @@ impl Told for Token {
             // When its text was changed last, and until when the one before is good.
             ("text_since", text(rotation.as_ref().and_then(|rotation| rotation.since).as_ref())),
             ("old_text_until", text(old_until.as_ref())),
+            ("labels", labels_of(labels)),
         ])
     }
 }
 
 impl Told for Account {
     fn told(&self) -> Fields {
-        let Self { id: _, parent, name, state, visible_to_parent, ceiling, plan, policy, created: _, revision: _ } =
-            self;
+        let Self {
+            id: _,
+            parent,
+            name,
+            state,
+            visible_to_parent,
+            ceiling,
+            plan,
+            policy,
+            labels,
+            created: _,
+            revision: _,
+        } = self;
         let state = match state {
             AccountState::Active => "active",
             AccountState::Suspended => "suspended",
@@ -136,6 +151,7 @@ impl Told for Account {
             ("ceiling", ceiling.as_ref().map_or(Value::Null, grants_of)),
             ("plan", text(plan.as_ref())),
             ("policy", text(policy.as_ref())),
+            ("labels", labels_of(labels)),
         ])
     }
 }
@@ -193,6 +209,10 @@ fn texts(values: &[impl ToString]) -> Value {
 
 fn grants_of(grants: &Grants) -> Value {
     Value::Object(grants.iter().map(|(name, access)| (name.to_string(), json!(access.to_string()))).collect())
+}
+
+fn labels_of(labels: &Labels) -> Value {
+    Value::Object(labels.iter().map(|(key, value)| (key.to_owned(), json!(value))).collect())
 }
 
 fn filters_of(filters: &Filters) -> Value {

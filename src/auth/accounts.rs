@@ -203,6 +203,7 @@ mod tests {
             ceiling: None,
             plan: None,
             policy: None,
+            labels: Default::default(),
             created: Timestamp::from_millis(0),
             revision: Revision(1),
         }

@@ -162,6 +162,7 @@ mod tests {
             ceiling: None,
             plan: None,
             policy: None,
+            labels: Default::default(),
             created,
             revision: Revision(1),
         }

@@ -125,6 +125,7 @@ pub(super) mod tests {
             user: None,
             filters: Default::default(),
             sealed: None,
+            labels: Default::default(),
             state: State::Active,
             not_before: None,
             expires: None,

@@ -9,6 +9,7 @@ use super::client::{Client, with_query};
 use super::confirm;
 use super::exit::Exit;
 use super::failure::Failure;
+use super::label::{LabelArgs, LabelEditArgs};
 use super::listing::{Listing, PageArgs};
 use super::output::{ListOutput, RecordOutput};
 use super::render::{Column, cell, column};
@@ -55,6 +56,8 @@ pub(super) struct CreateArgs {
     #[command(flatten)]
     limits: LimitArgs,
     #[command(flatten)]
+    labels: LabelArgs,
+    #[command(flatten)]
     output: RecordOutput,
 }
 
@@ -94,6 +97,8 @@ pub(super) struct UpdateArgs {
     /// Takes the ceiling away
     #[arg(long, group = "change", conflicts_with = "ceiling")]
     no_ceiling: bool,
+    #[command(flatten)]
+    labels: LabelEditArgs,
     #[command(flatten)]
     output: RecordOutput,
 }
@@ -197,6 +202,7 @@ impl CreateArgs {
             body.insert("visible_to_parent".to_owned(), visible.into());
         }
         self.limits.put(&mut body)?;
+        self.labels.put(&mut body)?;
         Ok(Value::Object(body))
     }
 }
@@ -221,6 +227,7 @@ impl UpdateArgs {
             body.insert("parent".to_owned(), account_id(parent)?.to_string().into());
         }
         self.limits.put(&mut body)?;
+        self.labels.put(&mut body)?;
         if self.no_ceiling {
             body.insert("ceiling".to_owned(), Value::Null);
         }
@@ -263,7 +270,8 @@ fn delete(
     terminal.print(&format!("{id} deleted\n")).map(|()| Exit::Ok)
 }
 
-const FIELDS: &[&str] = &["id", "name", "parent", "state", "visible_to_parent", "ceiling", "plan", "policy", "created"];
+const FIELDS: &[&str] =
+    &["id", "name", "parent", "state", "visible_to_parent", "ceiling", "plan", "policy", "labels", "created"];
 
 const COLUMNS: &[Column] = &[
     column("ID", |account| cell(&account["id"])),
@@ -311,6 +319,7 @@ mod tests {
             parent: None,
             limits: LimitArgs { ceiling: vec!["devices=read".into()], ..LimitArgs::default() },
             no_ceiling: false,
+            labels: LabelEditArgs::default(),
             output: RecordOutput::default(),
         };
         assert_eq!(
@@ -326,6 +335,7 @@ mod tests {
             parent: Some(parent.into()),
             visible_to_parent: None,
             limits: LimitArgs::default(),
+            labels: LabelArgs::default(),
             output: RecordOutput::default(),
         };
         assert_eq!(create("main").body().unwrap_err().exit.code(), 2);

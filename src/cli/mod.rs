@@ -19,6 +19,7 @@ mod failure;
 mod healthcheck;
 mod hidden;
 mod init;
+mod label;
 mod listing;
 mod login;
 mod output;

@@ -3,6 +3,7 @@
 use super::clock::Timestamp;
 use super::grants::Grants;
 use super::id::AccountId;
+use super::labels::Labels;
 use super::name::{PlanName, PolicyName};
 use super::token::Revision;
 
@@ -29,6 +30,8 @@ pub struct Account {
     pub plan: Option<PlanName>,
     /// The rules for its tokens, and for those below; `None`: those of the account above.
     pub policy: Option<PolicyName>,
+    /// What people sort it by; they decide nothing.
+    pub labels: Labels,
     pub created: Timestamp,
     /// Of the change that wrote this record; the store sets it.
     pub revision: Revision,

@@ -13,12 +13,15 @@ mod grants;
 mod id;
 mod inspection;
 mod invitation_text;
+mod labels;
 mod name;
 mod policy;
 mod quota;
 mod role;
 mod rotation;
+mod selector;
 mod token;
+mod token_filter;
 mod token_text;
 mod usage;
 mod user;
@@ -32,6 +35,7 @@ pub use grants::{GrantError, Grants, ResourceName, ResourceNameError};
 pub use id::{AccountId, IdError, TokenId, UserId};
 pub use inspection::{Inspection, inspect_token, token_expression};
 pub use invitation_text::{InvitationText, InvitationTextError};
+pub use labels::{LabelEdit, LabelError, Labels};
 pub use name::{NameError, PlanName, PolicyName, RoleName};
 pub use policy::{
     AccountToken, DeleteConfirm, ExpiryRules, Field, NamePattern, NamePatternError, NameRules, Policies, Policy,
@@ -40,7 +44,9 @@ pub use policy::{
 pub use quota::{Quota, QuotaError};
 pub use role::{Role, Roles};
 pub use rotation::{Life, NewSecret, OldSecret, Rotation, RotationFault, Secret, Turn, TurnKind};
+pub use selector::{Selector, SelectorError};
 pub use token::{Kind, Revision, Standing, State, Token};
+pub use token_filter::{TokenFilter, contains};
 pub use token_text::{TokenPrefix, TokenText, TokenTextError, parse_token};
 pub use usage::{Day, SecretUse, Seen, Usage, peer};
 pub use user::{Invitation, Login, LoginError, Membership, User, UserState};

@@ -280,6 +280,7 @@ mod tests {
             roles: Vec::new(),
             user: None,
             filters: Default::default(),
+            labels: Default::default(),
             sealed: Some([0].into()),
             state: State::Active,
             not_before: None,

@@ -5,6 +5,7 @@ use super::digest::Digest;
 use super::filters::Filters;
 use super::grants::Grants;
 use super::id::{AccountId, TokenId, UserId};
+use super::labels::Labels;
 use super::name::RoleName;
 use super::quota::Quota;
 use super::rotation::Rotation;
@@ -113,6 +114,8 @@ pub struct Token {
     pub user: Option<UserId>,
     /// Which part of the data it is limited to.
     pub filters: Filters,
+    /// What people sort it by; they decide nothing.
+    pub labels: Labels,
     pub state: State,
     pub not_before: Option<Timestamp>,
     /// `None`: never expires.

@@ -6,10 +6,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::changes::{Change, Records, check};
 use super::{
-    CommitError, Impaired, Record, Snapshot, SnapshotHead, Store, StoreError, StoreFuture, StoreId, StoreKey, Write,
-    proof_of,
+    CommitError, Count, Found, Impaired, Place, Record, Search, Snapshot, SnapshotHead, Store, StoreError, StoreFuture,
+    StoreId, StoreKey, Write, proof_of, to_second,
 };
-use crate::model::{Account, AccountId, Digest, Revision, Token, TokenId, Usage, User, UserId};
+use crate::model::{Account, AccountId, Digest, Revision, Timestamp, Token, TokenId, Usage, User, UserId};
 
 /// Everything in maps behind one lock, which is held for one call at a time and never awaited on.
 #[derive(Debug)]
@@ -94,6 +94,21 @@ impl Store for MemoryStore {
             let last = Bound::Included((account, TokenId::from_bytes([0xff; 16])));
             Ok(inner.tokens.range((first, last)).take(limit).map(|(_, token)| token.clone()).collect())
         })
+    }
+
+    fn search(&self, search: Search) -> StoreFuture<'_, Result<Found, StoreError>> {
+        self.ask(move |inner| {
+            let mut meant: Vec<_> = inner.meant(&search).filter(|(place, _)| search.is_behind_place(place)).collect();
+            meant.sort_by(|(one, _), (other, _)| search.order.compare(one.as_ref(), other.as_ref()));
+            let has_more = meant.len() > search.limit;
+            meant.truncate(search.limit);
+            let next = meant.last().filter(|_| has_more).map(|(place, _)| place.clone());
+            Ok(Found { tokens: meant.into_iter().map(|(_, token)| token.clone()).collect(), next })
+        })
+    }
+
+    fn count(&self, search: Search) -> StoreFuture<'_, Result<Count, StoreError>> {
+        self.ask(move |inner| Ok(Count::Exactly(inner.meant(&search).count() as u64)))
     }
 
     fn accounts(&self) -> StoreFuture<'_, Result<Vec<Account>, StoreError>> {
@@ -185,6 +200,17 @@ impl Inner {
                 }
             }
         }
+    }
+
+    /// The tokens that the filter is true for, with their places.
+    fn meant<'a>(&'a self, search: &'a Search) -> impl Iterator<Item = (Place, &'a Token)> {
+        let tokens = self.tokens.values().filter(|token| search.accounts.contains(&token.account));
+        tokens.filter_map(|token| {
+            let last_used = self.usage.get(&token.id).and_then(|usage| usage.last_used).map(to_second);
+            let key = search.order.key(&token.name, token.expires.map(Timestamp::millis), last_used);
+            let is_meant = search.filter.has(token, last_used, search.now);
+            is_meant.then(|| (Place { key: key.to_owned(), id: token.id }, token))
+        })
     }
 
     fn records(&self) -> Vec<Record> {

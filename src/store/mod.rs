@@ -10,6 +10,7 @@ mod exchange;
 mod hex;
 mod memory;
 mod record;
+mod search;
 mod snapshot;
 mod tally;
 
@@ -19,6 +20,7 @@ use std::pin::Pin;
 pub use embedded::{Finished, OpenError, Rebuild, RebuildError, Replayed, SledOptions, SledStore};
 pub use exchange::{Backups, Entry, ExchangeError, ExchangeReader, Export, Flaw, Header, MEDIA_TYPE};
 pub use memory::MemoryStore;
+pub use search::{Count, Found, Order, Place, Search, SortBy, SortKey, compare_names, to_second};
 pub use snapshot::{Record, Snapshot, SnapshotHead};
 pub use tally::{Proof, StoreId, StoreKey};
 
@@ -42,6 +44,13 @@ pub trait Store: Send + Sync + 'static {
         after: Option<TokenId>,
         limit: usize,
     ) -> StoreFuture<'_, Result<Vec<Token>, StoreError>>;
+
+    /// The first tokens that a filter is true for, in any order. One call does a bounded amount of work, and
+    /// what is found may end before the list does.
+    fn search(&self, search: Search) -> StoreFuture<'_, Result<Found, StoreError>>;
+
+    /// How many tokens a search's filter is true for, wherever it begins.
+    fn count(&self, search: Search) -> StoreFuture<'_, Result<Count, StoreError>>;
 
     /// Every account, in the order of their ids.
     fn accounts(&self) -> StoreFuture<'_, Result<Vec<Account>, StoreError>>;
@@ -82,6 +91,7 @@ pub trait Store: Send + Sync + 'static {
 ///
 /// The store sets the record's `revision`; the one in the argument is not read.
 #[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "a commit has few, and most of them are of tokens")]
 pub enum Write {
     PutToken {
         token: Token,
@@ -129,6 +139,9 @@ pub enum StoreError {
     /// Nothing was changed, and reads go on; writes are taken again as soon as there is room.
     #[error("the store has no room for changes: {0}")]
     Full(String),
+    /// Nothing is wrong with the store; the question is too large for one call.
+    #[error("more than {0} tokens would have to be looked at")]
+    TooWide(usize),
     #[error("a copy of the store is being made already")]
     Copying,
     #[error("the store is closed")]

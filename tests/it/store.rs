@@ -1,5 +1,5 @@
 //! Both stores keep the same promises (`contract`), and the embedded one some more (`corruption`,
-//! `embedded`, `formats`, `kill`, `rebuild`).
+//! `embedded`, `formats`, `kill`, `rebuild`, `search`).
 
 mod contract;
 mod corruption;
@@ -7,14 +7,15 @@ mod embedded;
 mod formats;
 mod kill;
 mod rebuild;
+mod search;
 
 use std::time::Duration;
 
 pub use kill::child;
 
 use keygate::model::{
-    Access, Account, AccountId, AccountState, Day, Digest, Filters, Grants, Invitation, Kind, Membership, Quota,
-    Revision, Seen, State, Timestamp, Token, TokenId, Usage, User, UserId, UserState,
+    Access, Account, AccountId, AccountState, Day, Digest, Filters, Grants, Invitation, Kind, Labels, Membership,
+    Quota, Revision, Seen, State, Timestamp, Token, TokenId, Usage, User, UserId, UserState,
 };
 use keygate::store::{CommitError, Expect, SledOptions, SledStore, Store, Write};
 
@@ -45,6 +46,7 @@ pub fn token(account: AccountId) -> Token {
         user: Some(UserId::from_bytes([3; 16])),
         filters: Filters::new([("region".to_owned(), vec!["eu".to_owned()])]).expect("lawful"),
         sealed: Some(Box::new([1, 2, 3])),
+        labels: Labels::new([("env".to_owned(), "prod".to_owned())]).expect("lawful"),
         state: State::Active,
         not_before: Some(Timestamp::from_millis(5)),
         expires: Some(Timestamp::from_millis(6)),
@@ -68,6 +70,7 @@ fn account(name: &str) -> Account {
         ceiling: None,
         plan: None,
         policy: None,
+        labels: Default::default(),
         created: Timestamp::from_millis(1),
         revision: Revision(0),
     }

@@ -27,6 +27,7 @@ pub fn token(account: AccountId, id: TokenId) -> Token {
         user: None,
         filters: Default::default(),
         sealed: None,
+        labels: Default::default(),
         state: State::Active,
         not_before: (low % 2 == 0).then(|| Timestamp::from_millis(5)),
         expires: (low % 3 == 0).then(|| Timestamp::from_millis(6)),
@@ -50,6 +51,7 @@ pub fn account(number: u8) -> Account {
         ceiling: None,
         plan: None,
         policy: None,
+        labels: Default::default(),
         created: Timestamp::from_millis(1),
         revision: Revision(0),
     }

@@ -67,6 +67,14 @@ impl Store for OneCopy {
         self.inner.list_tokens(account, after, limit)
     }
 
+    fn search(&self, search: crate::store::Search) -> StoreFuture<'_, Result<crate::store::Found, StoreError>> {
+        self.inner.search(search)
+    }
+
+    fn count(&self, search: crate::store::Search) -> StoreFuture<'_, Result<crate::store::Count, StoreError>> {
+        self.inner.count(search)
+    }
+
     fn accounts(&self) -> StoreFuture<'_, Result<Vec<Account>, StoreError>> {
         self.inner.accounts()
     }

@@ -1,8 +1,12 @@
 //! Lists: pages, filters, and what a cursor is good for.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
-use crate::model::Usage;
+use http::Method;
+use serde_json::json;
+
+use crate::model::{Labels, Timestamp, Usage};
 use crate::store::Store;
 
 use super::world::World;
@@ -57,16 +61,90 @@ async fn filters_go_on_through_pages() {
     assert_eq!(walk(&world, "/v1/tokens?kind=service&state=active").await.0.len(), 28);
 }
 
+/// The list's ids in its order.
+async fn ids(world: &World, query: &str) -> Vec<String> {
+    walk(world, &format!("/v1/tokens?{query}")).await.0
+}
+
 #[tokio::test]
-async fn one_call_looks_at_a_bounded_number_of_tokens() {
+async fn lists_are_sorted_filtered_and_counted_as_the_query_says() {
     let world = World::new().await;
-    for _ in 0..2_100 {
-        world.make(world.child.id, &[("devices", "read")]).await;
+    let make = async |name: &str, label: &str, days: Option<u64>| {
+        let now = world.clock.wall();
+        let made = world.make_with(world.child.id, &[("devices", "read")], |new| {
+            new.name = name.to_owned();
+            new.labels = Labels::new([("env".to_owned(), label.to_owned())]).expect("lawful");
+            new.expires = days.map(|days| now.plus(Duration::from_secs(days * 86_400)));
+        });
+        made.await.token.id.to_string()
+    };
+    let a = make("beta", "prod", Some(10)).await;
+    let b = make("Alpha", "test", None).await;
+    let c = make("gamma", "prod", Some(5)).await;
+    let account = format!("account={}&limit=1", world.child.id);
+    let list = async |query: &str| ids(&world, &format!("{account}&{query}")).await;
+    assert_eq!(list("").await, [&a[..], &b, &c]);
+    assert_eq!(list("sort=-created").await, [&c[..], &b, &a]);
+    assert_eq!(list("sort=name").await, [&b[..], &a, &c]);
+    assert_eq!(list("sort=expires").await, [&c[..], &a, &b]);
+    assert_eq!(list("sort=-expires&label=env=prod").await, [&a[..], &c]);
+    assert_eq!(list("label=env&label=env!%3Dprod").await, [&b[..]]);
+    assert_eq!(list("q=ALPH").await, [&b[..]]);
+    assert_eq!(list("expires_within=7d&state=active,disabled").await, [&c[..]]);
+    assert_eq!(list("unused_for=1d").await, Vec::<String>::new());
+    assert_eq!(list("kind=shared,session").await, Vec::<String>::new());
+    let at = Timestamp::from_millis(world.clock.wall().millis() + 1_000);
+    world.store.record_usage(vec![(b.parse().expect("an id"), Usage::new(1, Some(at)))]).await.expect("recorded");
+    assert_eq!(list("sort=-last_used").await[0], b);
+
+    let root = ids(&world, "below=true&label=env").await;
+    assert_eq!(root, [&a[..], &b, &c], "from the account above");
+    assert_eq!(ids(&world, "label=env").await, Vec::<String>::new());
+    let page = world.get(&format!("/v1/tokens?{account}&label=env%3Dprod&count=true&fields=id,name")).await.expect(200);
+    assert_eq!(page.json()["count"], 2);
+    assert_eq!(page.json()["items"], json!([{"id": a, "name": "beta"}]));
+    assert!(world.get("/v1/tokens").await.expect(200).json().get("count").is_none(), "only where it is asked for");
+    let one = world.get(&format!("/v1/tokens/{a}?fields=labels")).await.expect(200).json();
+    assert_eq!(one, json!({"labels": {"env": "prod"}}));
+}
+
+#[tokio::test]
+async fn an_owner_and_a_maker_are_found() {
+    let world = World::new().await;
+    let (user, session) = world.member(world.root.id, "ada", &["admin"]).await;
+    let created = world.call(Method::POST, "/v1/tokens", &session.text, r#"{"kind": "personal", "name": "p"}"#).await;
+    let own = created.expect(201).text_at("id");
+    assert_eq!(ids(&world, &format!("owner={}", user.id)).await, [session.token.id.to_string(), own.clone()]);
+    assert_eq!(ids(&world, &format!("created_by={}", session.token.id)).await, [&own[..]]);
+    let mine = world.call(Method::GET, "/v1/tokens?owner=me&kind=personal", &session.text, "").await.expect(200).json();
+    assert_eq!(mine["items"][0]["id"], own);
+    world.get("/v1/tokens?owner=me").await.expect_problem(400, "invalid_query");
+}
+
+#[tokio::test]
+async fn what_a_record_shows_can_be_asked_for_alone() {
+    let world = World::new().await;
+    let shown = world.get(&format!("/v1/tokens/{}", world.admin.token.id)).await.expect(200).json();
+    let shown: Vec<_> = shown.as_object().expect("a record").keys().cloned().collect();
+    let mut known = crate::admin::wire::TokenRecord::FIELDS.to_vec();
+    known.sort_unstable();
+    assert_eq!(known, shown);
+}
+
+#[tokio::test]
+async fn a_cursor_is_of_its_order_and_outlives_its_token() {
+    let world = World::new().await;
+    let mut made = Vec::new();
+    for _ in 0..4 {
+        made.push(world.make(world.child.id, &[("devices", "read")]).await.token.id);
     }
-    let last = world.make(world.child.id, &[("devices", "read")]).await;
-    world.lifecycle.revoke(last.token.id).await.expect("revoked");
-    let query = format!("/v1/tokens?account={}&state=revoked", world.child.id);
-    assert_eq!(walk(&world, &query).await, (vec![last.token.id.to_string()], 2));
+    let list = format!("/v1/tokens?account={}&limit=2", world.child.id);
+    let next = world.get(&list).await.expect(200).text_at("next");
+    world.lifecycle.delete(made[1]).await.expect("deleted");
+    let page = world.get(&format!("{list}&cursor={next}")).await.expect(200).json();
+    assert_eq!(page["items"][0]["id"], made[2].to_string());
+    let wrong = world.get(&format!("{list}&cursor={next}&sort=name")).await.expect_problem(400, "invalid_query");
+    assert!(wrong.text.contains("another order"), "{}", wrong.text);
 }
 
 #[tokio::test]
@@ -96,25 +174,32 @@ async fn usage_is_shown() {
 #[tokio::test]
 async fn wrong_parameters_are_all_named() {
     let world = World::new().await;
-    let answer = world.get("/v1/tokens?limit=0&cursor=x&state=gone&kind=user&acount=a&limit=3").await;
-    let answer = answer.expect_problem(400, "invalid_query");
-    let errors: Vec<_> = answer.json()["errors"]
-        .as_array()
-        .expect("errors")
-        .iter()
-        .map(|e| format!("{}: {}", e["field"].as_str().unwrap_or(""), e["message"].as_str().unwrap_or("")))
-        .collect();
-    assert_eq!(
-        errors,
-        [
-            "limit: is given more than once",
-            "limit: must be a whole number from 1 to 200",
-            "cursor: is not the `next` of an earlier answer; leave it out to begin at the start",
-            "state: must be one of active, disabled, revoked, expired, not_yet_valid",
-            "kind: must be one of personal, service, shared, session",
-            "acount: is no parameter of this call; did you mean `account`? It has: account, limit, cursor, state, kind",
-        ]
-    );
+    let query = "limit=0&cursor=x&state=gone&kind=user&acount=a&limit=3&owner=x&unused_for=1&q=&label=a%20b&sort=size\
+                 &created_by=x&expires_within=never&below=yes&count=1&fields=id,nmae";
+    let answer = world.get(&format!("/v1/tokens?{query}")).await.expect_problem(400, "invalid_query");
+    let errors = answer.json()["errors"].clone();
+    let told = |field: &str, text: &str| {
+        let errors = errors.as_array().expect("errors").iter();
+        let found =
+            errors.filter(|e| e["field"] == field).any(|e| e["message"].as_str().is_some_and(|m| m.contains(text)));
+        assert!(found, "{field}: {text} is not among {errors:?}", errors = answer.text);
+    };
+    told("limit", "is given more than once");
+    told("limit", "must be a whole number from 1 to 200");
+    told("cursor", "is not the `next` of an earlier answer");
+    told("state", "must be one of active, disabled, revoked, expired, not_yet_valid, or several");
+    told("kind", "must be one of personal, service, shared, session, or several");
+    told("owner", "is neither `me` nor a user's id");
+    told("created_by", "is no token's id");
+    told("unused_for", "must be a length of time such as `90d`");
+    told("expires_within", "must be a length of time such as `90d`");
+    told("q", "must have 1 to 100 characters");
+    told("label", "`a b` is no requirement");
+    told("sort", "must be one of created, name, expires, last_used");
+    told("below", "must be true or false");
+    told("count", "must be true or false");
+    told("fields", "has `nmae`, which is no field. There are: id, account, kind");
+    told("acount", "is no parameter of this call; did you mean `account`?");
     for limit in ["201", "-1", "a", ""] {
         world.get(&format!("/v1/tokens?limit={limit}")).await.expect_problem(400, "invalid_query");
         world.get(&format!("/v1/accounts?limit={limit}")).await.expect_problem(400, "invalid_query");

@@ -72,11 +72,11 @@ async fn each_wrong_field_of_a_token_has_its_words() {
         ),
         (
             r#""expiry": "90d""#.into(),
-            "expiry: is no field of this call; did you mean `expires`? It has: name, description, account, kind, roles, grants, filters, expires, not_before, rate_limit",
+            "expiry: is no field of this call; did you mean `expires`? It has: name, description, account, kind, roles, grants, filters, labels, expires, not_before, rate_limit",
         ),
         (
             r#""nmae": "x""#.into(),
-            "nmae: is no field of this call; did you mean `name`? It has: name, description, account, kind, roles, grants, filters, expires, not_before, rate_limit",
+            "nmae: is no field of this call; did you mean `name`? It has: name, description, account, kind, roles, grants, filters, labels, expires, not_before, rate_limit",
         ),
         (r#""name": "a", "name": "b""#.into(), "name: is given more than once"),
     ];
@@ -150,7 +150,7 @@ async fn what_a_token_is_cannot_be_edited() {
     let answer = world.patch(&path, r#"{"titel": "x"}"#).await.expect_problem(422, "invalid_fields");
     assert_eq!(
         errors(&answer),
-        ["titel: is no field of this call. It has: name, description, roles, grants, filters, rate_limit"]
+        ["titel: is no field of this call. It has: name, description, roles, grants, filters, labels, rate_limit"]
     );
     let body = r#"{"parent": "x", "state": "gone", "created": "x"}"#;
     let answer = world.patch(&format!("/v1/accounts/{}", world.child.id), body).await;
@@ -176,7 +176,7 @@ async fn each_wrong_field_of_an_account_has_its_words() {
         (r#"{"name": "x", "visible_to_parent": "yes"}"#, "visible_to_parent: must be true or false, not text"),
         (
             r#"{"name": "x", "state": "active"}"#,
-            "state: is no field of this call. It has: name, parent, visible_to_parent, ceiling, plan, policy",
+            "state: is no field of this call. It has: name, parent, visible_to_parent, ceiling, plan, policy, labels",
         ),
     ];
     for (body, message) in cases {

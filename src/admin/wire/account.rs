@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::token::labels_record;
 use super::{TokenRecord, grants_record};
 use crate::model::{Account, AccountState};
 
@@ -20,6 +21,7 @@ pub(in crate::admin) struct AccountRecord {
     plan: Option<String>,
     /// Null: that of the account above.
     policy: Option<String>,
+    labels: BTreeMap<String, String>,
     created: String,
 }
 
@@ -45,6 +47,7 @@ impl AccountRecord {
             ceiling: account.ceiling.as_ref().map(grants_record),
             plan: account.plan.as_ref().map(ToString::to_string),
             policy: account.policy.as_ref().map(ToString::to_string),
+            labels: labels_record(&account.labels),
             created: account.created.to_string(),
         }
     }

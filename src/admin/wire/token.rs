@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::rotation::RotationRecord;
-use crate::model::{Grants, State, Timestamp, Token, Usage, Warning};
+use crate::model::{Grants, Labels, State, Timestamp, Token, Usage, Warning};
 
 /// All that is shown of a token: everything but its secret and its digest.
 #[derive(Debug, Serialize)]
@@ -22,6 +22,7 @@ pub(in crate::admin) struct TokenRecord {
     user: Option<String>,
     /// Which part of the data it is limited to.
     filters: BTreeMap<String, Vec<String>>,
+    labels: BTreeMap<String, String>,
     /// `active`, `disabled`, `revoked`, `expired` or `not_yet_valid`, at the time of the answer.
     state: &'static str,
     created: String,
@@ -85,9 +86,39 @@ pub(in crate::admin) struct Page<T> {
     pub(in crate::admin) items: Vec<T>,
     /// To be given as `cursor` for what follows; null at the end.
     pub(in crate::admin) next: Option<String>,
+    /// How many there are on all pages together, where that was asked for; null: too many to be counted at once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::admin) count: Option<Option<u64>>,
 }
 
 impl TokenRecord {
+    /// What `fields` may ask for.
+    pub(in crate::admin) const FIELDS: [&str; 23] = [
+        "id",
+        "account",
+        "kind",
+        "name",
+        "description",
+        "grants",
+        "roles",
+        "user",
+        "filters",
+        "labels",
+        "state",
+        "created",
+        "created_by",
+        "expires",
+        "not_before",
+        "last_used",
+        "requests",
+        "hint",
+        "rate_limit",
+        "revoked_at",
+        "retrievable",
+        "rotation",
+        "warnings",
+    ];
+
     pub(in crate::admin) fn new(token: &Token, usage: Usage, now: Timestamp) -> Self {
         Self {
             id: token.id.to_string(),
@@ -99,6 +130,7 @@ impl TokenRecord {
             roles: token.roles.iter().map(ToString::to_string).collect(),
             user: token.user.map(|id| id.to_string()),
             filters: token.filters.iter().map(|(key, values)| (key.to_owned(), values.to_vec())).collect(),
+            labels: labels_record(&token.labels),
             state: token.standing(now).name(),
             created: token.created.to_string(),
             created_by: token.created_by.map(|id| id.to_string()),
@@ -125,6 +157,10 @@ impl TokenRecord {
         let record = |Warning { code, message }| WarningRecord { code, message };
         Self { warnings: warnings.into_iter().map(record).collect(), ..self }
     }
+}
+
+pub(in crate::admin) fn labels_record(labels: &Labels) -> BTreeMap<String, String> {
+    labels.iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
 }
 
 /// Resource → access.

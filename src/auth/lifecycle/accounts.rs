@@ -3,9 +3,10 @@
 use std::fmt;
 
 use super::turn::Turn;
-use super::{Lifecycle, LifecycleError, NewToken};
+use super::{Lifecycle, LifecycleError, NewToken, is_at};
 use crate::model::{
-    Account, AccountId, AccountState, AccountToken, Grants, PlanName, PolicyName, Revision, Token, TokenId, User,
+    Account, AccountId, AccountState, AccountToken, Grants, LabelEdit, Labels, PlanName, PolicyName, Revision, Token,
+    TokenId, User,
 };
 use crate::store::{Expect, Write};
 
@@ -22,6 +23,7 @@ pub struct NewAccount {
     pub ceiling: Option<Grants>,
     pub plan: Option<PlanName>,
     pub policy: Option<PolicyName>,
+    pub labels: Labels,
     /// A token that it has from the beginning, with a copy that can be seen again.
     pub token: Option<AccountToken>,
 }
@@ -37,6 +39,7 @@ pub struct AccountEdit {
     pub ceiling: Option<Option<Grants>>,
     pub plan: Option<Option<PlanName>>,
     pub policy: Option<Option<PolicyName>>,
+    pub labels: LabelEdit,
 }
 
 /// What is in an account and below it.
@@ -71,6 +74,7 @@ impl NewAccount {
             ceiling: None,
             plan: None,
             policy: None,
+            labels: Labels::default(),
             token: None,
         }
     }
@@ -98,6 +102,7 @@ impl Lifecycle {
                 ceiling: new.ceiling,
                 plan: new.plan,
                 policy: new.policy,
+                labels: new.labels,
                 created: turn.now,
                 revision: Revision::default(),
             };
@@ -109,8 +114,10 @@ impl Lifecycle {
     }
 
     pub async fn edit_account(&self, id: AccountId, edit: AccountEdit) -> Result<Account, LifecycleError> {
+        let expected = self.expected;
         self.in_turn(async move |turn: Turn| {
             let present = turn.account(id)?;
+            is_at(expected, present.revision, id)?;
             if let Some(parent) = edit.parent {
                 may_move(&turn, &present, parent)?;
             }
@@ -123,6 +130,7 @@ impl Lifecycle {
                 ceiling: edit.ceiling.unwrap_or(present.ceiling),
                 plan: edit.plan.unwrap_or(present.plan),
                 policy: edit.policy.unwrap_or(present.policy),
+                labels: present.labels.edited(&edit.labels)?,
                 ..present
             };
             turn.put_account(changed, expect).await
@@ -158,6 +166,7 @@ impl Lifecycle {
         let lifecycle = self.clone();
         self.in_turn(async move |turn: Turn| {
             let present = turn.account(id)?;
+            is_at(lifecycle.expected, present.revision, id)?;
             let expect = Expect::Revision(present.revision);
             turn.put_account(Account { state: AccountState::Suspended, ..present }, expect).await?;
             for account in turn.accounts.subtree(id).into_iter().rev() {

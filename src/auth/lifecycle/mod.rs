@@ -18,6 +18,7 @@ mod tokens;
 mod turn;
 mod users;
 
+use std::fmt;
 use std::sync::Arc;
 
 use tokio::sync::Mutex;
@@ -26,7 +27,9 @@ use super::accounts::Accounts;
 use super::seal::{SealError, Sealer};
 use super::users::Users;
 use super::verifier::Verifier;
-use crate::model::{AccountId, Clock, Login, RoleName, RotationFault, Timestamp, TokenId, UserId};
+use crate::model::{
+    AccountId, Clock, LabelError, Login, Revision, RoleName, RotationFault, Timestamp, TokenId, UserId,
+};
 use crate::store::{CommitError, Store, StoreError};
 
 pub use self::accounts::{AccountEdit, Below, NewAccount};
@@ -77,10 +80,15 @@ pub enum LifecycleError {
     Session(TokenId),
     #[error("the texts of the token stay as they are: {0:?}")]
     Rotation(RotationFault),
+    #[error("a label {0}")]
+    Labels(#[from] LabelError),
     #[error("there is no `reveal_key` in the configuration")]
     NoRevealKey,
     #[error(transparent)]
     Seal(#[from] SealError),
+    /// It is not at the revision that was asked for.
+    #[error("{0} was changed since it was read")]
+    Stale(String),
     #[error("{0}")]
     Conflict(String),
     #[error("the operating system gave no randomness: {0}")]
@@ -103,15 +111,39 @@ pub struct Lifecycle {
     places: Arc<Mutex<()>>,
     /// What encrypts copies of tokens; `None`: none is kept.
     sealer: Option<Arc<Sealer>>,
+    expected: Option<Revision>,
 }
 
 impl Lifecycle {
     pub fn new(store: Arc<dyn Store>, verifier: Verifier, accounts: Accounts, users: Users, clock: Clock) -> Self {
-        Self { store, verifier, accounts, users, clock, turn: Arc::default(), places: Arc::default(), sealer: None }
+        Self {
+            store,
+            verifier,
+            accounts,
+            users,
+            clock,
+            turn: Arc::default(),
+            places: Arc::default(),
+            sealer: None,
+            expected: None,
+        }
+    }
+
+    /// The same, that changes an object only if it is at this revision; `None`: at any.
+    pub fn at(&self, expected: Option<Revision>) -> Self {
+        Self { expected, ..self.clone() }
     }
 
     pub fn clock(&self) -> &Clock {
         &self.clock
+    }
+}
+
+/// Refuses an object that is at another revision than it has to be.
+fn is_at(expected: Option<Revision>, present: Revision, id: impl fmt::Display) -> Result<(), LifecycleError> {
+    match expected {
+        Some(expected) if expected != present => Err(LifecycleError::Stale(id.to_string())),
+        _ => Ok(()),
     }
 }
 

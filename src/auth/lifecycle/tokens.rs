@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use super::{Lifecycle, LifecycleError, TRIES, interrupted, of_commit, too_busy};
+use super::{Lifecycle, LifecycleError, TRIES, interrupted, is_at, of_commit, too_busy};
 use crate::model::{
-    AccountId, Digest, Filters, Grants, Kind, Quota, Revision, RoleName, Standing, State, Timestamp, Token, TokenId,
-    TokenText, Usage, UserId,
+    AccountId, Digest, Filters, Grants, Kind, LabelEdit, Labels, Quota, Revision, RoleName, Standing, State, Timestamp,
+    Token, TokenId, TokenText, Usage, UserId,
 };
-use crate::store::{CommitError, Expect, Write};
+use crate::store::{CommitError, Count, Expect, Found, Search, Write};
 
 /// What a creation asks for. The caller has checked the giver's rights against `grants` or `roles`, one
 /// of which is empty.
@@ -21,6 +21,7 @@ pub struct NewToken {
     pub roles: Vec<RoleName>,
     pub user: Option<UserId>,
     pub filters: Filters,
+    pub labels: Labels,
     pub not_before: Option<Timestamp>,
     pub expires: Option<Timestamp>,
     pub rate_limit: Option<Quota>,
@@ -39,6 +40,7 @@ pub struct Edit {
     /// In place of grants and roles.
     pub rights: Option<(Grants, Vec<RoleName>)>,
     pub filters: Option<Filters>,
+    pub labels: LabelEdit,
     pub expires: Option<Option<Timestamp>>,
     pub rate_limit: Option<Option<Quota>>,
     /// How many active tokens the account may have, where the edit makes an expired one active again.
@@ -57,6 +59,7 @@ impl NewToken {
             roles: Vec::new(),
             user: None,
             filters: Filters::default(),
+            labels: Labels::default(),
             not_before: None,
             expires: None,
             rate_limit: None,
@@ -68,7 +71,8 @@ impl NewToken {
 }
 
 impl Edit {
-    fn apply(&self, token: &mut Token) {
+    fn apply(&self, token: &mut Token) -> Result<(), LifecycleError> {
+        token.labels = token.labels.edited(&self.labels)?;
         if let Some(name) = &self.name {
             token.name.clone_from(name);
         }
@@ -84,6 +88,7 @@ impl Edit {
         }
         token.expires = self.expires.unwrap_or(token.expires);
         token.rate_limit = self.rate_limit.unwrap_or(token.rate_limit);
+        Ok(())
     }
 }
 
@@ -120,6 +125,7 @@ impl Lifecycle {
             roles: new.roles,
             user: new.user,
             filters: new.filters,
+            labels: new.labels,
             sealed: self.copy(id, &text, new.retrievable)?,
             state: State::Active,
             not_before: new.not_before,
@@ -149,6 +155,16 @@ impl Lifecycle {
         Ok(self.store.list_tokens(account, after, limit).await?)
     }
 
+    /// A part of a list.
+    pub async fn search(&self, search: Search) -> Result<Found, LifecycleError> {
+        Ok(self.store.search(search).await?)
+    }
+
+    /// How many tokens a list is of.
+    pub async fn count(&self, search: Search) -> Result<Count, LifecycleError> {
+        Ok(self.store.count(search).await?)
+    }
+
     /// How much these tokens were used, in their order.
     pub async fn usage(&self, ids: Vec<TokenId>) -> Result<Vec<Usage>, LifecycleError> {
         Ok(self.store.usage(ids).await?)
@@ -158,13 +174,7 @@ impl Lifecycle {
         let (lifecycle, limit) = (self.clone(), edit.max_active.filter(|_| edit.expires.is_some()));
         let token = self.to_be_changed(id).await?;
         let is_expired = matches!(token.standing(self.clock.wall()), Standing::Expired { .. });
-        let work = async move {
-            let apply = |token: &mut Token| {
-                edit.apply(token);
-                Ok(())
-            };
-            lifecycle.change(id, apply).await
-        };
+        let work = async move { lifecycle.change(id, |token| edit.apply(token)).await };
         match limit.filter(|_| is_expired) {
             None => work.await,
             Some(max) => self.in_place(token.account, max, work).await,
@@ -203,6 +213,7 @@ impl Lifecycle {
     pub(super) async fn delete_if(&self, id: TokenId, is_due: impl Fn(&Token) -> bool) -> Result<bool, LifecycleError> {
         for _ in 0..TRIES {
             let token = self.to_be_changed(id).await?;
+            is_at(self.expected, token.revision, id)?;
             if !is_due(&token) {
                 return Ok(false);
             }
@@ -255,6 +266,7 @@ impl Lifecycle {
     ) -> Result<Token, LifecycleError> {
         for _ in 0..TRIES {
             let present = self.to_be_changed(id).await?;
+            is_at(self.expected, present.revision, id)?;
             let mut changed = present.clone();
             apply(&mut changed)?;
             if changed == present {

@@ -1,7 +1,7 @@
 //! Users and their memberships: make, edit, delete.
 
 use super::turn::Turn;
-use super::{Lifecycle, LifecycleError};
+use super::{Lifecycle, LifecycleError, is_at};
 use crate::auth::Users;
 use crate::model::{AccountId, Invitation, Login, Membership, Revision, RoleName, Timestamp, User, UserId, UserState};
 use crate::store::Expect;
@@ -146,8 +146,10 @@ impl Lifecycle {
 
     /// Removes the user. Its tokens are worth nothing from then on.
     pub async fn delete_user(&self, id: UserId) -> Result<(), LifecycleError> {
+        let expected = self.expected;
         self.in_turn(async move |turn: Turn| {
             let user = turn.user(id)?;
+            is_at(expected, user.revision, id)?;
             for membership in &user.memberships {
                 leaves_an_owner(&turn.users, &user, membership.account)?;
             }
@@ -161,8 +163,10 @@ impl Lifecycle {
         id: UserId,
         apply: impl FnOnce(&Turn, &mut User) -> Result<(), LifecycleError> + Send + 'static,
     ) -> Result<User, LifecycleError> {
+        let expected = self.expected;
         self.in_turn(async move |turn: Turn| {
             let present = turn.user(id)?;
+            is_at(expected, present.revision, id)?;
             let mut changed = present.clone();
             apply(&turn, &mut changed)?;
             if changed == present {

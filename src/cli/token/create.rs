@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 use super::super::client::Client;
 use super::super::exit::Exit;
 use super::super::failure::Failure;
+use super::super::label::LabelArgs;
 use super::super::render::Frame;
 use super::super::terminal::Terminal;
 use super::rights::RightsArgs;
@@ -19,6 +20,8 @@ pub(in crate::cli) struct CreateArgs {
     name: String,
     #[command(flatten)]
     rights: RightsArgs,
+    #[command(flatten)]
+    pub labels: LabelArgs,
     /// service: of the account; shared: for people without a login, reading only; personal: of the user whose
     /// session's token is used [default: service]
     #[arg(long, value_enum)]
@@ -76,6 +79,7 @@ impl CreateArgs {
         let mut body = Map::new();
         body.insert("name".to_owned(), self.name.as_str().into());
         self.rights.put(&mut body)?;
+        self.labels.put(&mut body)?;
         if let Some(kind) = self.kind {
             body.insert("kind".to_owned(), kind.name().into());
         }

@@ -20,6 +20,7 @@ use super::args::AdminArgs;
 use super::client::Client;
 use super::exit::Exit;
 use super::failure::Failure;
+use super::label::LabelEditArgs;
 use super::output::{RecordOutput, Shape};
 use super::render::{self, Column, Frame, cell, column, minute};
 use super::terminal::{Terminal, plain};
@@ -55,7 +56,7 @@ pub(super) enum TokenCommand {
     Reveal(RevealArgs),
     /// Gives a token another text; the old one stays valid for a while, is ended, or is taken back
     Rotate(RotateArgs),
-    /// Changes a token's name, description, rights or filters
+    /// Changes a token's name, description, rights, filters, labels or expiry
     #[command(after_help = "Examples:\n  keygate token update tok_… --description 'nightly job'")]
     Update(UpdateArgs),
     /// Refuses tokens until they are enabled again
@@ -103,6 +104,8 @@ pub(super) struct UpdateArgs {
     expires: Option<String>,
     #[command(flatten)]
     rights: rights::RightsArgs,
+    #[command(flatten)]
+    labels: LabelEditArgs,
     #[command(flatten)]
     output: RecordOutput,
 }
@@ -179,6 +182,7 @@ impl UpdateArgs {
         let given = fields.into_iter().filter_map(|(key, text)| Some((key.to_owned(), text.as_deref()?.into())));
         let mut body = given.collect();
         self.rights.put(&mut body)?;
+        self.labels.put(&mut body)?;
         Ok(Value::Object(body))
     }
 }
@@ -203,6 +207,7 @@ const FIELDS: &[&str] = &[
     "grants",
     "roles",
     "filters",
+    "labels",
     "expires",
     "not_before",
     "rate_limit",

@@ -90,6 +90,7 @@ pub enum Field {
     Grants,
     Roles,
     Filters,
+    Labels,
     Expires,
     RateLimit,
 }
@@ -120,12 +121,13 @@ pub struct AccountToken {
 }
 
 impl Field {
-    pub const ALL: [Field; 7] = [
+    pub const ALL: [Field; 8] = [
         Field::Name,
         Field::Description,
         Field::Grants,
         Field::Roles,
         Field::Filters,
+        Field::Labels,
         Field::Expires,
         Field::RateLimit,
     ];
@@ -138,6 +140,7 @@ impl Field {
             Field::Grants => "grants",
             Field::Roles => "roles",
             Field::Filters => "filters",
+            Field::Labels => "labels",
             Field::Expires => "expires",
             Field::RateLimit => "rate_limit",
         }
@@ -267,6 +270,7 @@ mod tests {
             ceiling: None,
             plan: None,
             policy: policy.map(name),
+            labels: Default::default(),
             created: Timestamp::from_millis(0),
             revision: Revision(1),
         }

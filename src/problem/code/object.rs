@@ -28,6 +28,9 @@ codes! {
     CONFLICT 409 Management Nothing, "conflict" "Others changed the object meanwhile"
         "The object was changed at the same time."
         "Read it and try again.";
+    PRECONDITION_FAILED 412 Management Nothing, "precondition_failed" "The object is not as it was read"
+        "Somebody changed the object since it was read: its `ETag` is none of those in `If-Match`."
+        "Read it again and decide anew.";
     OVERLAP_RUNNING 409 Management Nothing, "overlap_running" "The old text is valid yet"
         "The token was rotated before, and its old text is still valid beside the present one."
         "End that overlap first, or say in the call that it ends.";

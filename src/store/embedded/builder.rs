@@ -206,7 +206,7 @@ fn revision_of(key: &[u8], value: &[u8]) -> Option<u64> {
     }
 }
 
-fn found(id: TokenId, value: &[u8]) -> Result<record::Indexed, StoreError> {
+fn found(id: TokenId, value: &[u8]) -> Result<record::Indexed<'_>, StoreError> {
     indexed(value).map_err(|problem| damaged(id, problem))
 }
 

@@ -16,14 +16,17 @@ mod health;
 mod index;
 mod journal;
 mod keys;
+mod last_use;
 mod marker;
 mod open;
+mod outline;
 mod point;
 mod queue;
 mod readers;
 mod rebuild;
 mod recover;
 mod scan;
+mod search;
 mod space;
 mod tokens;
 mod upgrade;
@@ -45,6 +48,7 @@ use self::closing::Closing;
 use self::copy::{Copies, Copy};
 use self::health::Health;
 use self::index::Index;
+use self::last_use::LastUse;
 use self::open::Opened;
 use self::queue::Queue;
 use self::readers::Readers;
@@ -53,7 +57,10 @@ use self::tokens::TokenTree;
 use self::usage::UsageTree;
 use self::writer::{Commit, Writer};
 use super::changes::Records;
-use super::{CommitError, Impaired, Snapshot, Store, StoreError, StoreFuture, StoreId, StoreKey, Summary, Write};
+use super::{
+    CommitError, Count, Found, Impaired, Search, Snapshot, Store, StoreError, StoreFuture, StoreId, StoreKey, Summary,
+    Write,
+};
 use crate::model::{Account, AccountId, Digest, Revision, Token, TokenId, Usage, User};
 
 /// Commits that may wait at a time; each holds its few records in memory.
@@ -61,6 +68,8 @@ const COMMITS: usize = 4096;
 /// Reads that may wait at a time: more than that would wait longer than their callers do.
 const READS: usize = 4096;
 const READERS: usize = 2;
+/// Lists that may wait at a time.
+const SEARCHES: usize = 256;
 /// How long a change may take. A disk that fails does not always say so: some calls never return.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Batches of usage that may wait at a time.
@@ -128,6 +137,9 @@ pub struct SledStore {
     readers: Readers<Engine>,
     /// A thread of its own: thousands of merges must not delay a look-up.
     usage: Readers<Engine>,
+    /// A thread of its own: a list must not delay a look-up.
+    searches: Readers<Engine>,
+    last_use: Arc<LastUse>,
     health: Arc<Health>,
     copies: Arc<Copies>,
     key: StoreKey,
@@ -158,6 +170,8 @@ impl SledStore {
             commits: Arc::new(Queue::new("changes", COMMITS)),
             readers: Readers::new("reads", READS),
             usage: Readers::new("usage reports", USAGE_BATCHES),
+            searches: Readers::new("lists", SEARCHES),
+            last_use: Arc::default(),
             health: Arc::default(),
             copies: Arc::clone(&copies),
             key: ledger.key.clone(),
@@ -175,6 +189,9 @@ impl SledStore {
             store.closing.spawn(&format!("store-reader-{number}"), store.readers.runner())?;
         }
         store.closing.spawn("store-usage", store.usage.runner())?;
+        store.closing.spawn("store-search", store.searches.runner())?;
+        let (commits, last_use) = (Arc::clone(&store.commits), Arc::clone(&store.last_use));
+        store.closing.spawn("store-last-use", move |engine| last_use.read(engine, || commits.is_closed()))?;
         Ok(store)
     }
 
@@ -183,6 +200,7 @@ impl SledStore {
         self.commits.close();
         self.readers.close();
         self.usage.close();
+        self.searches.close();
     }
 }
 
@@ -202,6 +220,22 @@ impl Store for SledStore {
         limit: usize,
     ) -> StoreFuture<'_, Result<Vec<Token>, StoreError>> {
         self.readers.ask(move |engine| engine.tokens.page(account, after, limit))
+    }
+
+    fn search(&self, search: Search) -> StoreFuture<'_, Result<Found, StoreError>> {
+        let last_use = Arc::clone(&self.last_use);
+        self.searches.ask(move |engine| {
+            last_use.wait_for(&search)?;
+            search::search(&engine.tokens, &search)
+        })
+    }
+
+    fn count(&self, search: Search) -> StoreFuture<'_, Result<Count, StoreError>> {
+        let last_use = Arc::clone(&self.last_use);
+        self.searches.ask(move |engine| {
+            last_use.wait_for(&search)?;
+            search::count(&engine.tokens, &search)
+        })
     }
 
     fn accounts(&self) -> StoreFuture<'_, Result<Vec<Account>, StoreError>> {
@@ -289,6 +323,7 @@ mod tests {
             ceiling: None,
             plan: None,
             policy: None,
+            labels: Default::default(),
             created: Timestamp::from_millis(0),
             revision: Revision(0),
         }

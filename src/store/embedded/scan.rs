@@ -9,6 +9,7 @@ use std::thread;
 
 use super::index::{Index, Taken};
 use super::keys;
+use super::outline::Outline;
 use super::tokens::{damaged, failed, name};
 use crate::model::{AccountId, TokenId};
 use crate::store::record::{self, indexed};
@@ -25,7 +26,7 @@ pub(super) struct Scan {
 struct Part {
     tally: Tally,
     /// In the order of their ids.
-    of_accounts: HashMap<AccountId, Vec<TokenId>>,
+    of_accounts: HashMap<AccountId, Vec<(TokenId, Outline)>>,
 }
 
 /// Reads all records of `db`.
@@ -77,7 +78,7 @@ fn tokens(db: &sled::Db, key: &StoreKey, index: &Index, from: Vec<u8>, to: Vec<u
                 .add_digest(&digest, id)
                 .map_err(|Taken(other)| damaged(id, format_args!("it has a digest of {other}")))?;
         }
-        part.of_accounts.entry(found.account).or_default().push(id);
+        part.of_accounts.entry(found.account).or_default().push((id, Outline::of(&found.traits)));
     }
     Ok(part)
 }

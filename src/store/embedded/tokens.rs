@@ -73,7 +73,7 @@ impl TokenTree {
     }
 
     /// The token that the index listed; `None` if it was removed or moved since.
-    fn listed(&self, account: AccountId, id: TokenId) -> Result<Option<Token>, StoreError> {
+    pub(super) fn listed(&self, account: AccountId, id: TokenId) -> Result<Option<Token>, StoreError> {
         for _ in 0..LOOKS {
             if let Some(token) = self.token(id)?.filter(|token| token.account == account) {
                 return Ok(Some(token));
@@ -107,8 +107,11 @@ impl TokenTree {
             .collect()
     }
 
-    pub(super) fn has_token(&self, id: TokenId) -> Result<bool, StoreError> {
-        self.db.contains_key(record::token_key(id)).map_err(|error| failed(id, error))
+    /// Whose token it is; `None` where there is none.
+    pub(super) fn account_of(&self, id: TokenId) -> Result<Option<AccountId>, StoreError> {
+        let value = self.db.get(record::token_key(id)).map_err(|error| failed(id, error))?;
+        let account = |value: sled::IVec| record::indexed(&value).map(|found| found.account);
+        value.map(account).transpose().map_err(|problem| damaged(id, problem))
     }
 
     /// A record as it is written.

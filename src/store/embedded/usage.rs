@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 
 use super::super::record::Stored;
 use super::tokens::{TokenTree, damaged, failed};
-use crate::model::{TokenId, Usage};
+use crate::model::{Timestamp, TokenId, Usage};
 use crate::store::StoreError;
 
 /// How many are merged before a deletion gets its turn.
@@ -30,8 +30,11 @@ impl UsageTree {
         for chunk in usage.chunks(CHUNK) {
             let _in_order = self.order.lock().unwrap_or_else(PoisonError::into_inner);
             for (id, usage) in chunk {
-                if tokens.has_token(*id)? {
+                if let Some(account) = tokens.account_of(*id)? {
                     self.merge(*id, usage.clone())?;
+                    if let Some(last) = usage.last_used {
+                        tokens.index().used(account, *id, last);
+                    }
                 }
             }
         }
@@ -57,6 +60,21 @@ impl UsageTree {
             }
             None => Ok(Usage::default()),
         }
+    }
+
+    /// When each token was last used that was.
+    pub(super) fn last_uses(&self) -> impl Iterator<Item = Result<(TokenId, Timestamp), StoreError>> + '_ {
+        self.db.iter().filter_map(|entry| {
+            let (key, value) = match entry {
+                Ok(entry) => entry,
+                Err(error) => return Some(Err(failed("list of uses", error))),
+            };
+            let id = TokenId::from_bytes(key.as_ref().try_into().ok()?);
+            match Usage::decode(&value) {
+                Ok(usage) => usage.last_used.map(|at| Ok((id, at))),
+                Err(problem) => Some(Err(damaged(format_args!("of the use of {id}"), problem))),
+            }
+        })
     }
 
     /// In place of what is known.

@@ -12,8 +12,8 @@ use super::rotation_form::RotationForm;
 use super::seal;
 use super::user_form::UserForm;
 use crate::model::{
-    Account, AccountState, Day, Digest, Filters, Grants, Kind, Quota, Revision, SecretUse, Seen, State, Timestamp,
-    Token, Usage,
+    Account, AccountState, Day, Digest, Filters, Grants, Kind, Labels, Quota, Revision, SecretUse, Seen, State,
+    Timestamp, Token, Usage,
 };
 use crate::store::{Record, hex};
 
@@ -54,6 +54,8 @@ struct AccountForm {
     plan: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     policy: Option<String>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    labels: BTreeMap<String, String>,
     created: i64,
     revision: u64,
 }
@@ -82,6 +84,8 @@ struct TokenForm {
     filters: BTreeMap<String, Vec<String>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     sealed: Option<String>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    labels: BTreeMap<String, String>,
     state: StateForm,
     not_before: Option<i64>,
     expires: Option<i64>,
@@ -195,6 +199,7 @@ impl AccountForm {
             ceiling: account.ceiling.as_ref().map(grants_form),
             plan: account.plan.as_ref().map(ToString::to_string),
             policy: account.policy.as_ref().map(ToString::to_string),
+            labels: labels_form(&account.labels),
             created: account.created.millis(),
             revision: account.revision.0,
         }
@@ -213,6 +218,7 @@ impl AccountForm {
             ceiling: self.ceiling.map(grants).transpose()?,
             plan: self.plan.map(|plan| parsed("plan", &plan)).transpose()?,
             policy: self.policy.map(|policy| parsed("policy", &policy)).transpose()?,
+            labels: labels(self.labels)?,
             created: Timestamp::from_millis(self.created),
             revision: Revision(self.revision),
         })
@@ -232,6 +238,7 @@ impl TokenForm {
             user: token.user.map(|id| id.to_string()),
             filters: token.filters.iter().map(|(key, values)| (key.to_owned(), values.to_vec())).collect(),
             sealed: token.sealed.as_deref().map(hex::encode),
+            labels: labels_form(&token.labels),
             state: match token.state {
                 State::Active => StateForm::Active,
                 State::Disabled => StateForm::Disabled,
@@ -263,6 +270,7 @@ impl TokenForm {
             user: self.user.map(|id| parsed("user", &id)).transpose()?,
             filters: Filters::new(self.filters).map_err(|error| Flaw::Form(format!("`filters`: {error}")))?,
             sealed: self.sealed.map(|sealed| bytes("sealed", &sealed)).transpose()?,
+            labels: labels(self.labels)?,
             state: match self.state {
                 StateForm::Active => State::Active,
                 StateForm::Disabled => State::Disabled,
@@ -297,6 +305,14 @@ fn grants_form(grants: &Grants) -> BTreeMap<String, String> {
 fn grants(entries: BTreeMap<String, String>) -> Result<Grants, Flaw> {
     let entry = |(name, access): (String, String)| Ok((parsed("grants", &name)?, parsed("grants", &access)?));
     Ok(Grants::new(entries.into_iter().map(entry).collect::<Result<Vec<_>, Flaw>>()?))
+}
+
+fn labels_form(labels: &Labels) -> BTreeMap<String, String> {
+    labels.iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
+}
+
+fn labels(entries: BTreeMap<String, String>) -> Result<Labels, Flaw> {
+    Labels::new(entries).map_err(|error| Flaw::Form(format!("`labels`: {error}")))
 }
 
 impl QuotaForm {

@@ -91,6 +91,7 @@ fn sample() -> Vec<String> {
         ceiling: None,
         plan: None,
         policy: None,
+        labels: Default::default(),
         created: Timestamp::from_millis(0),
         revision: Revision(1),
     };
@@ -106,6 +107,7 @@ fn sample() -> Vec<String> {
             user: None,
             filters: Default::default(),
             sealed: None,
+            labels: Default::default(),
             state: crate::model::State::Active,
             not_before: None,
             expires: None,

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::bytes::Bytes;
-use super::token::{grants, grants_record};
+use super::token::{grants, grants_record, labels, labels_record};
 use super::{Problem, Stored, named, read, write};
 use crate::model::{Account, AccountId, AccountState, Revision, Timestamp};
 
@@ -24,6 +24,9 @@ struct AccountRecord {
     plan: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     policy: Option<String>,
+    // From version 3 on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    labels: Vec<(String, String)>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -50,8 +53,16 @@ impl Stored for Account {
             ceiling: self.ceiling.as_ref().map(grants_record),
             plan: self.plan.as_ref().map(ToString::to_string),
             policy: self.policy.as_ref().map(ToString::to_string),
+            labels: labels_record(&self.labels),
         };
-        write(if plain { 1 } else { 2 }, &record)
+        let version = if !self.labels.is_empty() {
+            3
+        } else if plain {
+            1
+        } else {
+            2
+        };
+        write(version, &record)
     }
 
     fn decode(bytes: &[u8]) -> Result<Self, Problem> {
@@ -70,6 +81,7 @@ impl Stored for Account {
             ceiling: record.ceiling.map(grants).transpose()?,
             plan: record.plan.as_deref().map(named).transpose()?,
             policy: record.policy.as_deref().map(named).transpose()?,
+            labels: labels(record.labels)?,
         })
     }
 }

@@ -7,6 +7,7 @@
 
 mod account;
 mod bytes;
+mod indexed;
 mod rotation;
 mod skim;
 mod token;
@@ -22,7 +23,7 @@ use serde::de::DeserializeOwned;
 use super::snapshot::Record;
 use crate::model::{AccountId, TokenId, UserId};
 
-pub(super) use self::token::{Indexed, indexed};
+pub(super) use self::indexed::{Indexed, Traits, indexed};
 
 /// The last version of records that is known. A record is written in the first version that can say
 /// what it says, so that a record that is read and written again is the same bytes: proofs are over

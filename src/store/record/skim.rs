@@ -1,13 +1,39 @@
-//! Two fields of a record, and nothing of the others: for whoever goes through millions of them.
+//! The fields of a record one by one, without a place for each: for whoever goes through millions of them.
 //!
 //! Only as much of MessagePack as the records are made of (`msgpack/spec.md`, "Formats").
 
-/// Lists in lists: records have two at most, and no bytes may make the reader fall without end.
+/// Lists in lists: records have three at most, and no bytes may make the reader fall without end.
 const DEEPEST: u8 = 8;
 
-/// The bytes of `field` in the map at the beginning of `payload`; `None` where there is no such field,
-/// or where the payload is not such a map.
-pub(super) fn bytes<'a>(payload: &'a [u8], field: &[u8]) -> Option<&'a [u8]> {
+/// The value of a field.
+#[derive(Clone, Copy)]
+pub(super) struct Value<'a> {
+    /// As it is written.
+    pub(super) raw: &'a [u8],
+    /// The bytes of a text or of bytes, and nothing of any other.
+    pub(super) contents: &'a [u8],
+}
+
+impl Value<'_> {
+    /// `None` for anything else.
+    pub(super) fn number(self) -> Option<i64> {
+        let (&marker, bytes) = self.raw.split_first()?;
+        let unsigned = || bytes.iter().fold(0, |sum: u64, &byte| sum << 8 | u64::from(byte));
+        match marker {
+            0x00..=0x7f => Some(i64::from(marker)),
+            0xe0..=0xff => Some(i64::from(i8::from_be_bytes([marker]))),
+            0xcc..=0xcf => i64::try_from(unsigned()).ok(),
+            0xd0 => Some(i64::from(i8::from_be_bytes(bytes.try_into().ok()?))),
+            0xd1 => Some(i64::from(i16::from_be_bytes(bytes.try_into().ok()?))),
+            0xd2 => Some(i64::from(i32::from_be_bytes(bytes.try_into().ok()?))),
+            0xd3 => Some(i64::from_be_bytes(bytes.try_into().ok()?)),
+            _ => None,
+        }
+    }
+}
+
+/// Shows `see` each field of the map at the beginning of `payload`; `None` where it is not such a map.
+pub(super) fn each<'a>(payload: &'a [u8], mut see: impl FnMut(&'a [u8], Value<'a>)) -> Option<()> {
     let mut rest = Rest(payload);
     let entries = match rest.byte()? {
         marker @ 0x80..=0x8f => usize::from(marker & 0x0f),
@@ -15,12 +41,12 @@ pub(super) fn bytes<'a>(payload: &'a [u8], field: &[u8]) -> Option<&'a [u8]> {
         _ => return None,
     };
     for _ in 0..entries {
-        if rest.value(DEEPEST)? == field {
-            return rest.value(DEEPEST);
-        }
-        rest.value(DEEPEST)?;
+        let name = rest.value(DEEPEST)?;
+        let before = rest.0;
+        let contents = rest.value(DEEPEST)?;
+        see(name, Value { raw: &before[..before.len() - rest.0.len()], contents });
     }
-    None
+    Some(())
 }
 
 struct Rest<'a>(&'a [u8]);
@@ -85,12 +111,24 @@ mod tests {
         let list = rmp_serde::to_vec(&map).expect("it has a form");
         let wanted = rmp_serde::to_vec(&serde_bytes(&[9; 32])).expect("it has a form");
         let payload = [&[0x82, 0xa4][..], b"else", &list, &[0xa6], b"digest", &wanted].concat();
-        assert_eq!(bytes(&payload, b"digest"), Some(&[9; 32][..]));
-        assert_eq!(bytes(&payload, b"account"), None);
-        assert_eq!(bytes(&[&[0x81][..], &[0x91; 100_000]].concat(), b"digest"), None);
+        let mut seen = Vec::new();
+        assert_eq!(each(&payload, |name, value| seen.push((name, value.raw, value.contents))), Some(()));
+        assert_eq!(seen, [(&b"else"[..], &list[..], &[][..]), (b"digest", &wanted, &[9; 32])]);
+        assert_eq!(each(&[&[0x81][..], &[0x91; 100_000]].concat(), |_, _| {}), None);
         for cut in 0..payload.len() {
-            assert_eq!(bytes(&payload[..cut], b"digest"), None, "cut to {cut}");
+            assert_eq!(each(&payload[..cut], |_, _| {}), None, "cut to {cut}");
         }
+    }
+
+    #[test]
+    fn numbers_of_every_size_are_read() {
+        for number in
+            [0, 1, -1, 127, 128, -32, -33, 255, 65_535, -32_768, -32_769, i64::MAX, i64::MIN, 1 << 32, -(1 << 31)]
+        {
+            let raw = rmp_serde::to_vec(&number).expect("it has a form");
+            assert_eq!(Value { raw: &raw, contents: &[] }.number(), Some(number));
+        }
+        assert_eq!(Value { raw: &[0xc0], contents: &[] }.number(), None);
     }
 
     /// Bytes as MessagePack has them, and not a list of numbers.

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::model::{
-    Access, Account, AccountId, AccountState, Day, Digest, Filters, Grants, Invitation, Kind, Life, Membership,
+    Access, Account, AccountId, AccountState, Day, Digest, Filters, Grants, Invitation, Kind, Labels, Life, Membership,
     OldSecret, Quota, Revision, RoleName, Rotation, SecretUse, Seen, State, Timestamp, Token, TokenId, Turn, TurnKind,
     Usage, User, UserId, UserState,
 };
@@ -35,6 +35,11 @@ fn filters() -> impl Strategy<Value = Filters> {
     let values = prop::collection::vec("[^\\p{Cc}]{1,20}", 1..4);
     prop::collection::btree_map("[a-zA-Z][a-zA-Z0-9_.-]{0,9}", values, 0..3)
         .prop_map(|entries| Filters::new(entries).expect("lawful filters"))
+}
+
+fn labels() -> impl Strategy<Value = Labels> {
+    prop::collection::btree_map("([a-z]{1,9}/)?[a-zA-Z0-9]{1,9}", "[a-zA-Z0-9]{0,9}", 0..3)
+        .prop_map(|entries| Labels::new(entries).expect("lawful labels"))
 }
 
 fn state() -> impl Strategy<Value = State> {
@@ -81,7 +86,7 @@ pub(in crate::store) fn token() -> impl Strategy<Value = Token> {
     let dates = (prop::option::of(timestamp()), prop::option::of(timestamp()), timestamp());
     let rest = (prop::option::of(token_id()), "[a-zA-Z0-9]{4}", any::<[u8; 32]>(), any::<u64>());
     let sealed = prop::option::of(any::<Vec<u8>>());
-    let later = (roles(), prop::option::of(user_id()), filters(), sealed, prop::option::of(rotation()));
+    let later = (roles(), prop::option::of(user_id()), filters(), sealed, prop::option::of(rotation()), labels());
     (names, rights, dates, rest, later).prop_map(|(names, rights, dates, rest, later)| Token {
         id: names.0,
         account: names.1,
@@ -103,15 +108,16 @@ pub(in crate::store) fn token() -> impl Strategy<Value = Token> {
         user: later.1,
         filters: later.2,
         sealed: later.3.map(Vec::into_boxed_slice),
+        labels: later.5,
     })
 }
 
 pub(in crate::store) fn account() -> impl Strategy<Value = Account> {
     let names = (account_id(), prop::option::of(account_id()), any::<String>());
     let dates = (timestamp(), any::<u64>());
-    let later = (prop::option::of(grants()), prop::option::of("[a-z][a-z0-9_-]{0,9}"));
+    let later = (prop::option::of(grants()), prop::option::of("[a-z][a-z0-9_-]{0,9}"), labels());
     (names, any::<[bool; 2]>(), dates, later).prop_map(
-        |((id, parent, name), [active, visible_to_parent], (created, revision), (ceiling, word))| Account {
+        |((id, parent, name), [active, visible_to_parent], (created, revision), (ceiling, word, labels))| Account {
             id,
             parent,
             name,
@@ -122,6 +128,7 @@ pub(in crate::store) fn account() -> impl Strategy<Value = Account> {
             ceiling,
             plan: word.as_ref().map(|word| word.parse().expect("a name")),
             policy: word.map(|word| word.parse().expect("a name")),
+            labels,
         },
     )
 }
@@ -154,7 +161,8 @@ proptest! {
 
     #[test]
     fn what_a_token_is_found_by_is_found_in_its_record(token in token()) {
-        let found = indexed(&token.encode()).expect("a whole record");
+        let record = token.encode();
+        let found = indexed(&record).expect("a whole record");
         prop_assert_eq!(found.account, token.account);
         prop_assert_eq!(found.digests().collect::<Vec<_>>(), token.digests().collect::<Vec<_>>());
     }
@@ -218,8 +226,9 @@ fn a_later_version_is_told_from_damage() {
     let mut later = vec![VERSION + 1, 0xc0];
     let checksum = checksum(&later);
     later.extend(checksum);
-    assert_eq!(Usage::decode(&later), Err(Problem::Version(4)));
-    assert_eq!(Usage::decode(&later).unwrap_err().to_string(), "its version is 4, and this one of keygate reads 3");
+    assert_eq!(Usage::decode(&later), Err(Problem::Version(VERSION + 1)));
+    let told = format!("its version is {}, and this one of keygate reads {VERSION}", VERSION + 1);
+    assert_eq!(Usage::decode(&later).unwrap_err().to_string(), told);
 }
 
 #[test]
@@ -236,8 +245,9 @@ fn an_unknown_field_is_refused() {
     assert!(matches!(Usage::decode(&record), Err(Problem::Contents(text)) if text.contains("unknown field `new`")));
 }
 
-/// Records as version 1 wrote them on 2026-11-23. They never change: every later version reads them.
-mod written_by_version_1 {
+/// Records as earlier versions wrote them, each in the directory of its version. They never change: every later
+/// version reads them.
+mod written_by_earlier_versions {
     use super::*;
 
     #[test]
@@ -261,6 +271,7 @@ mod written_by_version_1 {
             ceiling: None,
             plan: None,
             policy: None,
+            labels: Labels::default(),
             created: Timestamp::from_millis(1_795_392_000_123),
             revision: Revision(300),
         };
@@ -271,6 +282,13 @@ mod written_by_version_1 {
     fn usage() {
         let usage = Usage::new(1_000_000, Some(Timestamp::from_millis(1_795_392_000_123)));
         check(include_str!("v1/usage.hex"), &usage);
+    }
+
+    #[test]
+    fn token_with_labels() {
+        let labels = [("env", "prod"), ("example.com/team", "")].map(|(key, value)| (key.to_owned(), value.to_owned()));
+        let token = Token { labels: Labels::new(labels).expect("lawful"), ..plain_token() };
+        check(include_str!("v3/token_labels.hex"), &token);
     }
 
     pub(super) fn plain_token() -> Token {
@@ -285,6 +303,7 @@ mod written_by_version_1 {
             user: None,
             filters: Default::default(),
             sealed: None,
+            labels: Labels::default(),
             state: State::Active,
             not_before: None,
             expires: None,
@@ -331,7 +350,7 @@ mod written_by_version_1 {
 
 /// Records as the first version that knows rotations wrote them. They never change either.
 mod written_by_version_3 {
-    use super::written_by_version_1::{check, plain_token};
+    use super::written_by_earlier_versions::{check, plain_token};
     use super::*;
 
     #[test]

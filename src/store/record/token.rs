@@ -6,14 +6,11 @@ use serde::{Deserialize, Serialize};
 
 use super::bytes::{Bytes, Whole};
 use super::rotation::RotationRecord;
-use super::{CHECKSUM, Problem, Stored, named, read, skim, write};
+use super::{Problem, Stored, named, read, write};
 use crate::model::{
-    Access, AccountId, Digest, Filters, Grants, Kind, Quota, ResourceName, Revision, State, Timestamp, Token, TokenId,
-    UserId,
+    Access, AccountId, Digest, Filters, Grants, Kind, Labels, Quota, ResourceName, Revision, State, Timestamp, Token,
+    TokenId, UserId,
 };
-
-/// The first version of records that has rotations.
-const ROTATED: u8 = 3;
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -48,6 +45,9 @@ struct TokenRecord {
     old_digest: Option<Bytes<32>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     rotation: Option<RotationRecord>,
+    // From version 3 on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    labels: Vec<(String, String)>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -65,38 +65,8 @@ struct QuotaRecord {
     window_ns: u64,
 }
 
-/// What tokens are found by.
-pub(in super::super) struct Indexed {
-    pub(in super::super) account: AccountId,
-    pub(in super::super) digest: Digest,
-    /// Of the text that another one replaced.
-    pub(in super::super) old_digest: Option<Digest>,
-}
-
-impl Indexed {
-    pub(in super::super) fn digests(&self) -> impl Iterator<Item = Digest> + use<> {
-        [Some(self.digest), self.old_digest].into_iter().flatten()
-    }
-}
-
-/// Reads no more of a token's record than [`Indexed`], and does not look at its checksum: for whoever
-/// goes through millions of them, and proves all of them together.
-pub(in super::super) fn indexed(bytes: &[u8]) -> Result<Indexed, Problem> {
-    let payload = bytes.get(1..bytes.len().saturating_sub(CHECKSUM)).ok_or(Problem::Short)?;
-    let account = skim::bytes(payload, b"account").and_then(|id| id.try_into().ok());
-    let digest = |field| skim::bytes(payload, field).and_then(|digest| digest.try_into().ok()).map(Digest::from_bytes);
-    // Records of the versions before have none, and need not be gone through once more.
-    let old_digest =
-        if bytes.first().is_some_and(|version| *version >= ROTATED) { digest(b"old_digest") } else { None };
-    match (account, digest(b"digest")) {
-        (Some(account), Some(digest)) => Ok(Indexed { account: AccountId::from_bytes(account), digest, old_digest }),
-        _ => Err(Problem::Contents("it has no account or no digest".to_owned())),
-    }
-}
-
 impl Stored for Token {
     fn encode(&self) -> Vec<u8> {
-        let plain = self.roles.is_empty() && self.user.is_none() && self.filters.is_empty() && self.sealed.is_none();
         let record = TokenRecord {
             id: Bytes(self.id.to_bytes()),
             account: Bytes(self.account.to_bytes()),
@@ -119,13 +89,9 @@ impl Stored for Token {
             sealed: self.sealed.clone().map(Whole),
             old_digest: self.rotation.as_ref().map(|rotation| Bytes(*rotation.old.digest.as_bytes())),
             rotation: self.rotation.as_deref().map(RotationRecord::of),
+            labels: labels_record(&self.labels),
         };
-        let version = match () {
-            () if self.rotation.is_some() => ROTATED,
-            () if plain => 1,
-            () => 2,
-        };
-        write(version, &record)
+        write(first_version(self), &record)
     }
 
     fn decode(bytes: &[u8]) -> Result<Self, Problem> {
@@ -161,8 +127,27 @@ impl Stored for Token {
                     ));
                 }
             },
+            labels: labels(record.labels)?,
         })
     }
+}
+
+/// The first version that can say what is said.
+fn first_version(token: &Token) -> u8 {
+    let Token { roles, user, filters, sealed, rotation, labels, .. } = token;
+    match () {
+        () if rotation.is_some() || !labels.is_empty() => 3,
+        () if !roles.is_empty() || user.is_some() || !filters.is_empty() || sealed.is_some() => 2,
+        () => 1,
+    }
+}
+
+pub(super) fn labels_record(labels: &Labels) -> Vec<(String, String)> {
+    labels.iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
+}
+
+pub(super) fn labels(entries: Vec<(String, String)>) -> Result<Labels, Problem> {
+    Labels::new(entries).map_err(|error| Problem::Contents(format!("its labels: {error}")))
 }
 
 pub(super) fn grants_record(grants: &Grants) -> Vec<(String, u8)> {

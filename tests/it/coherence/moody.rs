@@ -73,6 +73,14 @@ impl Store for Moody {
         self.inner.list_tokens(account, after, limit)
     }
 
+    fn search(&self, search: keygate::store::Search) -> StoreFuture<'_, Result<keygate::store::Found, StoreError>> {
+        self.inner.search(search)
+    }
+
+    fn count(&self, search: keygate::store::Search) -> StoreFuture<'_, Result<keygate::store::Count, StoreError>> {
+        self.inner.count(search)
+    }
+
     fn accounts(&self) -> StoreFuture<'_, Result<Vec<Account>, StoreError>> {
         self.inner.accounts()
     }

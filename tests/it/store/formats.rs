@@ -18,10 +18,10 @@ const USAGE: [&str; 2] = ["last_used", "requests"];
 
 /// What a record of format 1 could not say, and what it says of that today: nothing.
 const SINCE: [(&str, &str); 2] = [
-    ("accounts.jsonl", r#"{"ceiling": null, "plan": null, "policy": null}"#),
+    ("accounts.jsonl", r#"{"ceiling": null, "plan": null, "policy": null, "labels": {}}"#),
     (
         "list.jsonl",
-        r#"{"roles": [], "user": null, "filters": {}, "retrievable": false, "rotation": null, "warnings": []}"#,
+        r#"{"roles": [], "user": null, "filters": {}, "retrievable": false, "rotation": null, "labels": {}, "warnings": []}"#,
     ),
 ];
 
