@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use criterion::{Criterion, criterion_group, criterion_main};
+use criterion::{Bencher, Criterion, criterion_group, criterion_main};
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use keygate::auth::{
@@ -21,6 +21,7 @@ use keygate::model::{
     Access, Action, Clock, Grants, Kind, Pepper, Quota, ResourceName, TokenHasher, TokenPrefix, TokenText, parse_token,
 };
 use keygate::route::{Pattern, RouteTable, canonical};
+use keygate::server::{HeadLimits, Inspector};
 use keygate::store::{MemoryStore, Store, StoreKey};
 
 fn hot_path(criterion: &mut Criterion) {
@@ -34,6 +35,8 @@ fn hot_path(criterion: &mut Criterion) {
         .expect("a table");
     let limiter = KeyedLimiter::new(Quota::new(u32::MAX, Duration::from_secs(86_400 * 31)).expect("a quota"));
 
+    criterion.bench_function("inspect: an API client's head", |b| inspect(b, API_HEAD));
+    criterion.bench_function("inspect: a browser's head", |b| inspect(b, BROWSER_HEAD));
     criterion.bench_function("credential: header to text", |b| b.iter(|| bearer(black_box(&setup.headers))));
     criterion.bench_function("parse: form and checksum", |b| b.iter(|| parse_token(black_box(text), &setup.prefix)));
     criterion.bench_function("hash: keyed blake3", |b| b.iter(|| hasher.digest(black_box(text))));
@@ -57,6 +60,24 @@ fn hot_path(criterion: &mut Criterion) {
             let principal = setup.verify(text);
             assert!(authorize(principal, need, &setup.accounts, now).is_ok());
         });
+    });
+}
+
+/// As curl and most libraries send it.
+const API_HEAD: &str = "GET /v1/devices/42 HTTP/1.1\r\nHost: api.example.com\r\nUser-Agent: curl/8.14.1\r\nAccept: */*\r\n\
+    Authorization: Bearer kg_svc_000000000000000000000000000000abcdef\r\nAccept-Encoding: gzip\r\n\r\n";
+
+const BROWSER_HEAD: &str = "GET /v1/devices/42?fields=name,state HTTP/1.1\r\nHost: api.example.com\r\nConnection: keep-alive\r\n\
+    User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36\r\n\
+    Accept: application/json, text/plain, */*\r\nAccept-Language: en-GB,en;q=0.9\r\nAccept-Encoding: gzip, deflate, br\r\n\
+    Authorization: Bearer kg_svc_000000000000000000000000000000abcdef\r\nOrigin: https://app.example.com\r\n\
+    Referer: https://app.example.com/devices\r\nSec-Fetch-Dest: empty\r\nSec-Fetch-Mode: cors\r\nSec-Fetch-Site: same-site\r\n\r\n";
+
+fn inspect(bencher: &mut Bencher<'_>, head: &str) {
+    let mut inspector = Inspector::new(HeadLimits { max_bytes: 64 * 1024, max_lines: 100 });
+    bencher.iter(|| {
+        let passage = inspector.inspect(black_box(head.as_bytes()));
+        assert!(passage.pass == head.len() && passage.fault.is_none());
     });
 }
 

@@ -43,7 +43,7 @@ use crate::auth::{Accounts, Lifecycle, LifecycleError, LoginGuard, LoginLimits, 
 use crate::config::{AccessLog, Settings, StoreSettings};
 use crate::limit::TokenLimits;
 use crate::model::{Clock, TokenText};
-use crate::proxy::{Proxy, ProxyOptions};
+use crate::proxy::{Proxy, ProxyOptions, reject_reasons};
 use crate::server;
 use crate::store::{Backups, Impaired, Store};
 use crate::telemetry::{GatewayGauges, Metrics, MetricsLayout, Redaction, access_log};
@@ -131,6 +131,7 @@ impl Gateway {
         let layout = MetricsLayout {
             routes: settings.routes.iter().map(|route| route.name.clone()).collect(),
             upstreams: settings.upstreams.iter().map(|upstream| upstream.name.clone()).collect(),
+            reject_reasons: reject_reasons(),
         };
         let metrics = Arc::new(Metrics::new(layout, count));
         let (log_sink, log) = start_log(settings.log.access)?;

@@ -1,7 +1,9 @@
 //! Which headers pass, which are removed, and which make a request be refused.
 
 use http::header::{CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, TE, TRANSFER_ENCODING};
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, Version};
+
+use crate::server::plain_length;
 
 /// What is ambiguous about a request's headers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -10,14 +12,29 @@ pub(super) enum HeaderFault {
     ConnectionNamesProtected,
     /// `content_length` or another twin of a header that frames or authenticates.
     SpelledOddly,
-    /// More than one `Content-Length`, or one that is not a plain decimal number.
+    /// More than one `content-length` over HTTP/2, or one that is not a plain decimal number.
     ContentLength,
-    /// `Transfer-Encoding` with more than one `chunked`.
-    TransferEncoding,
-    /// A transfer coding other than `chunked`.
-    TransferCoding,
     /// `Expect` with anything but `100-continue`.
     Expectation,
+}
+
+impl HeaderFault {
+    pub(super) const ALL: [HeaderFault; 4] = [
+        HeaderFault::ConnectionNamesProtected,
+        HeaderFault::SpelledOddly,
+        HeaderFault::ContentLength,
+        HeaderFault::Expectation,
+    ];
+
+    /// One word for logs and metrics.
+    pub(super) const fn label(self) -> &'static str {
+        match self {
+            HeaderFault::ConnectionNamesProtected => "connection",
+            HeaderFault::SpelledOddly => "header_twin",
+            HeaderFault::ContentLength => "http2_content_length",
+            HeaderFault::Expectation => "expectation",
+        }
+    }
 }
 
 /// What becomes of a header on the way to the upstream.
@@ -37,7 +54,7 @@ enum Fate {
 /// Removes what must not reach the upstream. Says whether the client takes trailers.
 ///
 /// One pass over the names, and a look-up only for what is there: most requests have little of it.
-pub(super) fn clean_request(headers: &mut HeaderMap) -> Result<TakesTrailers, HeaderFault> {
+pub(super) fn clean_request(headers: &mut HeaderMap, version: Version) -> Result<TakesTrailers, HeaderFault> {
     let mut remove: Vec<HeaderName> = Vec::new();
     let (mut framing, mut te, mut expect) = (false, false, false);
     for name in headers.keys() {
@@ -63,11 +80,13 @@ pub(super) fn clean_request(headers: &mut HeaderMap) -> Result<TakesTrailers, He
         }
     }
     let takes_trailers = te && headers.get(TE).is_some_and(|te| te.as_bytes().eq_ignore_ascii_case(b"trailers"));
+    // HTTP/1.0 knows no expectations (RFC 9110 section 10.1.1).
+    let expect = expect && version != Version::HTTP_10;
     if expect && headers.get_all(EXPECT).iter().any(|value| !value.as_bytes().eq_ignore_ascii_case(b"100-continue")) {
         return Err(HeaderFault::Expectation);
     }
     if framing {
-        check_framing(headers)?;
+        settle_framing(headers, version)?;
     }
     for name in remove {
         headers.remove(name);
@@ -137,37 +156,36 @@ pub(super) fn clean_response(headers: &mut HeaderMap) {
     }
 }
 
-/// Removes from trailers, of either direction, what has no business there (RFC 9110 section 6.5.1).
+/// Whether a request's trailers say nothing that only its head may say (RFC 9110 section 6.5.1): how it
+/// is framed, where it goes, who sends it. `reserved` is a further name that is ours alone.
+pub(super) fn are_lawful_trailers(trailers: &HeaderMap, reserved: Option<&HeaderName>) -> bool {
+    let is_reserved = |name: &HeaderName| reserved.is_some_and(|ours| folded(ours) == folded(name));
+    trailers.keys().all(|name| !is_forbidden_trailer(name) && !is_reserved(name))
+}
+
+/// Removes from a response's trailers what has no business there.
 pub(super) fn clean_trailers(trailers: &mut HeaderMap) {
-    let forbidden: Vec<HeaderName> = trailers
-        .keys()
-        .filter(|name| fate(name) != Fate::Pass || fate_of_text(&folded(name)) != Fate::Pass)
-        .cloned()
-        .collect();
+    let forbidden: Vec<HeaderName> = trailers.keys().filter(|name| is_forbidden_trailer(name)).cloned().collect();
     for name in forbidden {
         trailers.remove(name);
     }
 }
 
-/// RFC 9112 section 6: one way to tell where the body ends, in one spelling.
-fn check_framing(headers: &mut HeaderMap) -> Result<(), HeaderFault> {
-    let mut lengths = headers.get_all(CONTENT_LENGTH).iter();
-    if let Some(length) = lengths.next() {
-        let text = length.as_bytes();
-        let plain = text.iter().all(u8::is_ascii_digit) && (text.len() == 1 || text.first() != Some(&b'0'));
-        if lengths.next().is_some() || !plain || text.is_empty() || headers.contains_key(TRANSFER_ENCODING) {
-            return Err(HeaderFault::ContentLength);
-        }
+fn is_forbidden_trailer(name: &HeaderName) -> bool {
+    fate(name) != Fate::Pass || fate_of_text(&folded(name)) != Fate::Pass
+}
+
+/// Framing in its one spelling. What HTTP/1 says of it was judged when its bytes were inspected; over
+/// HTTP/2 the frames say where a body ends, and a length must only be one that can be passed on.
+fn settle_framing(headers: &mut HeaderMap, version: Version) -> Result<(), HeaderFault> {
+    if version == Version::HTTP_2 {
+        let mut lengths = headers.get_all(CONTENT_LENGTH).iter();
+        let is_plain = lengths.next().is_none_or(|length| plain_length(length.as_bytes()).is_some());
+        return if is_plain && lengths.next().is_none() { Ok(()) } else { Err(HeaderFault::ContentLength) };
     }
-    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
-    let Some(coding) = codings.next() else { return Ok(()) };
-    if codings.next().is_some() || coding.as_bytes().contains(&b',') {
-        return Err(HeaderFault::TransferEncoding);
+    if headers.contains_key(TRANSFER_ENCODING) {
+        headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
     }
-    if !coding.as_bytes().eq_ignore_ascii_case(b"chunked") {
-        return Err(HeaderFault::TransferCoding);
-    }
-    headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
     Ok(())
 }
 
@@ -251,7 +269,7 @@ mod tests {
 
     fn left(lines: &[(&str, &str)]) -> Result<Vec<String>, HeaderFault> {
         let mut map = map(lines);
-        clean_request(&mut map)?;
+        clean_request(&mut map, Version::HTTP_11)?;
         Ok(map.keys().map(|name| name.as_str().to_owned()).collect())
     }
 
@@ -312,28 +330,26 @@ mod tests {
 
     #[test]
     fn framing_has_one_spelling() {
-        let fault = |lines: &[(&str, &str)]| left(lines).err();
-        assert_eq!(fault(&[("content-length", "3")]), None);
-        assert_eq!(fault(&[("content-length", "0")]), None);
-        assert_eq!(fault(&[("content-length", "3"), ("content-length", "3")]), Some(HeaderFault::ContentLength));
-        assert_eq!(fault(&[("content-length", "03")]), Some(HeaderFault::ContentLength));
-        assert_eq!(
-            fault(&[("content-length", "3"), ("transfer-encoding", "chunked")]),
-            Some(HeaderFault::ContentLength)
-        );
-        assert_eq!(fault(&[("transfer-encoding", "chunked, chunked")]), Some(HeaderFault::TransferEncoding));
-        assert_eq!(
-            fault(&[("transfer-encoding", "chunked"), ("transfer-encoding", "chunked")]),
-            Some(HeaderFault::TransferEncoding)
-        );
-        assert_eq!(fault(&[("transfer-encoding", "gzip")]), Some(HeaderFault::TransferCoding));
-        for twin in ["content_length", "content.length", "content+length"] {
-            assert_eq!(fault(&[(twin, "3")]), Some(HeaderFault::SpelledOddly), "{twin}");
+        for twin in ["content_length", "content.length", "content+length", "Transfer_Encoding"] {
+            assert_eq!(left(&[(twin, "3")]), Err(HeaderFault::SpelledOddly), "{twin}");
         }
-        assert_eq!(fault(&[("expect", "y 100-continue")]), Some(HeaderFault::Expectation));
         let mut shouting = map(&[("transfer-encoding", "CHUNKED")]);
-        assert!(clean_request(&mut shouting).is_ok());
+        assert!(clean_request(&mut shouting, Version::HTTP_11).is_ok());
         assert_eq!(shouting[TRANSFER_ENCODING], "chunked");
+        let over_http2 = |lines: &[(&str, &str)]| clean_request(&mut map(lines), Version::HTTP_2).err();
+        assert_eq!(over_http2(&[("content-length", "3")]), None);
+        assert_eq!(over_http2(&[("content-length", "03")]), Some(HeaderFault::ContentLength));
+        let twice = [("content-length", "3"), ("content-length", "3")];
+        assert_eq!(over_http2(&twice), Some(HeaderFault::ContentLength));
+    }
+
+    #[test]
+    fn one_expectation_is_known_and_http_1_0_knows_none() {
+        let odd = [("expect", "y 100-continue")];
+        assert_eq!(left(&odd), Err(HeaderFault::Expectation));
+        assert_eq!(left(&[("expect", "100-Continue")]), Ok(Vec::new()));
+        let mut old = map(&odd);
+        assert!(clean_request(&mut old, Version::HTTP_10).is_ok() && old.is_empty());
     }
 
     #[test]
@@ -345,7 +361,10 @@ mod tests {
             ("content-length", "1"),
             ("authorization", "x"),
         ]);
+        assert!(!are_lawful_trailers(&trailers, None));
         clean_trailers(&mut trailers);
+        assert!(are_lawful_trailers(&trailers, None));
+        assert!(!are_lawful_trailers(&trailers, Some(&HeaderName::from_static("grpc_status"))), "in every spelling");
         assert_eq!(trailers.len(), 1);
         assert!(trailers.contains_key("grpc-status"));
     }

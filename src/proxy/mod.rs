@@ -5,6 +5,7 @@
 //! HTTP/1.1 connection it spawns no task and sets no timer. The proxy knows no store: it asks a
 //! `Verifier`.
 
+mod bad_request;
 mod filter;
 mod headers;
 mod identity;
@@ -20,6 +21,7 @@ mod sanitize;
 mod upstream;
 mod worker;
 
+pub use bad_request::reject_reasons;
 pub use filter::FilterRule;
 pub use routes::{AccountSelector, Proxy, ProxyOptions, Route, RouteLimit, Rule, lead};
 pub use upstream::{HostHeader, TrustError, UpstreamOptions, UpstreamTls, UpstreamVersion, client_config};

@@ -7,9 +7,10 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use http::header::{AUTHORIZATION, CONTENT_LENGTH};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Version};
-use hyper::body::Incoming;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version};
+use hyper::body::{Body, Incoming};
 
+use super::bad_request::{BadRequest, UNPARSED};
 use super::filter::{self, FilterRule};
 use super::record::RequestRecord;
 use super::reject::Rejection;
@@ -23,7 +24,7 @@ use super::{headers, identity};
 use crate::auth::{self, CredentialError, Denial, Need, Permit, Principal, Source, Verdict, Verifier};
 use crate::model::{AccountId, Action, Secret};
 use crate::route::{Found, RouteIndex, action_of};
-use crate::server::ConnectionState;
+use crate::server::{ConnectionState, Fault};
 use crate::telemetry::{CacheResult, Reason};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -46,6 +47,11 @@ impl Client {
         Self { worker, connection, address }
     }
 
+    /// Whether a request is the one whose bytes were let through.
+    pub(super) fn hand_over(&self, request: &Request<Incoming>) -> Result<(), Fault> {
+        self.connection.hand_over(&request.body().size_hint())
+    }
+
     /// Counts the peer's address as a limiter's key.
     fn address_key(&self) -> u128 {
         match self.connection.peer().ip().to_canonical() {
@@ -58,6 +64,12 @@ impl Client {
 
 impl Drop for Client {
     fn drop(&mut self) {
+        if self.connection.is_unparsed() {
+            let mut record = RequestRecord::begin::<()>(&self.worker, &self.connection, None);
+            record.answered(StatusCode::BAD_REQUEST);
+            record.decided(Reason::BadRequest);
+            record.refused(UNPARSED);
+        }
         self.worker.metrics().connection_closed();
     }
 }
@@ -67,29 +79,67 @@ impl Drop for Client {
 /// The request lies in this future once, and the steps work on it in place: each step that took it by
 /// value would add its size to what every connection holds.
 pub(super) async fn answer(client: &Client, mut request: Request<Incoming>) -> Response<ReplyBody> {
-    let mut record = RequestRecord::begin(&client.worker, &client.connection, &request);
-    let (content, mut head, progress) = match admit(client, &mut record, &mut request).await {
+    let mut record = RequestRecord::begin(&client.worker, &client.connection, Some(&request));
+    let admitted = match sanitize(&mut request) {
+        Ok(reading) if reading.is_about_the_server => {
+            let reply = about_the_server(&mut record);
+            return finish(record, reply);
+        }
+        Ok(reading) => admit(client, &mut record, &mut request, reading).await,
+        Err(bad) => Err(Rejection::Bad(bad)),
+    };
+    let reply = match admitted {
         Err(rejection) => refuse(client, &mut record, &rejection),
         Ok(admitted) => {
             let mut forward = prepare(client, &record, admitted, request);
             match forward.pool.exchange(&mut forward.outgoing, &forward.progress).await {
                 Ok(exchanged) => pass_on(&mut record, exchanged, forward.progress),
-                Err(rejection) => refuse(client, &mut record, &rejection),
+                Err(rejection) => refuse(client, &mut record, &name_fault(client, rejection)),
             }
         }
     };
+    finish(record, reply)
+}
+
+/// Answers in the place of a request whose bytes were refused. Nothing is known of it.
+pub(super) fn turn_away(client: &Client, fault: Fault) -> Response<ReplyBody> {
+    let mut record = RequestRecord::begin::<()>(&client.worker, &client.connection, None);
+    let reply = refuse(client, &mut record, &Rejection::Bad(BadRequest::Bytes(fault)));
+    finish(record, reply)
+}
+
+type Reply = (Content, http::response::Parts, Option<Rc<Progress>>);
+
+fn finish(mut record: Box<RequestRecord>, (content, mut head, progress): Reply) -> Response<ReplyBody> {
     head.headers.insert(REQUEST_ID, record.id.clone());
     record.answered(head.status);
     Response::from_parts(head, ReplyBody::new(content, record, progress))
 }
 
-type Reply = (Content, http::response::Parts, Option<Rc<Progress>>);
+/// What a client's body broke off with, where that was seen in its bytes.
+fn name_fault(client: &Client, rejection: Rejection) -> Rejection {
+    match (rejection, client.connection.broken_body()) {
+        (Rejection::ClientBody, Some(fault)) => Rejection::Bad(BadRequest::Bytes(fault)),
+        (other, _) => other,
+    }
+}
+
+/// `OPTIONS *` is a question whether anybody is there (RFC 9110 section 9.3.7), not what there is.
+fn about_the_server(record: &mut RequestRecord) -> Reply {
+    record.decided(Reason::Server);
+    let (mut head, ()) = Response::new(()).into_parts();
+    head.status = StatusCode::NO_CONTENT;
+    (Content::Own(None), head, None)
+}
 
 fn refuse(client: &Client, record: &mut RequestRecord, rejection: &Rejection) -> Reply {
     let id = record.id.to_str().unwrap_or_default();
     let (response, reason) = rejection.response(&client.worker.proxy().realm, id);
     if let Some(reason) = reason {
         record.decided(reason);
+    }
+    if let Rejection::Bad(fault) = rejection {
+        record.refused(fault.label());
     }
     let (head, body) = response.into_parts();
     (Content::Own(Some(body)), head, None)
@@ -116,9 +166,9 @@ async fn admit<'w>(
     client: &'w Client,
     record: &mut RequestRecord,
     request: &mut Request<Incoming>,
+    reading: Reading,
 ) -> Result<Admitted<'w>, Rejection> {
     let worker = &client.worker;
-    let reading = sanitize(request).map_err(Rejection::Bad)?;
     let matched = find_route(worker, record, request);
     let permit = match &matched {
         Ok(Matched { route, .. }) if matches!(route.rule, Rule::Public) => {

@@ -12,7 +12,7 @@ use super::worker::Worker;
 use crate::auth::Principal;
 use crate::model::{AccountId, Moment, Timestamp, TokenId};
 use crate::route::RouteIndex;
-use crate::server::ConnectionState;
+use crate::server::{ConnectionState, Fault};
 use crate::telemetry::Reason;
 
 /// nginx's word for a request whose client went away before an answer.
@@ -25,10 +25,12 @@ pub(super) struct RequestRecord {
     pub(super) id: HeaderValue,
     pub(super) now: Timestamp,
     started: Instant,
-    method: Method,
+    method: Option<Method>,
     route: Option<RouteIndex>,
     upstream_time: Option<Duration>,
     reason: Reason,
+    /// Why the request has no single reading, where it has none.
+    reject_reason: Option<&'static str>,
     status: u16,
     bearer: Option<(TokenId, AccountId)>,
     /// Which of the token's texts was presented, where it had another.
@@ -41,7 +43,12 @@ pub(super) struct RequestRecord {
 }
 
 impl RequestRecord {
-    pub(super) fn begin<B>(worker: &Rc<Worker>, connection: &Rc<ConnectionState>, request: &Request<B>) -> Box<Self> {
+    /// `request`: `None` where its bytes were refused, so that nothing is known of it.
+    pub(super) fn begin<B>(
+        worker: &Rc<Worker>,
+        connection: &Rc<ConnectionState>,
+        request: Option<&Request<B>>,
+    ) -> Box<Self> {
         connection.begin_request();
         let Moment { wall, mono } = worker.now();
         let id = worker.next_request_id(wall);
@@ -52,10 +59,11 @@ impl RequestRecord {
             id,
             now: wall,
             started: mono,
-            method: request.method().clone(),
+            method: request.map(|request| request.method().clone()),
             route: None,
             upstream_time: None,
             reason: Reason::Abandoned,
+            reject_reason: None,
             status: CLIENT_CLOSED,
             bearer: None,
             secret: None,
@@ -77,6 +85,10 @@ impl RequestRecord {
 
     pub(super) fn decided(&mut self, reason: Reason) {
         self.reason = reason;
+    }
+
+    pub(super) fn refused(&mut self, reject_reason: &'static str) {
+        self.reject_reason = Some(reject_reason);
     }
 
     pub(super) fn answered(&mut self, status: StatusCode) {
@@ -124,12 +136,13 @@ impl RequestRecord {
             let micros = time.as_micros();
             write!(line, r#","upstream_ms":{}.{:03}"#, micros / 1000, micros % 1000)
         });
+        let rejected = self.reject_reason.map_or(Ok(()), |reason| write!(line, r#","reject_reason":"{reason}""#));
         let bearer = self
             .bearer
             .map_or(Ok(()), |(token, account)| write!(line, r#","token_id":"{token}","account":"{account}""#));
         line.push('}');
         // A string takes any text: these cannot fail.
-        if written.and(upstream_ms).and(bearer).is_ok() {
+        if written.and(upstream_ms).and(rejected).and(bearer).is_ok() {
             self.worker.log(&line);
         }
     }
@@ -138,7 +151,7 @@ impl RequestRecord {
 fn begin_line<B>(
     worker: &Worker,
     connection: &ConnectionState,
-    request: &Request<B>,
+    request: Option<&Request<B>>,
     id: &HeaderValue,
     now: Timestamp,
 ) -> String {
@@ -149,6 +162,10 @@ fn begin_line<B>(
     let begun =
         write!(line, r#"{{"ts":"{now}","request_id":"{id}","listener":"public","client_ip":"{peer}","method":""#);
     debug_assert!(begun.is_ok(), "a string takes any text");
+    let Some(request) = request else {
+        line.push_str("\",\"host\":\"\",\"path\":\"\",\"proto\":\"\",\"user_agent\":\"\"");
+        return line;
+    };
     redaction.append(&mut line, request.method().as_str());
     line.push_str("\",\"host\":\"");
     let host = request.uri().authority().map(|authority| authority.as_str());
@@ -172,8 +189,13 @@ impl Drop for RequestRecord {
         let took = self.worker.elapsed_since(self.started);
         let route = self.route.map(|RouteIndex(at)| at);
         let metrics = self.worker.metrics();
-        metrics.request(route, &self.method, self.status, took);
+        metrics.request(route, self.method.as_ref(), self.status, took);
         metrics.decision(route, self.reason);
+        // A body may break after the answer has begun.
+        self.reject_reason = self.reject_reason.or_else(|| self.connection.broken_body().map(Fault::label));
+        if let Some(reason) = self.reject_reason {
+            metrics.rejected(reason);
+        }
         metrics.bytes(self.received, self.sent);
         if let (Some((token, _)), Some(route), true) = (self.bearer, route, self.reason.allowed()) {
             self.worker.note_use(token, self.secret, route, self.connection.peer().ip(), self.now);

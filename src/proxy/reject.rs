@@ -9,9 +9,9 @@ use http::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, RETRY_AFTER, 
 use http::{HeaderValue, Method, Response};
 
 use self::holder::{denied, filter};
+use super::bad_request::BadRequest;
 use super::filter::FilterFault;
 use super::headers::HeaderFault;
-use super::sanitize::{BadRequest, HostFault};
 use crate::auth::{CredentialError, Denial};
 use crate::model::{Action, TokenTextError};
 use crate::problem::code::{self, Code, Told};
@@ -209,42 +209,15 @@ impl Rejection {
     }
 }
 
+/// What was decided on before its body came was allowed.
 fn bad(fault: BadRequest) -> Answer {
-    let (code, detail) = match fault {
-        BadRequest::Path(fault) => (&code::BAD_PATH, fault.text()),
-        BadRequest::Host(HostFault::Missing) => (&code::BAD_HOST, "the request names no host"),
-        BadRequest::Host(HostFault::Several) => (&code::BAD_HOST, "the request names more than one host"),
-        BadRequest::Host(HostFault::Invalid) => {
-            (&code::BAD_HOST, "the host is not a name or an address with an optional port")
-        }
-        BadRequest::Host(HostFault::Differs) => {
-            (&code::BAD_HOST, "the request target and the Host header name different hosts")
-        }
-        BadRequest::Host(HostFault::Scheme) => {
-            (&code::BAD_TARGET, "the request target has a scheme other than http and https")
-        }
-        BadRequest::Header(HeaderFault::ConnectionNamesProtected) => {
-            (&code::BAD_HEADER, "the Connection header names a header that may not be removed")
-        }
-        BadRequest::Header(HeaderFault::SpelledOddly) => {
-            (&code::BAD_HEADER, "a header is spelled with another character where its meaning needs `-`")
-        }
-        BadRequest::Header(HeaderFault::ContentLength) => {
-            (&code::BAD_FRAMING, "Content-Length must stand once, as a plain number")
-        }
-        BadRequest::Header(HeaderFault::TransferEncoding) => {
-            (&code::BAD_FRAMING, "Transfer-Encoding must be `chunked`, once")
-        }
-        BadRequest::Header(HeaderFault::TransferCoding) => {
-            (&code::UNKNOWN_CODING, "the only transfer coding that is understood is `chunked`")
-        }
-        BadRequest::Header(HeaderFault::Expectation) => {
-            (&code::EXPECTATION_FAILED, "the only expectation that is understood is `100-continue`")
-        }
+    let (code, detail) = fault.told();
+    let reason = match fault {
+        _ if fault.is_of_body() => None,
+        BadRequest::Header(HeaderFault::Expectation) => Some(Reason::Expectation),
+        _ => Some(Reason::BadRequest),
     };
-    let expectation = BadRequest::Header(HeaderFault::Expectation);
-    let reason = if fault == expectation { Reason::Expectation } else { Reason::BadRequest };
-    Answer { code, detail: detail.to_owned(), description: None, reason: Some(reason) }
+    Answer { code, detail: detail.to_owned(), description: None, reason }
 }
 
 fn credential(error: CredentialError) -> Answer {

@@ -40,6 +40,8 @@ pub(super) enum BodyFault {
     Client,
     #[error("the rest of the request body did not come in time")]
     Late,
+    #[error("the request has a trailer that it may not have")]
+    Trailer,
 }
 
 impl Progress {
@@ -143,13 +145,13 @@ impl Body for RequestBody {
                     Ok(()) => Poll::Ready(Some(Ok(Frame::data(data)))),
                     Err(fault) => self.fail(fault),
                 },
-                Err(frame) => Poll::Ready(frame.into_trailers().ok().map(|mut trailers| {
-                    headers::clean_trailers(&mut trailers);
-                    if let Some(name) = &self.reserved {
-                        headers::remove_all_spellings(&mut trailers, name);
+                Err(frame) => match frame.into_trailers() {
+                    Ok(trailers) if headers::are_lawful_trailers(&trailers, self.reserved.as_ref()) => {
+                        Poll::Ready(Some(Ok(Frame::trailers(trailers))))
                     }
-                    Ok(Frame::trailers(trailers))
-                })),
+                    Ok(_) => self.fail(BodyFault::Trailer),
+                    Err(_) => Poll::Ready(None),
+                },
             },
         }
     }

@@ -9,16 +9,9 @@ use http::header::HOST;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, Request, Uri, Version};
 
-use super::headers::{self, HeaderFault, TakesTrailers};
+use super::bad_request::BadRequest;
+use super::headers::{self, TakesTrailers};
 use crate::route::{PathFault, canonical};
-
-/// Why a request has no single reading.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum BadRequest {
-    Path(PathFault),
-    Header(HeaderFault),
-    Host(HostFault),
-}
 
 /// What is wrong with the host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,20 +25,45 @@ pub(super) enum HostFault {
     Scheme,
 }
 
+impl HostFault {
+    pub(super) const ALL: [HostFault; 5] =
+        [HostFault::Missing, HostFault::Several, HostFault::Invalid, HostFault::Differs, HostFault::Scheme];
+
+    /// One word for logs and metrics.
+    pub(super) const fn label(self) -> &'static str {
+        match self {
+            HostFault::Missing => "host_missing",
+            HostFault::Several => "host_several",
+            HostFault::Invalid => "host_invalid",
+            HostFault::Differs => "host_differs",
+            HostFault::Scheme => "target_scheme",
+        }
+    }
+}
+
 /// What later steps need of the reading.
 pub(super) struct Reading {
     pub(super) takes_trailers: TakesTrailers,
+    /// `OPTIONS *` asks about the server as a whole, which is this gateway.
+    pub(super) is_about_the_server: bool,
 }
 
 /// Puts the request into its one reading.
 pub(super) fn sanitize<B>(request: &mut Request<B>) -> Result<Reading, BadRequest> {
-    let takes_trailers = headers::clean_request(request.headers_mut()).map_err(BadRequest::Header)?;
-    if request.version() == Version::HTTP_2 {
+    if request.method() == Method::CONNECT {
+        return Err(BadRequest::Connect);
+    }
+    let version = request.version();
+    let takes_trailers = headers::clean_request(request.headers_mut(), version).map_err(BadRequest::Header)?;
+    if version == Version::HTTP_2 {
         headers::join_cookies(request.headers_mut());
     }
     settle_host(request).map_err(BadRequest::Host)?;
-    settle_target(request).map_err(BadRequest::Path)?;
-    Ok(Reading { takes_trailers })
+    let is_about_the_server = request.method() == Method::OPTIONS && request.uri().path() == "*";
+    if !is_about_the_server {
+        settle_target(request).map_err(BadRequest::Path)?;
+    }
+    Ok(Reading { takes_trailers, is_about_the_server })
 }
 
 /// RFC 9112 section 3.2, RFC 9113 section 8.3.1: exactly one host, from the target where that names one.
@@ -62,10 +80,12 @@ fn settle_host<B>(request: &mut Request<B>) -> Result<(), HostFault> {
         (None, None) if request.version() == Version::HTTP_10 => Ok(()),
         (None, None) => Err(HostFault::Missing),
         (None, Some(host)) => {
-            if is_host(host.as_bytes()) {
-                Ok(())
-            } else {
-                Err(HostFault::Invalid)
+            if !is_host(host.as_bytes()) {
+                return Err(HostFault::Invalid);
+            }
+            match canonical_host(host.as_bytes()) {
+                Some(canonical) => replace_host(request.headers_mut(), &canonical),
+                None => Ok(()),
             }
         }
         (Some(authority), host) => {
@@ -75,11 +95,29 @@ fn settle_host<B>(request: &mut Request<B>) -> Result<(), HostFault> {
             if host.is_some_and(|host| !host.as_bytes().eq_ignore_ascii_case(authority.as_str().as_bytes())) {
                 return Err(HostFault::Differs);
             }
-            let host = HeaderValue::from_str(authority.as_str()).map_err(|_| HostFault::Invalid)?;
-            request.headers_mut().insert(HOST, host);
-            Ok(())
+            let authority = authority.clone();
+            let canonical = canonical_host(authority.as_str().as_bytes());
+            replace_host(request.headers_mut(), canonical.as_deref().unwrap_or(authority.as_str()))
         }
     }
+}
+
+fn replace_host(headers: &mut HeaderMap, host: &str) -> Result<(), HostFault> {
+    headers.insert(HOST, HeaderValue::from_str(host).map_err(|_| HostFault::Invalid)?);
+    Ok(())
+}
+
+/// A valid host in lower case and without a final dot, where it was another: `A.` and `a` are one host,
+/// and the upstream is to read the one that the route was found by.
+fn canonical_host(host: &[u8]) -> Option<String> {
+    let port = host.iter().rposition(|&byte| byte == b':').filter(|_| !host.ends_with(b"]")).unwrap_or(host.len());
+    let (name, port) = host.split_at(port);
+    let bare = name.strip_suffix(b".").unwrap_or(name);
+    if bare.len() == name.len() && !name.iter().any(u8::is_ascii_uppercase) {
+        return None;
+    }
+    let canonical = [bare, port].concat().to_ascii_lowercase();
+    String::from_utf8(canonical).ok()
 }
 
 /// Whether the bytes are a host and maybe a port: no user, no list, no path, no blank.
@@ -97,7 +135,8 @@ fn is_host(host: &[u8]) -> bool {
         _ => host.split_at(host.iter().position(|&byte| byte == b':').unwrap_or(host.len())),
     };
     let lawful = |&byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b':');
-    !name.is_empty() && name.iter().all(lawful) && is_port(port)
+    let has_empty_label = name.first() == Some(&b'.') || name.windows(2).any(|pair| pair == b"..");
+    !name.is_empty() && !has_empty_label && name.iter().all(lawful) && is_port(port)
 }
 
 /// Nothing, or a colon and a number of 16 bits.
@@ -117,14 +156,6 @@ fn is_port(port: &[u8]) -> bool {
 /// Origin form, with a canonical path. What stays as it came is not touched.
 fn settle_target<B>(request: &mut Request<B>) -> Result<(), PathFault> {
     let uri = request.uri();
-    // `GET admin` is parsed as a host without a path; only CONNECT may say that.
-    if uri.scheme().is_none()
-        && uri.authority().is_some()
-        && request.method() != Method::CONNECT
-        && request.version() < Version::HTTP_2
-    {
-        return Err(PathFault::NotAbsolute);
-    }
     let path = canonical(uri.path())?;
     let changed = matches!(path, std::borrow::Cow::Owned(ref text) if text != uri.path());
     if !changed && uri.authority().is_none() {
@@ -179,10 +210,28 @@ mod tests {
         assert_eq!(host("/", &[]), Err(BadRequest::Host(HostFault::Missing)));
         assert_eq!(host("/", &["a", "a"]), Err(BadRequest::Host(HostFault::Several)));
         for bad in [
-            "", "a, b", "a b", "a/b", "u@a", "a:99999", "a:123456", "a:b", "[::1", "[::1]x", "[a]", "[]", "::1", "a:",
-            ":80",
+            "", ".", ".a", "a..", "a, b", "a b", "a/b", "u@a", "a:99999", "a:123456", "a:b", "[::1", "[::1]x", "[a]",
+            "[]", "::1", "a:", ":80",
         ] {
             assert_eq!(host("/", &[bad]), Err(BadRequest::Host(HostFault::Invalid)), "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_host_is_sent_in_the_form_that_it_is_compared_in() {
+        for (sent, expected) in [
+            ("A.Example.:8080", "a.example:8080"),
+            ("a.", "a"),
+            ("a.example", "a.example"),
+            ("[::A]:80", "[::a]:80"),
+            ("[::a]", "[::a]"),
+        ] {
+            let mut origin_form = request("/", &[sent]);
+            assert!(sanitize(&mut origin_form).is_ok());
+            assert_eq!(origin_form.headers()[HOST], expected);
+            let mut absolute_form = request(&format!("http://{sent}/"), &[]);
+            assert!(sanitize(&mut absolute_form).is_ok());
+            assert_eq!(absolute_form.headers()[HOST], expected);
         }
     }
 

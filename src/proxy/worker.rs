@@ -142,7 +142,13 @@ impl ConnectionHandler for Handler {
         let client = Rc::new(Client::new(Rc::clone(&self.0), state));
         service_fn(move |request: Request<Incoming>| {
             let client = Rc::clone(&client);
-            async move { Ok::<Response<ReplyBody>, Infallible>(pipeline::answer(&client, request).await) }
+            let handed_over = client.hand_over(&request);
+            async move {
+                Ok::<Response<ReplyBody>, Infallible>(match handed_over {
+                    Ok(()) => pipeline::answer(&client, request).await,
+                    Err(fault) => pipeline::turn_away(&client, fault),
+                })
+            }
         })
     }
 }

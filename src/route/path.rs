@@ -30,6 +30,31 @@ pub enum PathFault {
 }
 
 impl PathFault {
+    pub const ALL: [PathFault; 8] = [
+        PathFault::NotAbsolute,
+        PathFault::DotSegment,
+        PathFault::EmptySegment,
+        PathFault::HiddenSeparator,
+        PathFault::Parameter,
+        PathFault::Control,
+        PathFault::Encoding,
+        PathFault::Character,
+    ];
+
+    /// One word for logs and metrics.
+    pub const fn label(self) -> &'static str {
+        match self {
+            PathFault::NotAbsolute => "path_form",
+            PathFault::DotSegment => "path_dot_segment",
+            PathFault::EmptySegment => "path_empty_segment",
+            PathFault::HiddenSeparator => "path_hidden_separator",
+            PathFault::Parameter => "path_parameter",
+            PathFault::Control => "path_control",
+            PathFault::Encoding => "path_encoding",
+            PathFault::Character => "path_character",
+        }
+    }
+
     /// What is wrong, for the client.
     pub const fn text(self) -> &'static str {
         match self {

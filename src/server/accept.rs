@@ -18,7 +18,6 @@ use tokio::sync::Notify;
 use tokio_rustls::TlsAcceptor;
 
 use super::connection::{Connection, ConnectionLimits, ConnectionState, in_time};
-use super::stream::Stream;
 use super::sweep::Sweep;
 
 /// What an HTTP/2 client sends first when it knows beforehand that we speak it (RFC 9113 section 3.4).
@@ -130,7 +129,7 @@ impl<H: ConnectionHandler> Server<H> {
         if let Some(config) = &self.options.tls {
             let stream = TlsAcceptor::from(Arc::clone(config)).accept(stream).await?;
             let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-            return Ok(Connection { stream: Stream::new(stream, &[], Rc::clone(&state)), state, http2 });
+            return Ok(Connection::new(stream, &[], http2, state));
         }
         let mut first = [0; PREFACE.len()];
         let mut read = 0;
@@ -141,8 +140,7 @@ impl<H: ConnectionHandler> Server<H> {
             }
         }
         let http2 = first == *PREFACE;
-        let stream = Stream::new(stream, &first[..read], Rc::clone(&state));
-        Ok(Connection { stream, state, http2 })
+        Ok(Connection::new(stream, &first[..read], http2, state))
     }
 }
 

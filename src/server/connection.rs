@@ -8,13 +8,14 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use hyper::body::{Body, Incoming};
+use hyper::body::{Body, Incoming, SizeHint};
 use hyper::rt::Executor;
 use hyper::server::conn::{http1, http2};
 use hyper::service::HttpService;
 use hyper_util::rt::TokioIo;
 
-use super::stream::Stream;
+use super::inspect::{BodyLength, Fault, HeadLimits, Inspector};
+use super::stream::{Duplex, Stream};
 use super::sweep::Timer;
 
 /// How long a client may take, and how much it may ask at once.
@@ -25,12 +26,27 @@ pub struct ConnectionLimits {
     pub header_timeout: Duration,
     /// Between two requests, and between two pieces of a request's body.
     pub idle_timeout: Duration,
-    /// Header lines of an HTTP/1.1 request; more is answered 431.
+    /// Header lines of an HTTP/1.1 request, and trailer lines; more is answered 431, or 400.
     pub max_headers: usize,
-    /// Bytes of a request head; more is answered 431 over HTTP/1.1, and not at all over HTTP/2.
+    /// Bytes of a request head; more is answered 431 over HTTP/1.1 (414 where the request line alone has
+    /// them), and not at all over HTTP/2.
     pub max_head_bytes: usize,
     /// HTTP/2 requests of one connection at a time.
     pub max_streams: u32,
+}
+
+impl ConnectionLimits {
+    pub(super) fn of_a_head(&self) -> HeadLimits {
+        HeadLimits { max_bytes: self.max_head_bytes, max_lines: self.max_headers }
+    }
+}
+
+/// What the service has to be handed next by whoever parses the bytes that were let through.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Due {
+    Request(BodyLength),
+    /// An empty request, in the place of one that is refused.
+    Refusal(Fault),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -50,6 +66,9 @@ pub struct ConnectionState {
     phase: Cell<Phase>,
     in_flight: Cell<u32>,
     multiplexed: Cell<bool>,
+    due: Cell<Option<Due>>,
+    broken_body: Cell<Option<Fault>>,
+    unparsed: Cell<bool>,
     draining: Rc<Cell<bool>>,
 }
 
@@ -63,7 +82,8 @@ impl ConnectionState {
     ) -> Self {
         timer.set(limits.header_timeout);
         let (phase, in_flight, multiplexed) = (Cell::new(Phase::Idle), Cell::new(0), Cell::new(false));
-        Self { peer, tls, limits, timer, phase, in_flight, multiplexed, draining }
+        let (due, broken_body, unparsed) = (Cell::new(None), Cell::new(None), Cell::new(false));
+        Self { peer, tls, limits, timer, phase, in_flight, multiplexed, due, broken_body, unparsed, draining }
     }
 
     /// The address at the other end.
@@ -78,6 +98,49 @@ impl ConnectionState {
     /// How long a client may send nothing in the middle of what it sends.
     pub fn patience(&self) -> Duration {
         self.limits.idle_timeout
+    }
+
+    /// A request is handed over, with a body like this: is it the one that was let through? Whoever parses
+    /// the bytes could read them otherwise than whoever looked at them before; then neither is believed.
+    pub fn hand_over(&self, body: &SizeHint) -> Result<(), Fault> {
+        if self.multiplexed.get() {
+            return Ok(());
+        }
+        match self.due.take() {
+            Some(Due::Request(BodyLength::Exactly(length))) if body.exact() == Some(length) => Ok(()),
+            Some(Due::Request(BodyLength::Chunked)) if body.exact().is_none() => Ok(()),
+            Some(Due::Refusal(fault)) => Err(fault),
+            Some(Due::Request(_)) | None => Err(Fault::OutOfStep),
+        }
+    }
+
+    pub(super) fn expect(&self, due: Due) {
+        self.due.set(Some(due));
+    }
+
+    pub(super) fn has_due(&self) -> bool {
+        let due = self.due.take();
+        self.due.set(due);
+        due.is_some()
+    }
+
+    /// What is wrong with the body that is being received.
+    pub fn broken_body(&self) -> Option<Fault> {
+        self.broken_body.get()
+    }
+
+    pub(super) fn break_body(&self, fault: Fault) {
+        self.broken_body.set(Some(fault));
+    }
+
+    /// Whether the connection ended at a head that could not be parsed. It was answered without a request.
+    pub fn is_unparsed(&self) -> bool {
+        self.unparsed.get()
+    }
+
+    /// Nothing more is done here than to see the client off.
+    pub(super) fn leave_within(&self, time: Duration) {
+        self.timer.set(time);
     }
 
     /// A request's head is complete: no deadline of the connection runs while it is worked on.
@@ -122,12 +185,18 @@ impl ConnectionState {
 
 /// A connection with its stream, ready to be served.
 pub struct Connection {
-    pub(super) stream: Stream,
-    pub(super) state: Rc<ConnectionState>,
-    pub(super) http2: bool,
+    stream: Stream,
+    state: Rc<ConnectionState>,
+    http2: bool,
 }
 
 impl Connection {
+    /// `first`: what was read to learn the protocol.
+    pub(super) fn new(transport: impl Duplex, first: &[u8], http2: bool, state: Rc<ConnectionState>) -> Self {
+        let inspector = (!http2).then(|| Inspector::new(state.limits.of_a_head()));
+        Self { stream: Stream::new(transport, first, inspector, Rc::clone(&state)), state, http2 }
+    }
+
     /// Serves requests until either side ends the connection, or a deadline does.
     pub(super) async fn run<S, B>(self, service: S)
     where
@@ -166,9 +235,9 @@ impl Connection {
 }
 
 /// Polls a connection to its end, and passes on the wish to stop.
-async fn drive<C, T, E>(state: &ConnectionState, mut connection: Pin<&mut C>, leave: impl Fn(Pin<&mut C>))
+async fn drive<C>(state: &ConnectionState, mut connection: Pin<&mut C>, leave: impl Fn(Pin<&mut C>))
 where
-    C: Future<Output = Result<T, E>>,
+    C: Future<Output = hyper::Result<()>>,
 {
     let mut told = false;
     poll_fn(|cx| {
@@ -179,8 +248,11 @@ where
             told = true;
             leave(connection.as_mut());
         }
-        // How a connection ends is the client's affair, and each request has its own record.
-        connection.as_mut().poll(cx).map(drop)
+        // How a connection ends is the client's affair, and each request has its own record. What no
+        // request came of has none.
+        connection.as_mut().poll(cx).map(|end| {
+            state.unparsed.set(end.is_err_and(|error| error.is_parse()));
+        })
     })
     .await;
 }
@@ -222,14 +294,36 @@ mod tests {
     use super::*;
     use crate::server::Sweep;
 
-    #[test]
-    fn a_response_that_still_moves_keeps_its_connection() {
-        let sweep = Sweep::new();
+    fn state(sweep: &Rc<Sweep>) -> ConnectionState {
         let (header_timeout, idle_timeout) = (Duration::from_secs(1), Duration::from_millis(300));
         let (max_headers, max_head_bytes, max_streams) = (1, 1, 1);
         let limits = ConnectionLimits { header_timeout, idle_timeout, max_headers, max_head_bytes, max_streams };
         let peer = SocketAddr::from(([127, 0, 0, 1], 1));
-        let state = ConnectionState::new(peer, false, limits, sweep.timer(), Rc::default());
+        ConnectionState::new(peer, false, limits, sweep.timer(), Rc::default())
+    }
+
+    #[test]
+    fn a_request_that_was_not_let_through_is_refused() {
+        let state = state(&Sweep::new());
+        let (seven, open) = (SizeHint::with_exact(7), SizeHint::default());
+        assert_eq!(state.hand_over(&seven), Err(Fault::OutOfStep), "nothing was let through");
+        state.expect(Due::Request(BodyLength::Exactly(7)));
+        assert_eq!(state.hand_over(&seven), Ok(()));
+        assert_eq!(state.hand_over(&seven), Err(Fault::OutOfStep), "one was, and this is another");
+        state.expect(Due::Request(BodyLength::Exactly(0)));
+        assert_eq!(state.hand_over(&seven), Err(Fault::OutOfStep), "with another body");
+        state.expect(Due::Request(BodyLength::Chunked));
+        assert_eq!(state.hand_over(&open), Ok(()));
+        state.expect(Due::Request(BodyLength::Chunked));
+        assert_eq!(state.hand_over(&seven), Err(Fault::OutOfStep));
+        state.expect(Due::Refusal(Fault::LineEnd));
+        assert_eq!(state.hand_over(&SizeHint::with_exact(0)), Err(Fault::LineEnd));
+    }
+
+    #[test]
+    fn a_response_that_still_moves_keeps_its_connection() {
+        let sweep = Sweep::new();
+        let state = state(&sweep);
         let is_over = || state.is_over(&Context::from_waker(Waker::noop()));
         state.begin_request();
         state.end_request();

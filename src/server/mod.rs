@@ -6,6 +6,7 @@
 mod accept;
 mod bind;
 mod connection;
+mod inspect;
 mod stream;
 mod sweep;
 mod tls;
@@ -13,6 +14,7 @@ mod tls;
 pub use accept::{ConnectionHandler, ServeOptions, serve};
 pub use bind::{BindError, bind};
 pub use connection::{Connection, ConnectionLimits, ConnectionState, LocalExecutor};
+pub use inspect::{BodyLength, Fault, HeadLimits, Inspector, Passage, plain_length};
 pub use stream::{Duplex, Stream};
 pub use sweep::{Sweep, Timer};
 pub use tls::{TlsError, server_config};

@@ -1,13 +1,22 @@
-//! A client's byte stream, plain or TLS, that notes when the client sends and when it takes.
+//! A client's byte stream, plain or TLS: notes when the client sends and when it takes, and lets HTTP/1
+//! requests through one at a time, after the [`Inspector`] has seen them.
+//!
+//! A head is held back until it is complete. In the usual case, where it comes in one piece with nothing
+//! behind it, it is looked at where it was read to, and nothing is copied or allocated. In the place of a
+//! request that is refused, hyper is given an empty one, for which the service has the reason in the
+//! connection's state: so the refusal is answered, logged and counted like all others, and in its turn.
 
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
+use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::connection::ConnectionState;
+use super::connection::{ConnectionState, Due};
+use super::inspect::{Inspector, Passage};
 
 /// A byte stream of whatever kind. One virtual call a read or write is lost in the system call behind
 /// it, and hyper is compiled once instead of once for each kind.
@@ -15,46 +24,164 @@ pub trait Duplex: AsyncRead + AsyncWrite + Send + Unpin + 'static {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin + 'static> Duplex for T {}
 
+/// What is still read after the end of our side, so that a client that goes on sending sees our answer
+/// and not the reset that unread bytes cause.
+const LINGER_BYTES: usize = 64 * 1024;
+const LINGER: Duration = Duration::from_secs(1);
+
 /// What hyper reads from and writes to.
 pub struct Stream {
     transport: Box<dyn Duplex>,
-    /// Bytes that were read before it was known which protocol they are of, and how many of them
-    /// are given out.
-    prefix: Option<(Box<[u8]>, usize)>,
+    /// Bytes that were read and not given out.
+    held: BytesMut,
+    /// So many of them may be given out.
+    free: usize,
+    /// `None`: HTTP/2, which has a framing of its own.
+    inspector: Option<Inspector>,
+    course: Course,
+    /// Our side has ended, and so many bytes may still be read.
+    lingering: Option<usize>,
     state: Rc<ConnectionState>,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Course {
+    On,
+    /// A request was refused; nothing behind it is read.
+    Refused,
+    /// A body is broken; for whoever reads it, it ends too early.
+    Broken,
+}
+
 impl Stream {
-    pub(super) fn new(transport: impl Duplex, prefix: &[u8], state: Rc<ConnectionState>) -> Self {
-        let prefix = if prefix.is_empty() { None } else { Some((prefix.into(), 0)) };
-        Self { transport: Box::new(transport), prefix, state }
+    /// `first`: what was read to learn the protocol.
+    pub(super) fn new(
+        transport: impl Duplex,
+        first: &[u8],
+        inspector: Option<Inspector>,
+        state: Rc<ConnectionState>,
+    ) -> Self {
+        let free = if inspector.is_some() { 0 } else { first.len() };
+        let (held, course, lingering) = (BytesMut::from(first), Course::On, None);
+        Self { transport: Box::new(transport), held, free, inspector, course, lingering, state }
     }
 
-    fn read_prefix(&mut self, buf: &mut ReadBuf<'_>) {
-        if let Some((bytes, given)) = &mut self.prefix {
-            let take = (bytes.len() - *given).min(buf.remaining());
-            buf.put_slice(&bytes[*given..*given + take]);
-            *given += take;
-            if *given == bytes.len() {
-                self.prefix = None;
+    /// Whether a further message may be looked at: the one before it was taken up, or is not whole yet.
+    fn may_inspect(&self) -> bool {
+        self.inspector.as_ref().is_none_or(|inspector| !inspector.is_at_head() || !self.state.has_due())
+    }
+
+    fn give(&mut self, buf: &mut ReadBuf<'_>) {
+        let here = self.free.min(buf.remaining());
+        buf.put_slice(&self.held[..here]);
+        self.held.advance(here);
+        self.free -= here;
+    }
+
+    /// Frees what may pass of the bytes that are held. Says whether anything came of it.
+    fn inspect_held(&mut self) -> bool {
+        let Some(inspector) = &mut self.inspector else { return false };
+        let passage = inspector.inspect(&self.held);
+        self.free = passage.pass;
+        self.note(passage);
+        self.free > 0 || self.course != Course::On
+    }
+
+    /// Lets pass what may of the bytes that were just read, where they lie; the others are held.
+    fn inspect_in_place(&mut self, buf: &mut ReadBuf<'_>, from: usize) {
+        let Some(inspector) = &mut self.inspector else { return };
+        let passage = inspector.inspect(&buf.filled()[from..]);
+        let end = from + passage.pass;
+        if end < buf.filled().len() {
+            self.held.extend_from_slice(&buf.filled()[end..]);
+            buf.set_filled(end);
+        }
+        self.note(passage);
+    }
+
+    fn note(&mut self, passage: Passage) {
+        if let Some(body) = passage.head {
+            self.state.expect(Due::Request(body));
+        }
+        match passage.fault {
+            None => {}
+            Some(fault) if fault.is_of_body() => {
+                self.state.break_body(fault);
+                self.held.truncate(self.free);
+                self.course = Course::Broken;
+            }
+            Some(fault) => {
+                let is_head = self.inspector.as_ref().is_some_and(Inspector::is_head_method);
+                let stands_for_it: &[u8] = if is_head { b"HEAD / HTTP/1.1\r\n\r\n" } else { b"GET / HTTP/1.1\r\n\r\n" };
+                self.state.expect(Due::Refusal(fault));
+                self.held = BytesMut::from(stands_for_it);
+                self.free = self.held.len();
+                self.course = Course::Refused;
             }
         }
+    }
+
+    /// Whether the client has sent, or may be sending, what nobody will read.
+    fn leaves_something(&self) -> bool {
+        self.course != Course::On
+            || !self.held.is_empty()
+            || self.inspector.as_ref().is_some_and(|inspector| !inspector.is_at_head())
+    }
+
+    fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut scratch = [0; 4096];
+        while let Some(left) = self.lingering.filter(|&left| left > 0) {
+            let mut buf = ReadBuf::new(&mut scratch);
+            match ready!(Pin::new(&mut self.transport).poll_read(cx, &mut buf)) {
+                Ok(()) if !buf.filled().is_empty() => self.lingering = Some(left.saturating_sub(buf.filled().len())),
+                Ok(()) | Err(_) => break,
+            }
+        }
+        Poll::Ready(Ok(()))
     }
 }
 
 impl AsyncRead for Stream {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        if self.prefix.is_some() {
-            self.read_prefix(buf);
-            self.state.received();
-            return Poll::Ready(Ok(()));
-        }
+        let this = &mut *self;
         let before = buf.filled().len();
-        let result = Pin::new(&mut self.transport).poll_read(cx, buf);
-        if buf.filled().len() > before {
-            self.state.received();
+        loop {
+            if this.free > 0 {
+                this.give(buf);
+                return Poll::Ready(Ok(()));
+            }
+            match this.course {
+                Course::On => {}
+                // Nobody is to be woken: what is answered is the request that stands for the refused one.
+                Course::Refused => return Poll::Pending,
+                Course::Broken => return Poll::Ready(Ok(())),
+            }
+            let may_inspect = this.may_inspect();
+            if !this.held.is_empty() {
+                // Asked in the midst of a request, only to learn whether the client is still there; when
+                // the next head is wanted, the request before it has been taken up, and this is not so.
+                if !may_inspect {
+                    return Poll::Pending;
+                }
+                if this.inspect_held() {
+                    continue;
+                }
+            }
+            ready!(Pin::new(&mut this.transport).poll_read(cx, buf))?;
+            if buf.filled().len() == before {
+                return Poll::Ready(Ok(()));
+            }
+            this.state.received();
+            if this.held.is_empty() && may_inspect {
+                this.inspect_in_place(buf, before);
+                if buf.filled().len() > before {
+                    return Poll::Ready(Ok(()));
+                }
+            } else {
+                this.held.extend_from_slice(&buf.filled()[before..]);
+                buf.set_filled(before);
+            }
         }
-        result
     }
 }
 
@@ -72,6 +199,11 @@ impl AsyncWrite for Stream {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.transport).poll_shutdown(cx)
+        if self.lingering.is_none() {
+            ready!(Pin::new(&mut self.transport).poll_shutdown(cx))?;
+            self.lingering = Some(if self.leaves_something() { LINGER_BYTES } else { 0 });
+            self.state.leave_within(LINGER);
+        }
+        self.poll_linger(cx)
     }
 }

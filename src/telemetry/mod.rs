@@ -4,6 +4,7 @@
 //! stores. Nothing here is ever read to decide about a request.
 
 mod access_log;
+mod exposition;
 mod metrics;
 mod reason;
 mod usage;

@@ -8,6 +8,8 @@ pub enum Reason {
     /// Allowed, by a text of the token that another one has replaced.
     OldSecret,
     Public,
+    /// `OPTIONS *`, which asks about the gateway and takes no right.
+    Server,
     BadRequest,
     Missing,
     Malformed,
@@ -36,10 +38,11 @@ pub enum Reason {
 }
 
 impl Reason {
-    pub const ALL: [Reason; 27] = [
+    pub const ALL: [Reason; 28] = [
         Reason::Ok,
         Reason::OldSecret,
         Reason::Public,
+        Reason::Server,
         Reason::BadRequest,
         Reason::Missing,
         Reason::Malformed,
@@ -71,6 +74,7 @@ impl Reason {
             Reason::Ok => "ok",
             Reason::OldSecret => "old_secret",
             Reason::Public => "public",
+            Reason::Server => "server",
             Reason::BadRequest => "bad_request",
             Reason::Missing => "missing",
             Reason::Malformed => "malformed",
@@ -99,7 +103,7 @@ impl Reason {
     }
 
     pub const fn allowed(self) -> bool {
-        matches!(self, Reason::Ok | Reason::OldSecret | Reason::Public)
+        matches!(self, Reason::Ok | Reason::OldSecret | Reason::Public | Reason::Server)
     }
 }
 

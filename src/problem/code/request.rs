@@ -5,8 +5,14 @@ use super::{By, Code, Section, codes};
 
 codes! {
     "The request",
-    "On the proxy, a request that is refused with one of the first seven codes, with `body_incomplete` or with `body_timeout` ends its HTTP/1.1 connection: what follows on it cannot be trusted.";
+    "On the proxy, a request that is refused with one of the codes up to `expectation_failed`, with `body_incomplete` or with `body_timeout` ends its HTTP/1.1 connection: what follows on it cannot be trusted. The access log has a `reject_reason` for each of the former, `keygate_rejected_requests_total` counts by it, and [rejected inputs](rejected-inputs.md) says what to do about each.";
 
+    BAD_LINE 400 Proxy Nothing, "bad_line" "A line of the head is malformed"
+        "A line ends with LF or CR alone, has a CR within or begins with a blank, or more than two empty lines stand before the first."
+        "End each line with CR LF, and put each header on one line.";
+    BAD_REQUEST_LINE 400 Proxy Nothing, "bad_request_line" "The request line is malformed"
+        "It is not method, target and version with one space between them, or the version is neither HTTP/1.1 nor HTTP/1.0."
+        "Encode blanks in the target as `%20`; for HTTPS, see that the listener has `tls`.";
     BAD_PATH 400 Proxy Nothing, "bad_path" "The path can be read in two ways"
         "The path has dot or empty segments, an encoded slash, a backslash, `;`, a broken escape or a control character."
         "Send the path in its plain form, without the part that the detail names.";
@@ -14,14 +20,29 @@ codes! {
         "The request names no host, several, one that is no host, or another than its target's."
         "Send one `Host` that is the name in the URL.";
     BAD_TARGET 400 Proxy Nothing, "bad_target" "The target is not served"
-        "The request's target has another scheme than http and https."
-        "Send the path alone, or a URL with http or https.";
+        "The request's target has another scheme than http and https, neither a scheme nor a `/` in front, a fragment (`#`), or a character that must be percent-encoded."
+        "Send the path alone, percent-encoded and without a fragment, or a URL with http or https.";
+    TARGET_TOO_LONG 414 Proxy Nothing, "target_too_long" "The target is too long"
+        "The request line has more than 64 KiB."
+        "Send what is that long in the body.";
+    HEAD_TOO_LARGE 431 Proxy Nothing, "head_too_large" "The head is too large"
+        "The head has more than 64 KiB, or more than 100 header lines."
+        "Send fewer or smaller headers; often it is cookies that have piled up.";
     BAD_HEADER 400 Proxy Nothing, "bad_header" "A header is not acceptable"
-        "`Connection` names a header that may not be removed, or a header that matters is spelled with `_` or `.`."
+        "A header line has no name or no colon, a blank in its name or a control character in its value; or `Connection` names a header that may not be removed, or a header that matters is spelled with `_` or `.`."
         "Send the header in its own spelling, and name only hop-by-hop headers in `Connection`.";
     BAD_FRAMING 400 Proxy Nothing, "bad_framing" "The length of the body is not clear"
-        "`Content-Length` or `Transfer-Encoding` leaves open where the body ends."
+        "`Content-Length` or `Transfer-Encoding` leaves open where the body ends: twice, both of them, a list, or anything but a plain number or `chunked`."
         "Send one plain `Content-Length`, or `Transfer-Encoding: chunked` once.";
+    BAD_CHUNK 400 Proxy Nothing, "bad_chunk" "The chunks of the body are malformed"
+        "A chunk's size, extension or end is malformed."
+        "Send the size in hexadecimal digits and CR LF, so many bytes, and CR LF; without extensions.";
+    BAD_TRAILER 400 Proxy Nothing, "bad_trailer" "A trailer is not acceptable"
+        "A trailer is malformed, frames the request, names a host, or says who sends it."
+        "Send it as a header.";
+    CONNECT_REFUSED 501 Proxy Nothing, "connect_refused" "There are no tunnels"
+        "The method is CONNECT, and the gateway opens no tunnels."
+        "Send the request itself.";
     UNKNOWN_CODING 501 Proxy Nothing, "unknown_coding" "The transfer coding is not known"
         "The request has another transfer coding than `chunked`."
         "Send the body plain or `chunked`; compress with `Content-Encoding` if your API takes it.";
@@ -47,7 +68,7 @@ codes! {
         "The body is over the route's `max_body`; on the management API, over 64 KiB."
         "Send less at once, or raise `max_body` of the route.";
     BODY_INCOMPLETE 400 Both Nothing, "body_incomplete" "The body did not arrive whole"
-        "The body broke off, or its chunks are malformed."
+        "The body broke off."
         "Send the request again; if that does not help, look at what is between client and gateway.";
     BODY_TIMEOUT 408 Proxy Nothing, "body_timeout" "The body did not arrive in time"
         "The next piece of the body did not come within `server.idle_timeout`."

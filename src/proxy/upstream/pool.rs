@@ -12,6 +12,7 @@ use hyper::body::Incoming;
 use super::connect::{ConnectError, connect};
 use super::http1::{ExchangeError, Link, Relay};
 use super::{HostHeader, Outgoing, UpstreamOptions, http2};
+use crate::proxy::bad_request::BadRequest;
 use crate::proxy::reject::Rejection;
 use crate::proxy::reply::Content;
 use crate::proxy::request_body::{BodyFault, Progress};
@@ -213,6 +214,7 @@ impl Pool {
             // The fault was the client's, and the upstream's connection was closed because of it.
             (_, Some(BodyFault::TooLarge { limit })) => return Rejection::BodyTooLarge { limit },
             (_, Some(BodyFault::Client)) => return Rejection::ClientBody,
+            (_, Some(BodyFault::Trailer)) => return Rejection::Bad(BadRequest::Trailer),
             (_, Some(BodyFault::Late)) => return Rejection::ClientLate,
             (ExchangeError::Stalled, None) => (UpstreamError::Timeout, Rejection::UpstreamTimeout),
             (ExchangeError::Unsent, None) => (UpstreamError::Connect, Rejection::UpstreamConnect),
@@ -272,7 +274,7 @@ mod tests {
             max_idle: 1,
             idle_timeout: Duration::from_secs(1),
         };
-        let metrics = Metrics::new(MetricsLayout { routes: Vec::new(), upstreams: vec!["api".to_owned()] }, 1);
+        let metrics = Metrics::new(MetricsLayout { upstreams: vec!["api".to_owned()], ..MetricsLayout::default() }, 1);
         Pool::new(Arc::new(upstream), 0, metrics.worker(0), Sweep::new())
     }
 

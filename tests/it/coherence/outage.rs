@@ -109,7 +109,8 @@ fn serve(proxy: Arc<Proxy>, listener: std::net::TcpListener) {
         max_streams: 8,
     };
     let options = ServeOptions { tls: None, limits, max_connections: 100, drain_timeout: Duration::from_secs(1) };
-    let layout = MetricsLayout { routes: vec!["devices".to_owned()], upstreams: vec!["api".to_owned()] };
+    let (routes, upstreams) = (vec!["devices".to_owned()], vec!["api".to_owned()]);
+    let layout = MetricsLayout { routes, upstreams, ..MetricsLayout::default() };
     let metrics = Metrics::new(layout, 1).worker(0);
     let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default()).expect("a runtime");
     runtime.block_on(async {

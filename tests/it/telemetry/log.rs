@@ -54,6 +54,9 @@ fn each_request_leaves_one_line_also_when_it_was_refused_or_the_client_hung_up()
     assert_eq!(ask("lost", "GET", "/nowhere", &credential, b"").status, 404);
     assert_eq!(ask("crooked", "GET", "/v1/devices/%2e%2e/", &credential, b"").status, 400);
     assert_eq!(ask("open", "GET", "/public/logo", "", b"").status, 201);
+    let mut odd = Client::connect(process.proxy);
+    odd.send(format!("GET /v1/devices/{}\nHost: a\n\n", token.secret));
+    assert_eq!(odd.read_head().status, 400);
     for (agent, path) in [("half", "/v1/devices/half"), ("never", "/v1/devices/never")] {
         let arrived = upstream.seen().len();
         let mut client = Client::connect(process.proxy);
@@ -71,7 +74,7 @@ fn each_request_leaves_one_line_also_when_it_was_refused_or_the_client_hung_up()
         });
     }
     let lines = parse(&process.terminate());
-    assert_eq!(lines.len(), 8, "{lines:?}");
+    assert_eq!(lines.len(), 9, "{lines:?}");
 
     let fields = |agent: &str, names: &[&str]| -> Vec<Value> {
         let line = line(&lines, agent);
@@ -110,6 +113,11 @@ fn each_request_leaves_one_line_also_when_it_was_refused_or_the_client_hung_up()
     assert_eq!(fields("stranger", &names), [json!(401), json!("deny"), json!("missing"), json!(null), json!(true)]);
     assert_eq!(fields("lost", &names), [json!(404), json!("deny"), json!("no_route"), json!(token.id), json!(true)]);
     assert_eq!(fields("crooked", &names), [json!(400), json!("deny"), json!("bad_request"), json!(null), json!(true)]);
+    assert_eq!(fields("crooked", &["reject_reason"]), [json!("path_dot_segment")]);
+    let of_odd = ["status", "reason", "reject_reason", "method", "path", "complete"];
+    let of_odd = of_odd.map(|name| line(&lines, "")[name].clone());
+    let expected = [json!(400), json!("bad_request"), json!("line_end"), json!(""), json!(""), json!(true)];
+    assert_eq!(of_odd, expected, "of what could not be read, nothing is written");
     assert_eq!(fields("open", &names), [json!(201), json!("allow"), json!("public"), json!(null), json!(true)]);
     assert_eq!(fields("half", &names), [json!(200), json!("allow"), json!("ok"), json!(token.id), json!(false)]);
     assert_eq!(fields("half", &["bytes_out"]), [json!(5)]);

@@ -40,7 +40,7 @@ fn named(file: &str) -> BTreeSet<String> {
 
 #[test]
 fn each_listener_answers_the_codes_that_are_said_to_be_its_own() {
-    let of_proxy = ["src/proxy/reject.rs", "src/proxy/reject/holder.rs"];
+    let of_proxy = ["src/proxy/bad_request.rs", "src/proxy/reject.rs", "src/proxy/reject/holder.rs"];
     for (files, other) in [(&of_proxy[..], By::Management), (&["src/admin/refusal.rs"], By::Proxy)] {
         let own = |code: &&'static Code| code.by != other;
         let documented: BTreeSet<String> = code::all().filter(own).map(|code| code.name.to_owned()).collect();
