@@ -1,15 +1,12 @@
 //! In front of APIs that nobody here wrote: httpbin under gunicorn, and nginx, driven through the real
 //! program by curl and by Python's requests. What is asked and expected is in `tests/clients/*.py`.
 
-use std::net::TcpListener;
-use std::path::Path;
 use std::process::Command;
 
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::support::binary::{Install, Running, done, handed_over};
-use crate::support::eventually;
+use crate::support::binary::{Install, done};
 use crate::support::peers::{Peer, scripts, venv};
 
 #[test]
@@ -23,29 +20,8 @@ fn slow_nginx_behind_the_gateway() {
     let site = TempDir::new().expect("a temporary directory");
     let mut make = Command::new(venv().join("bin/python"));
     done(make.current_dir(scripts()).args(["nginx_client.py", "--make-site"]).arg(site.path())).ok();
-    let upstream = nginx(&handed_over("KEYGATE_TEST_NGINX"), site.path());
+    let upstream = Peer::nginx("nginx.conf.in", site.path());
     drive("nginx_client.py", &upstream.address);
-}
-
-/// nginx takes no port 0, so one is looked for; who else takes it meanwhile makes it try again.
-fn nginx(program: &str, site: &Path) -> Peer {
-    let directory = site.to_str().expect("UTF-8");
-    // Its worker is another user where root starts it.
-    std::fs::set_permissions(site, std::os::unix::fs::PermissionsExt::from_mode(0o755)).expect("our own directory");
-    let template = std::fs::read_to_string(scripts().join("nginx.conf.in")).expect("the configuration");
-    let error_log = format!("{directory}/error.log");
-    eventually("nginx", || {
-        let port = TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr().expect("bound").port();
-        let text = template.replace("@DIR@", directory).replace("@PORT@", &port.to_string());
-        let path = format!("{directory}/nginx.conf");
-        std::fs::write(&path, text).expect("a writable directory");
-        let process = Running::start(Command::new(program).args(["-p", directory, "-e", &error_log, "-c", &path]));
-        let mut peer = Peer { process, address: format!("127.0.0.1:{port}") };
-        eventually("nginx listens or gives up", || {
-            (std::net::TcpStream::connect(&peer.address).is_ok() || peer.process.has_ended()).then_some(())
-        });
-        (!peer.process.has_ended()).then_some(peer)
-    })
 }
 
 /// Runs a client's script against a gateway in front of `upstream`.

@@ -22,6 +22,7 @@ mod passage;
 mod products;
 #[path = "../proof/mod.rs"]
 mod proof;
+mod raw;
 mod refusals;
 mod rotation;
 mod sessions;

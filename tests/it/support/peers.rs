@@ -1,5 +1,8 @@
 //! Servers that nobody here wrote, started as their users start them, each on a free port.
 
+use std::fs::Permissions;
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -50,9 +53,33 @@ impl Peer {
         Self::start("Node", Command::new("node").arg(script))
     }
 
+    /// nginx with a configuration of `tests/clients`. It takes no port 0, so one is looked for; who else takes
+    /// it meanwhile makes it try again.
+    #[track_caller]
+    pub fn nginx(template: &str, directory: &Path) -> Self {
+        // Its worker is another user where root starts it.
+        std::fs::set_permissions(directory, Permissions::from_mode(0o755)).expect("our own directory");
+        let program = handed_over("KEYGATE_TEST_NGINX");
+        let directory = directory.to_str().expect("UTF-8");
+        let template = std::fs::read_to_string(scripts().join(template)).expect("the configuration");
+        let error_log = format!("{directory}/error.log");
+        eventually("nginx", || {
+            let port = TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr().expect("bound").port();
+            let text = template.replace("@DIR@", directory).replace("@PORT@", &port.to_string());
+            let path = format!("{directory}/nginx.conf");
+            std::fs::write(&path, text).expect("a writable directory");
+            let process = Running::start(Command::new(&program).args(["-p", directory, "-e", &error_log, "-c", &path]));
+            let mut peer = Self { process, address: format!("127.0.0.1:{port}") };
+            eventually("nginx listens or gives up", || {
+                (std::net::TcpStream::connect(&peer.address).is_ok() || peer.process.has_ended()).then_some(())
+            });
+            (!peer.process.has_ended()).then_some(peer)
+        })
+    }
+
     /// Until it says where it listens.
     #[track_caller]
-    fn start(name: &str, command: &mut Command) -> Self {
+    pub fn start(name: &str, command: &mut Command) -> Self {
         let mut process = Running::start(command.current_dir(scripts()).env("PYTHONDONTWRITEBYTECODE", "1"));
         let address = eventually(name, || {
             let said = process.out() + &process.err();

@@ -83,6 +83,11 @@ impl Upstream {
         self.seen.lock().expect("no panic holds it").clone()
     }
 
+    /// Everything that arrived since this was asked for the last time.
+    pub fn take_seen(&self) -> Vec<Recorded> {
+        std::mem::take(&mut *self.seen.lock().expect("no panic holds it"))
+    }
+
     /// The last request that arrived.
     #[track_caller]
     pub fn last(&self) -> Recorded {
