@@ -12,7 +12,7 @@ use super::journal::{Journal, Op};
 use super::point::Point;
 use super::tokens::{TokenTree, damaged, failed, name};
 use super::{database, keys};
-use crate::model::{Account, Token, TokenId};
+use crate::model::{Account, Token, TokenId, User};
 use crate::store::StoreId;
 use crate::store::record::{self, Key, Stored, indexed};
 use crate::store::tally::Tally;
@@ -200,9 +200,11 @@ fn token(key: &[u8]) -> Option<TokenId> {
 
 /// Of the change that wrote the record; `None` where it cannot be read.
 fn revision_of(key: &[u8], value: &[u8]) -> Option<u64> {
-    match token(key) {
-        Some(_) => Token::decode(value).ok().map(|token| token.revision.0),
-        None => Account::decode(value).ok().map(|account| account.revision.0),
+    match *key.first()? {
+        record::TOKEN => Token::decode(value).ok().map(|token| token.revision.0),
+        record::ACCOUNT => Account::decode(value).ok().map(|account| account.revision.0),
+        record::USER => User::decode(value).ok().map(|user| user.revision.0),
+        _ => None,
     }
 }
 

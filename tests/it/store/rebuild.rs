@@ -8,6 +8,7 @@ use keygate::store::{OpenError, Rebuild, Record, SledStore, Store};
 use tempfile::TempDir;
 
 use super::*;
+use crate::proof::specimen::copy_directory;
 
 /// A closed store with some history, and all that it holds.
 async fn filled() -> (TempDir, Vec<Record>) {
@@ -183,6 +184,33 @@ async fn what_can_be_read_is_accepted_without_an_anchor_and_with_a_broken_tree()
     rebuild.finish().expect("it takes effect");
     let held = held(place.path()).await;
     assert_eq!(held, [Record::Token(made, Usage::default())]);
+}
+
+#[tokio::test]
+async fn a_user_that_was_disabled_last_is_accepted_as_disabled() {
+    let (place, _) = filled().await;
+    let store = open(place.path());
+    let ada = user(AccountId::fresh());
+    let made = Write::PutUser { user: ada.clone(), expect: Expect::Absent };
+    let revision = store.commit(vec![made]).await.expect("it is new");
+    store.close().await.expect("closed in order");
+    let (tree, older) = (place.path().join("store/data-1/tokens"), place.path().join("older"));
+    copy_directory(&tree, &older);
+
+    let store = open(place.path());
+    let disabled = User { state: UserState::Disabled, ..ada };
+    let write = Write::PutUser { user: disabled, expect: Expect::Revision(revision) };
+    store.commit(vec![write]).await.expect("nobody else edits it");
+    let now = records(&store).await;
+    store.close().await.expect("closed in order");
+
+    // The tree is as it was before; the journal knows better.
+    fs::remove_dir_all(&tree).expect("removed");
+    copy_directory(&older, &tree);
+    let mut rebuild = begin(place.path());
+    rebuild.salvage().expect("all of it is readable");
+    rebuild.finish().expect("it takes effect");
+    assert_eq!(held(place.path()).await, now);
 }
 
 #[tokio::test]
