@@ -272,6 +272,8 @@ fn purpose(path: &Path) -> &'static str {
         Some(PEPPER) => "  (the secret key of all token hashes: keep a copy in a safe place)",
         Some(REVEAL_KEY) => "  (the secret key of the copies of tokens that can be seen again)",
         Some(STORE) => "  (the store)",
+        Some(name) if name.ends_with(".audit") => "  (the audit log)",
+        Some(name) if name.ends_with(".audit.anchor") => "  (what the audit log noted last; belongs to it)",
         Some(name) if name.ends_with(".anchor") => "  (what the store acknowledged last; belongs to it)",
         _ => "/",
     }

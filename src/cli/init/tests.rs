@@ -156,3 +156,15 @@ fn a_token_that_nobody_saw_is_not_kept() {
     assert!(failure.text().contains("hint: nothing was kept"), "{}", failure.text());
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
 }
+
+#[test]
+fn what_is_written_says_what_it_is_for() {
+    for (path, told) in [
+        ("data", "the store"),
+        ("data.anchor", "what the store acknowledged last"),
+        ("data.audit", "the audit log"),
+        ("data.audit.anchor", "what the audit log noted last"),
+    ] {
+        assert!(purpose(Path::new(path)).starts_with(&format!("  ({told}")), "{path}: {}", purpose(Path::new(path)));
+    }
+}
