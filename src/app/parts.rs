@@ -14,7 +14,7 @@ use crate::limit::KeyedLimiter;
 use crate::model::TokenHasher;
 use crate::proxy::{
     AccountSelector, FilterRule, HostHeader, Route, RouteLimit, Rule, UpstreamOptions, UpstreamTls, UpstreamVersion,
-    client_config,
+    WebSockets, client_config,
 };
 use crate::route::Pattern;
 use crate::server;
@@ -57,6 +57,12 @@ fn route(route: &config::Route, settings: &Settings) -> Route {
         filter: route.filter.as_ref().map(filter),
         max_body: route.max_body,
         response_timeout: route.timeout.unwrap_or(settings.upstreams[route.upstream].response_timeout),
+        websockets: match route.websocket {
+            config::WebSocket::Off => WebSockets::Off,
+            config::WebSocket::Recheck => WebSockets::Recheck,
+            config::WebSocket::Last => WebSockets::Last,
+        },
+        stream_idle: route.stream_idle_timeout.unwrap_or(settings.server.stream_idle_timeout),
         limit: route.rate_limit.map(|limit| RouteLimit {
             limiter: Arc::new(KeyedLimiter::new(limit.quota)),
             each: limit.key == config::LimitKey::Token,
@@ -160,6 +166,8 @@ mod tests {
             filter: None,
             max_body: None,
             timeout: None,
+            websocket: config::WebSocket::Off,
+            stream_idle_timeout: None,
             rate_limit: None,
         }
     }

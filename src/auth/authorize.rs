@@ -141,6 +141,11 @@ impl Permit {
     pub fn bearer(&self) -> Option<&Bearer> {
         self.bearer.as_ref()
     }
+
+    /// What is left of a permit that was used: on whose behalf. It permits nothing.
+    pub fn into_bearer(self) -> Option<Bearer> {
+        self.bearer
+    }
 }
 
 #[cfg(test)]

@@ -92,11 +92,20 @@ impl TokenCache {
 
     /// Forgets the digest: when this returns, no look-up finds what was known before, and no fill
     /// that began before can bring it back.
+    ///
+    /// The generation is counted up behind the removal too: who saw the first count, and still found
+    /// what was to be removed, sees another one.
     pub(super) fn invalidate(&self, digest: &Digest) {
         self.generation(digest).fetch_add(1, Ordering::SeqCst);
         // Through the same per-key order as the fills; moka's own `invalidate` does not wait for them.
         self.known.entry_by_ref(digest).and_compute_with(|_| Op::Remove);
         self.unknown.entry_by_ref(digest).and_compute_with(|_| Op::Remove);
+        self.generation(digest).fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// Another number than before says that the digest may have been invalidated since.
+    pub(super) fn current(&self, digest: &Digest) -> u64 {
+        self.generation(digest).load(Ordering::SeqCst)
     }
 
     /// Entries held: principals, unknown digests. Exact only when nothing goes on.

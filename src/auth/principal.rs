@@ -50,6 +50,14 @@ impl Principal {
         Self { token, secret, identity, limiter, granted, owner }
     }
 
+    /// Of the text that it was presented by.
+    pub fn digest(&self) -> &Digest {
+        match (self.secret, &self.token.rotation) {
+            (Secret::Old, Some(rotation)) => &rotation.old.digest,
+            (Secret::Old, None) | (Secret::Present, _) => &self.token.digest,
+        }
+    }
+
     /// Whether the text with this digest is the one that it was presented by.
     pub(super) fn is_of(&self, digest: &Digest) -> bool {
         self.token.secret_of(digest) == Some(self.secret)

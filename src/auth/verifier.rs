@@ -104,6 +104,21 @@ impl Verifier {
         (verifier, Loader { shared, store, limits, users, misses: waiting })
     }
 
+    /// What is known of a digest whose token was presented before; `None`: nobody's any more.
+    pub async fn look_up(&self, digest: &Digest) -> Result<Option<Arc<Principal>>, VerifyError> {
+        let found = match self.shared.cache.look_up(digest) {
+            Cached::Known(principal) => Some(principal),
+            Cached::Unknown => None,
+            Cached::Miss => Box::pin(self.load(*digest)).await.map_err(VerifyError)?,
+        };
+        Ok(found.filter(|principal| principal.is_of(digest)))
+    }
+
+    /// A number that changes whenever the token behind the digest does, and now and then for nothing.
+    pub fn generation(&self, digest: &Digest) -> u64 {
+        self.shared.cache.current(digest)
+    }
+
     /// What `text` is, and where that was found.
     pub async fn verify(&self, text: &str) -> (Source, Result<Verdict, VerifyError>) {
         if let Err(error) = parse_token(text, &self.shared.prefix) {

@@ -9,7 +9,7 @@ use super::filter;
 use super::limit;
 use super::pattern;
 use super::problem::Place;
-use super::settings::{AccountSelector, MethodName, Route};
+use super::settings::{AccountSelector, MethodName, Route, Upstream, UpstreamVersion, WebSocket};
 use super::suggest;
 use super::table::{Field, Located, Mistake, Reader};
 use super::tree::{Node, Value};
@@ -21,6 +21,9 @@ const DEFAULT_MAX_BODY: u64 = 10 << 20;
 
 const ACTIONS: &[(&str, Action)] =
     &[("read", Action::Read), ("create", Action::Create), ("update", Action::Update), ("delete", Action::Delete)];
+
+const WEBSOCKET: &[(&str, WebSocket)] =
+    &[("off", WebSocket::Off), ("recheck", WebSocket::Recheck), ("last", WebSocket::Last)];
 
 /// Those with a meaning of their own here; any other method needs an `action`.
 pub(super) const METHODS_WITH_ACTION: [&str; 7] = ["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"];
@@ -72,6 +75,10 @@ fn one(
     let filter = filter::filter(table, account.as_ref().and_then(Option::as_ref));
     let max_body = table.field("max_body", value::or_word("unlimited", value::size)).or(Some(DEFAULT_MAX_BODY));
     let timeout = table.field("timeout", value::duration(DAY)).optional();
+    let websocket = table.field("websocket", value::choice(WEBSOCKET));
+    check_websocket(table, &websocket, upstream.and_then(|at| upstreams.good.get(at)));
+    let stream_idle_timeout =
+        table.field("stream_idle_timeout", value::or_word("unlimited", value::duration(DAY))).optional();
     let rate_limit = limit::route_limit(table, "rate_limit");
     let (public, resource) = access?;
     if public {
@@ -91,6 +98,8 @@ fn one(
         filter: filter?,
         max_body: max_body?,
         timeout: timeout?,
+        websocket: websocket.or(WebSocket::Off)?,
+        stream_idle_timeout: stream_idle_timeout?,
         rate_limit: rate_limit?,
     })
 }
@@ -198,6 +207,17 @@ fn check_methods(table: &mut Reader<'_>, methods: &Field<BTreeSet<MethodName>>, 
         let add = "add `action = \"read\"`, \"create\", \"update\" or \"delete\"";
         let help = format!("{}{add}", guess.unwrap_or_default());
         table.findings().report(&methods.place, message, help);
+    }
+}
+
+/// A WebSocket begins as an exchange of HTTP/1.1.
+fn check_websocket(table: &Reader<'_>, websocket: &Field<WebSocket>, upstream: Option<&Upstream>) {
+    let Some(Located { value: WebSocket::Recheck | WebSocket::Last, place }) = websocket.as_good() else { return };
+    if let Some(upstream) = upstream.filter(|upstream| upstream.version == UpstreamVersion::Http2) {
+        let message =
+            format!("the upstream `{}` is spoken to in HTTP/2 alone, which takes no WebSocket", upstream.name);
+        let help = "write `websocket = \"off\"`, or name an upstream without `http = \"2\"`";
+        table.findings().report(place, message, help);
     }
 }
 

@@ -22,6 +22,9 @@ pub(super) fn read(root: &mut Reader<'_>) -> Option<Server> {
     let pin_workers = table.field("pin_workers", value::boolean).optional();
     let header_timeout = table.field("header_timeout", value::duration(value::DAY)).or(Duration::from_secs(10));
     let idle_timeout = table.field("idle_timeout", value::duration(value::DAY)).or(Duration::from_secs(75));
+    let stream_idle_timeout = table
+        .field("stream_idle_timeout", value::or_word("unlimited", value::duration(value::DAY)))
+        .or(Some(Duration::from_secs(300)));
     let drain_timeout = table.field("drain_timeout", value::duration(value::DAY)).or(Duration::from_secs(30));
     let max_connections = table.field("max_connections", value::count_usize(1..=MOST_CONNECTIONS)).or(16_384);
     let realm = table.field("realm", realm).or("keygate".to_owned());
@@ -32,6 +35,7 @@ pub(super) fn read(root: &mut Reader<'_>) -> Option<Server> {
         pin_workers: pin_workers?.unwrap_or(workers.is_none()),
         header_timeout: header_timeout?,
         idle_timeout: idle_timeout?,
+        stream_idle_timeout: stream_idle_timeout?,
         drain_timeout: drain_timeout?,
         max_connections: max_connections?,
         realm: realm?,

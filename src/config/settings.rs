@@ -55,6 +55,8 @@ pub struct Server {
     pub header_timeout: Duration,
     /// How long a client's connection may be idle, and the next piece of a request's body may take (default 75 s).
     pub idle_timeout: Duration,
+    /// How long nothing may pass through a WebSocket (default 5 minutes); `None`: `"unlimited"`.
+    pub stream_idle_timeout: Option<Duration>,
     /// How long requests in flight may go on after a signal to stop (default 30 s).
     pub drain_timeout: Duration,
     /// Connections that one worker holds at a time (default 16,384).
@@ -204,7 +206,21 @@ pub struct Route {
     pub max_body: Option<u64>,
     /// `timeout = "30s"`: in place of the upstream's `response_timeout`.
     pub timeout: Option<Duration>,
+    /// `websocket = "off" | "recheck" | "last"` (default off).
+    pub websocket: WebSocket,
+    /// `stream_idle_timeout = "1h"` or `"unlimited"`: in place of the server's.
+    pub stream_idle_timeout: Option<Option<Duration>>,
     pub rate_limit: Option<RouteLimit>,
+}
+
+/// Whether a route takes WebSockets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WebSocket {
+    Off,
+    /// As long as the token would be let in anew.
+    Recheck,
+    /// As long as both sides like.
+    Last,
 }
 
 /// An HTTP method by name, so that it has an order.

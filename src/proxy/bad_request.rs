@@ -2,6 +2,7 @@
 
 use super::headers::HeaderFault;
 use super::sanitize::HostFault;
+use super::websocket::UpgradeFault;
 use crate::problem::code::{self, Code};
 use crate::route::PathFault;
 use crate::server::Fault;
@@ -18,6 +19,8 @@ pub(super) enum BadRequest {
     Trailer,
     /// CONNECT: this gateway opens no tunnels.
     Connect,
+    /// It asks for a WebSocket in a way that no client of one does.
+    Upgrade(UpgradeFault),
 }
 
 /// hyper's own refusals, of what passed the inspection all the same.
@@ -29,7 +32,9 @@ pub fn reject_reasons() -> Vec<&'static str> {
     let paths = PathFault::ALL.into_iter().map(BadRequest::Path);
     let headers = HeaderFault::ALL.into_iter().map(BadRequest::Header);
     let hosts = HostFault::ALL.into_iter().map(BadRequest::Host);
-    let all = bytes.chain(paths).chain(headers).chain(hosts).chain([BadRequest::Trailer, BadRequest::Connect]);
+    let upgrades = UpgradeFault::ALL.into_iter().map(BadRequest::Upgrade);
+    let parsed = headers.chain(hosts).chain([BadRequest::Trailer, BadRequest::Connect]).chain(upgrades);
+    let all = bytes.chain(paths).chain(parsed);
     all.map(BadRequest::label).chain([UNPARSED]).collect()
 }
 
@@ -43,6 +48,7 @@ impl BadRequest {
             BadRequest::Host(fault) => fault.label(),
             BadRequest::Trailer => "trailer",
             BadRequest::Connect => "connect",
+            BadRequest::Upgrade(fault) => fault.label(),
         }
     }
 
@@ -51,7 +57,11 @@ impl BadRequest {
         match self {
             BadRequest::Bytes(fault) => fault.is_of_body(),
             BadRequest::Trailer => true,
-            BadRequest::Path(_) | BadRequest::Header(_) | BadRequest::Host(_) | BadRequest::Connect => false,
+            BadRequest::Path(_)
+            | BadRequest::Header(_)
+            | BadRequest::Host(_)
+            | BadRequest::Connect
+            | BadRequest::Upgrade(_) => false,
         }
     }
 
@@ -64,6 +74,7 @@ impl BadRequest {
             BadRequest::Host(fault) => host(fault),
             BadRequest::Trailer => (&code::BAD_TRAILER, "a trailer carries what only a header may carry"),
             BadRequest::Connect => (&code::CONNECT_REFUSED, "this gateway opens no tunnels"),
+            BadRequest::Upgrade(fault) => (&code::BAD_UPGRADE, fault.text()),
         }
     }
 }

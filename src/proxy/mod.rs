@@ -6,6 +6,7 @@
 //! `Verifier`.
 
 mod bad_request;
+mod client;
 mod filter;
 mod headers;
 mod identity;
@@ -18,11 +19,14 @@ mod request_body;
 mod request_id;
 mod routes;
 mod sanitize;
+mod upgrade;
 mod upstream;
+mod websocket;
 mod worker;
 
 pub use bad_request::reject_reasons;
 pub use filter::FilterRule;
 pub use routes::{AccountSelector, Proxy, ProxyOptions, Route, RouteLimit, Rule, lead};
 pub use upstream::{HostHeader, TrustError, UpstreamOptions, UpstreamTls, UpstreamVersion, client_config};
+pub use websocket::WebSockets;
 pub use worker::{Handler, UsageReport, Worker};

@@ -8,9 +8,10 @@ use std::sync::Arc;
 
 use http::header::{AUTHORIZATION, CONTENT_LENGTH};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version};
-use hyper::body::{Body, Incoming};
+use hyper::body::Incoming;
 
-use super::bad_request::{BadRequest, UNPARSED};
+use super::bad_request::BadRequest;
+use super::client::Client;
 use super::filter::{self, FilterRule};
 use super::record::RequestRecord;
 use super::reject::Rejection;
@@ -18,13 +19,15 @@ use super::reply::{Content, ReplyBody};
 use super::request_body::{Progress, RequestBody, Timeouts};
 use super::routes::{AccountSelector, Route, Rule};
 use super::sanitize::{Reading, host_for_routing, sanitize};
+use super::upgrade::{self, Opening};
 use super::upstream::{Exchanged, Outgoing, Pool};
+use super::websocket::{self, Ask, Side};
 use super::worker::Worker;
 use super::{headers, identity};
-use crate::auth::{self, CredentialError, Denial, Need, Permit, Principal, Source, Verdict, Verifier};
+use crate::auth::{self, Bearer, CredentialError, Denial, Need, Permit, Principal, Source, Verdict, Verifier};
 use crate::model::{AccountId, Action, Secret};
 use crate::route::{Found, RouteIndex, action_of};
-use crate::server::{ConnectionState, Fault};
+use crate::server::Fault;
 use crate::telemetry::{CacheResult, Reason};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -32,60 +35,18 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Stands for a selector's value that is not one text: it names no account, and is not "left out".
 const NO_ACCOUNT: &str = "?";
 
-/// A client connection, with what is the same for all of its requests.
-pub(super) struct Client {
-    worker: Rc<Worker>,
-    connection: Rc<ConnectionState>,
-    address: HeaderValue,
-}
-
-impl Client {
-    pub(super) fn new(worker: Rc<Worker>, connection: Rc<ConnectionState>) -> Self {
-        worker.metrics().connection_opened();
-        let address =
-            HeaderValue::try_from(connection.peer().ip().to_canonical().to_string()).expect("an address is ASCII");
-        Self { worker, connection, address }
-    }
-
-    /// Whether a request is the one whose bytes were let through.
-    pub(super) fn hand_over(&self, request: &Request<Incoming>) -> Result<(), Fault> {
-        self.connection.hand_over(&request.body().size_hint())
-    }
-
-    /// Counts the peer's address as a limiter's key.
-    fn address_key(&self) -> u128 {
-        match self.connection.peer().ip().to_canonical() {
-            std::net::IpAddr::V4(address) => u128::from(address.to_bits()),
-            // A client has a whole /64, and may use another address of it for every request.
-            std::net::IpAddr::V6(address) => address.to_bits() >> 64 << 64,
-        }
-    }
-}
-
-impl Drop for Client {
-    fn drop(&mut self) {
-        if self.connection.is_unparsed() {
-            let mut record = RequestRecord::begin::<()>(&self.worker, &self.connection, None);
-            record.answered(StatusCode::BAD_REQUEST);
-            record.decided(Reason::BadRequest);
-            record.refused(UNPARSED);
-        }
-        self.worker.metrics().connection_closed();
-    }
-}
-
 /// Answers one request, with the upstream's answer or with a refusal.
 ///
 /// The request lies in this future once, and the steps work on it in place: each step that took it by
 /// value would add its size to what every connection holds.
-pub(super) async fn answer(client: &Client, mut request: Request<Incoming>) -> Response<ReplyBody> {
+pub(super) async fn answer(client: &Client, mut request: Request<Incoming>, asked: Ask) -> Response<ReplyBody> {
     let mut record = RequestRecord::begin(&client.worker, &client.connection, Some(&request));
     let admitted = match sanitize(&mut request) {
         Ok(reading) if reading.is_about_the_server => {
             let reply = about_the_server(&mut record);
-            return finish(record, reply);
+            return finish(client, record, reply);
         }
-        Ok(reading) => admit(client, &mut record, &mut request, reading).await,
+        Ok(reading) => admit(client, &mut record, &mut request, reading, asked).await,
         Err(bad) => Err(Rejection::Bad(bad)),
     };
     let reply = match admitted {
@@ -93,24 +54,33 @@ pub(super) async fn answer(client: &Client, mut request: Request<Incoming>) -> R
         Ok(admitted) => {
             let mut forward = prepare(client, &record, admitted, request);
             match forward.pool.exchange(&mut forward.outgoing, &forward.progress).await {
+                Ok(Exchanged { head, content: Content::Switched(Some(side)) }) => {
+                    return switch(client, record, head, (*side, forward));
+                }
                 Ok(exchanged) => pass_on(&mut record, exchanged, forward.progress),
                 Err(rejection) => refuse(client, &mut record, &name_fault(client, rejection)),
             }
         }
     };
-    finish(record, reply)
+    finish(client, record, reply)
 }
 
 /// Answers in the place of a request whose bytes were refused. Nothing is known of it.
 pub(super) fn turn_away(client: &Client, fault: Fault) -> Response<ReplyBody> {
     let mut record = RequestRecord::begin::<()>(&client.worker, &client.connection, None);
     let reply = refuse(client, &mut record, &Rejection::Bad(BadRequest::Bytes(fault)));
-    finish(record, reply)
+    finish(client, record, reply)
 }
 
 type Reply = (Content, http::response::Parts, Option<Rc<Progress>>);
 
-fn finish(mut record: Box<RequestRecord>, (content, mut head, progress): Reply) -> Response<ReplyBody> {
+/// HTTP goes on behind this answer.
+fn finish(
+    client: &Client,
+    mut record: Box<RequestRecord>,
+    (content, mut head, progress): Reply,
+) -> Response<ReplyBody> {
+    client.connection.release();
     head.headers.insert(REQUEST_ID, record.id.clone());
     record.answered(head.status);
     Response::from_parts(head, ReplyBody::new(content, record, progress))
@@ -154,11 +124,30 @@ fn pass_on(record: &mut RequestRecord, exchanged: Exchanged, progress: Rc<Progre
     (content, head, Some(progress))
 }
 
+/// HTTP ends with this answer; a tunnel takes its record on.
+fn switch(
+    client: &Client,
+    mut record: Box<RequestRecord>,
+    mut head: http::response::Parts,
+    (side, forward): (Side, Forward<'_>),
+) -> Response<ReplyBody> {
+    forward.progress.answered();
+    record.upstream_answered();
+    record.answered(head.status);
+    headers::clean_response(&mut head.headers);
+    head.headers.insert(REQUEST_ID, record.id.clone());
+    if let Some(opening) = forward.opening {
+        upgrade::switch(client, record, &mut head, side, opening);
+    }
+    Response::from_parts(head, ReplyBody::switched())
+}
+
 /// A request that may go on: only [`prepare`] takes one.
 struct Admitted<'worker> {
     permit: Permit,
     route: &'worker Route,
     reading: Reading,
+    opening: Option<Opening>,
 }
 
 /// Everything that is decided before a byte is sent.
@@ -167,6 +156,7 @@ async fn admit<'w>(
     record: &mut RequestRecord,
     request: &mut Request<Incoming>,
     reading: Reading,
+    asked: Ask,
 ) -> Result<Admitted<'w>, Rejection> {
     let worker = &client.worker;
     let matched = find_route(worker, record, request);
@@ -187,18 +177,20 @@ async fn admit<'w>(
                 .map_or(nowhere.clone(), |denial| Rejection::Denied { denial, scope: String::new() }));
         }
     };
-    let Matched { route, .. } = matched?;
+    let matched = matched?;
+    let opening = upgrade::opening(asked, &matched, request.method())?;
+    let Matched { route, .. } = matched;
     filter::enforce(route.filter.as_ref(), &permit, request)?;
     charge(client, route, &permit)?;
     check_length(request.headers(), route.max_body)?;
-    Ok(Admitted { permit, route, reading })
+    Ok(Admitted { permit, route, reading, opening })
 }
 
 /// A route, and the account that the request names for it.
-struct Matched<'worker> {
-    route: &'worker Route,
+pub(super) struct Matched<'worker> {
+    pub(super) route: &'worker Route,
     /// The account selector's text; `None` where the route has none, or the request leaves it out.
-    account: Option<String>,
+    pub(super) account: Option<String>,
 }
 
 fn find_route<'w>(
@@ -319,6 +311,8 @@ struct Forward<'worker> {
     pool: &'worker Rc<Pool>,
     outgoing: Outgoing,
     progress: Rc<Progress>,
+    /// A tunnel that is to come of it, and for whom.
+    opening: Option<(Opening, Option<Bearer>)>,
 }
 
 /// Makes of a permitted request what its upstream is to see.
@@ -328,11 +322,14 @@ fn prepare<'w>(
     admitted: Admitted<'_>,
     mut request: Request<Incoming>,
 ) -> Forward<'w> {
-    let Admitted { permit, route, reading } = admitted;
+    let Admitted { permit, route, reading, opening } = admitted;
     let headers = request.headers_mut();
     identity::write(headers, &permit);
     identity::write_forwarded(headers, &client.address, client.connection.is_tls());
     headers.insert(REQUEST_ID, record.id.clone());
+    if opening.is_some() {
+        websocket::demand(headers);
+    }
     let timeouts = Timeouts { upstream: route.response_timeout, client: client.connection.patience() };
     let progress = Progress::new(client.worker.sweep().timer(), timeouts);
     let reserved = match &route.filter {
@@ -340,8 +337,10 @@ fn prepare<'w>(
         Some(FilterRule::Query(_)) | None => None,
     };
     let request = request.map(|body| RequestBody::new(body, route.max_body, reserved, Rc::clone(&progress)));
-    let outgoing = Outgoing { request: Some(request), takes_trailers: reading.takes_trailers.0 };
-    Forward { pool: client.worker.pool(route.upstream), outgoing, progress }
+    let websocket = opening.as_ref().map(|opening| opening.key.clone());
+    let outgoing = Outgoing { request: Some(request), takes_trailers: reading.takes_trailers.0, websocket };
+    let opening = opening.map(|opening| (opening, permit.into_bearer()));
+    Forward { pool: client.worker.pool(route.upstream), outgoing, progress, opening }
 }
 
 /// Refuses at once what is announced to be too large, before any of it is sent.

@@ -38,6 +38,8 @@ pub(super) struct RequestRecord {
     received: u64,
     sent: u64,
     whole: bool,
+    /// How the tunnel ended that came of it.
+    tunnel: Option<&'static str>,
     /// The beginning of the log line, where there is a log.
     line: Option<String>,
 }
@@ -70,6 +72,7 @@ impl RequestRecord {
             received: 0,
             sent: 0,
             whole: false,
+            tunnel: None,
             line,
         })
     }
@@ -113,6 +116,12 @@ impl RequestRecord {
         self.whole = true;
     }
 
+    /// What it became has ended, and how.
+    pub(super) fn tunnel_ended(&mut self, how: &'static str) {
+        self.tunnel = Some(how);
+        self.whole = true;
+    }
+
     fn write_line(&self, mut line: String, took: Duration) {
         let route = self.route.map(|RouteIndex(at)| &self.worker.proxy().routes[at]);
         let upstream = route.map_or("", |route| &self.worker.proxy().upstreams[route.upstream].name);
@@ -140,9 +149,10 @@ impl RequestRecord {
         let bearer = self
             .bearer
             .map_or(Ok(()), |(token, account)| write!(line, r#","token_id":"{token}","account":"{account}""#));
+        let tunnel = self.tunnel.map_or(Ok(()), |how| write!(line, r#","tunnel":"{how}""#));
         line.push('}');
         // A string takes any text: these cannot fail.
-        if written.and(upstream_ms).and(rejected).and(bearer).is_ok() {
+        if written.and(upstream_ms).and(rejected).and(bearer).and(tunnel).is_ok() {
             self.worker.log(&line);
         }
     }

@@ -5,7 +5,9 @@ mod holder;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{
+    ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, RETRY_AFTER, SEC_WEBSOCKET_VERSION, WWW_AUTHENTICATE,
+};
 use http::{HeaderValue, Method, Response};
 
 use self::holder::{denied, filter};
@@ -177,6 +179,11 @@ impl Rejection {
                 if let Ok(allow) = HeaderValue::try_from(names.join(", ")) {
                     headers.insert(ALLOW, allow);
                 }
+            }
+            // RFC 6455 section 4.4.
+            Rejection::Bad(BadRequest::Upgrade(_)) => {
+                headers.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+                headers.insert(CONNECTION, HeaderValue::from_static("close"));
             }
             // Nothing that follows on this connection can be trusted to be what it seems.
             Rejection::Bad(_) | Rejection::ClientBody | Rejection::ClientLate => {

@@ -11,6 +11,7 @@ use super::headers;
 use super::record::RequestRecord;
 use super::request_body::Progress;
 use super::upstream::Relay;
+use super::websocket::Side;
 
 /// Where the bytes come from.
 pub(super) enum Content {
@@ -20,12 +21,15 @@ pub(super) enum Content {
     Http1(Relay),
     /// An HTTP/2 upstream's; its connection runs by itself.
     Http2(Incoming),
+    /// None: HTTP ends with the head, and the connection to the upstream becomes a tunnel.
+    Switched(Option<Box<Side>>),
 }
 
 /// What hyper's server sends.
 pub struct ReplyBody {
     content: Content,
-    record: Box<RequestRecord>,
+    /// `None` where a tunnel has it.
+    record: Option<Box<RequestRecord>>,
     /// Of the request's body, which may still be on its way.
     progress: Option<Rc<Progress>>,
 }
@@ -36,15 +40,26 @@ impl ReplyBody {
             record.sent(bytes.len());
             record.finished();
         }
-        let body = Self { content, record, progress };
+        let body = Self { content, record: Some(record), progress };
         body.finish_if_over()
+    }
+
+    /// Nothing, in front of a tunnel.
+    pub(super) fn switched() -> Self {
+        Self { content: Content::Switched(None), record: None, progress: None }
     }
 
     fn finish_if_over(mut self) -> Self {
         if self.is_end_stream() {
-            self.record.finished();
+            self.finished();
         }
         self
+    }
+
+    fn finished(&mut self) {
+        if let Some(record) = &mut self.record {
+            record.finished();
+        }
     }
 }
 
@@ -57,18 +72,21 @@ impl Body for ReplyBody {
             Content::Own(bytes) => return Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
             Content::Http1(relay) => ready!(relay.poll_frame(cx)),
             Content::Http2(incoming) => ready!(Pin::new(incoming).poll_frame(cx)),
+            Content::Switched(_) => return Poll::Ready(None),
         };
         let frame = match frame {
             Some(Ok(frame)) => frame,
             Some(Err(error)) => return Poll::Ready(Some(Err(error))),
             None => {
-                self.record.finished();
+                self.finished();
                 return Poll::Ready(None);
             }
         };
         let frame = match frame.into_data() {
             Ok(data) => {
-                self.record.sent(data.len());
+                if let Some(record) = &mut self.record {
+                    record.sent(data.len());
+                }
                 Frame::data(data)
             }
             Err(frame) => match frame.into_trailers() {
@@ -80,7 +98,7 @@ impl Body for ReplyBody {
             },
         };
         if self.is_end_stream() {
-            self.record.finished();
+            self.finished();
         }
         Poll::Ready(Some(Ok(frame)))
     }
@@ -90,6 +108,7 @@ impl Body for ReplyBody {
             Content::Own(bytes) => bytes.is_none(),
             Content::Http1(relay) => relay.is_end_stream(),
             Content::Http2(incoming) => incoming.is_end_stream(),
+            Content::Switched(_) => true,
         }
     }
 
@@ -98,14 +117,15 @@ impl Body for ReplyBody {
             Content::Own(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
             Content::Http1(relay) => relay.size_hint(),
             Content::Http2(incoming) => incoming.size_hint(),
+            Content::Switched(_) => SizeHint::with_exact(0),
         }
     }
 }
 
 impl Drop for ReplyBody {
     fn drop(&mut self) {
-        if let Some(progress) = &self.progress {
-            self.record.received(progress.received());
+        if let (Some(progress), Some(record)) = (&self.progress, &mut self.record) {
+            record.received(progress.received());
         }
     }
 }

@@ -8,6 +8,7 @@ use http::{HeaderName, Method};
 use super::filter::FilterRule;
 use super::sanitize::routing_name;
 use super::upstream::UpstreamOptions;
+use super::websocket::WebSockets;
 use crate::auth::{Accounts, Verifier};
 use crate::limit::KeyedLimiter;
 use crate::model::{Action, Clock, ResourceName};
@@ -52,6 +53,9 @@ pub struct Route {
     /// How long the upstream may be silent before its response's head.
     pub response_timeout: Duration,
     pub limit: Option<RouteLimit>,
+    pub websockets: WebSockets,
+    /// How long nothing may pass of a body or through a tunnel; `None`: for ever.
+    pub stream_idle: Option<Duration>,
 }
 
 impl Route {

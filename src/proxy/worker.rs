@@ -11,17 +11,22 @@ use http::{HeaderValue, Request, Response};
 use hyper::body::Incoming;
 use hyper::service::{HttpService, service_fn};
 
-use super::pipeline::{self, Client};
+use super::client::Client;
+use super::pipeline;
 use super::reply::ReplyBody;
 use super::request_id::RequestIds;
 use super::routes::Proxy;
 use super::upstream::Pool;
+use super::websocket::Leases;
 use crate::model::{self, Moment, Timestamp, TokenId};
 use crate::server::{ConnectionHandler, ConnectionState, Sweep};
 use crate::telemetry::{LogBuffer, TokenUse, UsageCounts, WorkerMetrics};
 
 /// Ticks between two hand-overs of usage counts: two seconds.
 const USAGE_TICKS: u64 = 20;
+
+/// Ticks between two looks at what open tunnels depend on.
+const LEASE_TICKS: u64 = 3;
 
 /// Takes the usage counts of a worker to whoever stores them, or gives them back where there is no
 /// room at present.
@@ -37,6 +42,7 @@ pub struct Worker {
     usage: RefCell<UsageCounts>,
     report: UsageReport,
     ids: RefCell<RequestIds>,
+    leases: Rc<Leases>,
 }
 
 impl Worker {
@@ -52,7 +58,7 @@ impl Worker {
             .map(|(at, upstream)| Pool::new(Arc::clone(upstream), at, Arc::clone(&metrics), Rc::clone(&sweep)))
             .collect();
         let (log, usage, ids) = (RefCell::new(log), RefCell::default(), RefCell::new(RequestIds::new()));
-        Rc::new(Self { proxy, pools, sweep, metrics, log, usage, report, ids })
+        Rc::new(Self { proxy, pools, sweep, metrics, log, usage, report, ids, leases: Rc::default() })
     }
 
     /// What is due after a tick of the sweep.
@@ -60,6 +66,9 @@ impl Worker {
         self.log.borrow_mut().hand_over();
         if now.is_multiple_of(USAGE_TICKS) || self.usage.borrow().is_full() {
             self.report_usage();
+        }
+        if now.is_multiple_of(LEASE_TICKS) {
+            self.leases.look(&self.proxy);
         }
         if now.is_multiple_of(10) {
             self.pools.iter().for_each(|pool| pool.expire());
@@ -92,6 +101,10 @@ impl Worker {
 
     pub(super) fn sweep(&self) -> &Rc<Sweep> {
         &self.sweep
+    }
+
+    pub(super) fn leases(&self) -> &Rc<Leases> {
+        &self.leases
     }
 
     pub(super) fn metrics(&self) -> &WorkerMetrics {
@@ -145,7 +158,7 @@ impl ConnectionHandler for Handler {
             let handed_over = client.hand_over(&request);
             async move {
                 Ok::<Response<ReplyBody>, Infallible>(match handed_over {
-                    Ok(()) => pipeline::answer(&client, request).await,
+                    Ok(asked) => pipeline::answer(&client, request, asked).await,
                     Err(fault) => pipeline::turn_away(&client, fault),
                 })
             }

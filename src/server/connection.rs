@@ -5,7 +5,7 @@ use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use hyper::body::{Body, Incoming, SizeHint};
@@ -17,6 +17,7 @@ use hyper_util::rt::TokioIo;
 use super::inspect::{BodyLength, Fault, HeadLimits, Inspector};
 use super::stream::{Duplex, Stream};
 use super::sweep::Timer;
+use super::switch::{self, Switch, Switched, Switching};
 
 /// How long a client may take, and how much it may ask at once.
 #[derive(Debug, Clone, Copy)]
@@ -69,7 +70,10 @@ pub struct ConnectionState {
     due: Cell<Option<Due>>,
     broken_body: Cell<Option<Fault>>,
     unparsed: Cell<bool>,
+    withheld: Cell<bool>,
+    reader: Cell<Option<Waker>>,
     draining: Rc<Cell<bool>>,
+    switching: Switching,
 }
 
 impl ConnectionState {
@@ -83,7 +87,23 @@ impl ConnectionState {
         timer.set(limits.header_timeout);
         let (phase, in_flight, multiplexed) = (Cell::new(Phase::Idle), Cell::new(0), Cell::new(false));
         let (due, broken_body, unparsed) = (Cell::new(None), Cell::new(None), Cell::new(false));
-        Self { peer, tls, limits, timer, phase, in_flight, multiplexed, due, broken_body, unparsed, draining }
+        let (withheld, reader, switching) = (Cell::new(false), Cell::new(None), Switching::default());
+        Self {
+            peer,
+            tls,
+            limits,
+            timer,
+            phase,
+            in_flight,
+            multiplexed,
+            due,
+            broken_body,
+            unparsed,
+            withheld,
+            reader,
+            draining,
+            switching,
+        }
     }
 
     /// The address at the other end.
@@ -141,6 +161,39 @@ impl ConnectionState {
     /// Nothing more is done here than to see the client off.
     pub(super) fn leave_within(&self, time: Duration) {
         self.timer.set(time);
+    }
+
+    /// Whether everything is to come to its end. Who has a timer is woken when that becomes true.
+    pub fn is_draining(&self) -> bool {
+        self.draining.get()
+    }
+
+    /// Until the present request is answered, it is open what the bytes behind it are: they wait, unread.
+    pub fn withhold(&self) {
+        self.withheld.set(true);
+    }
+
+    /// They are the next request.
+    pub fn release(&self) {
+        if self.withheld.replace(false) {
+            self.reader.take().into_iter().for_each(Waker::wake);
+        }
+    }
+
+    pub(super) fn withholds(&self) -> bool {
+        self.withheld.get()
+    }
+
+    /// Whoever reads would have had bytes, and is to ask again.
+    pub(super) fn wait_for_release(&self, cx: &Context<'_>) {
+        if self.withheld.get() {
+            self.reader.set(Some(cx.waker().clone()));
+        }
+    }
+
+    /// What to do with an HTTP/1 connection once the 101 that is about to be answered has been sent.
+    pub fn switch(&self, switch: Switch) {
+        self.switching.set(switch);
     }
 
     /// A request's head is complete: no deadline of the connection runs while it is worked on.
@@ -224,12 +277,17 @@ impl Connection {
             drive(&state, pin!(connection), http2::Connection::graceful_shutdown).await;
         } else {
             // No timer is given to hyper: its time-outs cost a box and a timer for each request.
-            let connection = http1::Builder::new()
+            let mut connection = http1::Builder::new()
                 .max_headers(limits.max_headers)
                 .max_header_size(limits.max_head_bytes)
                 .writev(false)
                 .serve_connection(io, service);
-            drive(&state, pin!(connection), http1::Connection::graceful_shutdown).await;
+            drive(&state, Pin::new(&mut connection), http1::Connection::graceful_shutdown).await;
+            if let Some(switch) = state.switching.take() {
+                let parts = connection.into_parts();
+                let (stream, held) = parts.io.into_inner().into_parts();
+                switch(Switched { stream, early: switch::early(&parts.read_buf, &held) }).await;
+            }
         }
     }
 }
@@ -289,8 +347,6 @@ where
 
 #[cfg(test)]
 mod tests {
-    use std::task::Waker;
-
     use super::*;
     use crate::server::Sweep;
 

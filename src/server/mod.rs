@@ -9,6 +9,7 @@ mod connection;
 mod inspect;
 mod stream;
 mod sweep;
+mod switch;
 mod tls;
 
 pub use accept::{ConnectionHandler, ServeOptions, serve};
@@ -17,4 +18,5 @@ pub use connection::{Connection, ConnectionLimits, ConnectionState, LocalExecuto
 pub use inspect::{BodyLength, Fault, HeadLimits, Inspector, Passage, plain_length};
 pub use stream::{Duplex, Stream};
 pub use sweep::{Sweep, Timer};
+pub use switch::{Switch, Switched};
 pub use tls::{TlsError, server_config};

@@ -66,9 +66,16 @@ impl Stream {
         Self { transport: Box::new(transport), held, free, inspector, course, lingering, state }
     }
 
-    /// Whether a further message may be looked at: the one before it was taken up, or is not whole yet.
+    /// The stream below, and what was read of it and not given out.
+    pub(super) fn into_parts(self) -> (Box<dyn Duplex>, BytesMut) {
+        (self.transport, self.held)
+    }
+
+    /// Whether a further message may be looked at: the one before it was taken up, or is not whole yet,
+    /// and it is sure that a message it is.
     fn may_inspect(&self) -> bool {
-        self.inspector.as_ref().is_none_or(|inspector| !inspector.is_at_head() || !self.state.has_due())
+        let Some(inspector) = &self.inspector else { return true };
+        !inspector.is_at_head() || !(self.state.has_due() || self.state.withholds())
     }
 
     fn give(&mut self, buf: &mut ReadBuf<'_>) {
@@ -161,6 +168,7 @@ impl AsyncRead for Stream {
                 // Asked in the midst of a request, only to learn whether the client is still there; when
                 // the next head is wanted, the request before it has been taken up, and this is not so.
                 if !may_inspect {
+                    this.state.wait_for_release(cx);
                     return Poll::Pending;
                 }
                 if this.inspect_held() {

@@ -157,8 +157,11 @@ impl Snapshot {
         let (opened, closed) =
             (self.metrics.sum(|w| &w.connections_opened), self.metrics.sum(|w| &w.connections_closed));
         let open = i64::try_from(opened.saturating_sub(closed)).unwrap_or(i64::MAX);
+        let (tunnels, over) = (self.metrics.sum(|w| &w.tunnels_opened), self.metrics.sum(|w| &w.tunnels_closed));
+        let open_tunnels = i64::try_from(tunnels.saturating_sub(over)).unwrap_or(i64::MAX);
         let counters = [
             ("keygate_connections", "Connections accepted", opened),
+            ("keygate_tunnels", "WebSockets opened", tunnels),
             (
                 "keygate_http_request_body_bytes",
                 "Body bytes received from clients",
@@ -176,6 +179,7 @@ impl Snapshot {
         }
         for (name, help, value) in [
             ("keygate_open_connections", "Client connections that are open", open),
+            ("keygate_open_tunnels", "WebSockets that are open", open_tunnels),
             ("keygate_ready", "1 while /readyz says yes", i64::from(self.gauges.ready)),
             ("keygate_store_writable", "1 while the store takes changes", i64::from(self.gauges.store_writable)),
         ] {

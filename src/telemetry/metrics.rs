@@ -96,6 +96,8 @@ pub struct WorkerMetrics {
     pub(super) sent_bytes: Cell,
     pub(super) connections_opened: Cell,
     pub(super) connections_closed: Cell,
+    pub(super) tunnels_opened: Cell,
+    pub(super) tunnels_closed: Cell,
 }
 
 pub(super) const BUCKETS: usize = DURATIONS.len() + 1;
@@ -116,6 +118,8 @@ impl WorkerMetrics {
             sent_bytes: Cell::default(),
             connections_opened: Cell::default(),
             connections_closed: Cell::default(),
+            tunnels_opened: Cell::default(),
+            tunnels_closed: Cell::default(),
         }
     }
 
@@ -161,6 +165,17 @@ impl WorkerMetrics {
 
     pub fn connection_closed(&self) {
         self.connections_closed.add(1);
+    }
+}
+
+impl WorkerMetrics {
+    /// A WebSocket is open.
+    pub fn tunnel_opened(&self) {
+        self.tunnels_opened.add(1);
+    }
+
+    pub fn tunnel_closed(&self) {
+        self.tunnels_closed.add(1);
     }
 }
 

@@ -29,11 +29,13 @@ fn marker(token: &str) -> Vec<u8> {
         .into_bytes()
 }
 
-/// In front of `upstream`, with a further route whose requests name an account.
+/// In front of `upstream`, with a route whose requests name an account, and one that takes WebSockets.
 fn builder(upstream: &str) -> Builder {
     Builder::new(upstream).policies(
         "[[route]]\nname = \"selected\"\npath = \"/v1/selected/{*rest}\"\nresource = \"devices\"\nupstream = \"api\"\n\
-         account = { header = \"X-Account\" }\n",
+         account = { header = \"X-Account\" }\n\
+         [[route]]\nname = \"live\"\npath = \"/v1/live/{*rest}\"\nresource = \"devices\"\nupstream = \"api\"\n\
+         websocket = \"recheck\"\n",
     )
 }
 
@@ -190,7 +192,8 @@ fn each_kind_of_attack_has_its_cases() {
     let framing = (1..=23).filter(|row| *row != 22).map(|row| format!("F{row:02}"));
     let paths = (1..=11).filter(|row| *row != 8).map(|row| format!("P{row:02}"));
     let identity = (1..=9).map(|row| format!("I{row:02}"));
-    for row in framing.chain(paths).chain(identity) {
+    let upgrades = (1..=3).map(|row| format!("U{row:02}"));
+    for row in framing.chain(paths).chain(identity).chain(upgrades) {
         let count = cases.iter().filter(|case| case.row() == row).count();
         assert!(count >= 3, "{row} has {count} cases");
     }

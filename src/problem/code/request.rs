@@ -43,6 +43,9 @@ codes! {
     CONNECT_REFUSED 501 Proxy Nothing, "connect_refused" "There are no tunnels"
         "The method is CONNECT, and the gateway opens no tunnels."
         "Send the request itself.";
+    BAD_UPGRADE 400 Proxy Nothing, "bad_upgrade" "The request for a WebSocket is not right"
+        "A WebSocket is asked for with another method than GET, with a body, without a key of 16 bytes, or in another version than 13."
+        "Use a WebSocket client of today; if it is one, look at what is between client and gateway.";
     UNKNOWN_CODING 501 Proxy Nothing, "unknown_coding" "The transfer coding is not known"
         "The request has another transfer coding than `chunked`."
         "Send the body plain or `chunked`; compress with `Content-Encoding` if your API takes it.";

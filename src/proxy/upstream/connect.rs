@@ -1,6 +1,7 @@
 //! Opening a connection: name, TCP, TLS, and which HTTP is spoken then.
 
 use std::io;
+use std::sync::Arc;
 
 use rustls::ProtocolVersion;
 use tokio::net::TcpStream;
@@ -27,20 +28,25 @@ pub(super) enum ConnectError {
     NoHttp2,
 }
 
-pub(super) async fn connect(upstream: &UpstreamOptions) -> Result<Transport, ConnectError> {
-    timeout(upstream.connect_timeout, open(upstream))
+/// `for_upgrade`: a connection that may become a tunnel, which HTTP/2's cannot.
+pub(super) async fn connect(upstream: &UpstreamOptions, for_upgrade: bool) -> Result<Transport, ConnectError> {
+    timeout(upstream.connect_timeout, open(upstream, for_upgrade))
         .await
         .unwrap_or(Err(ConnectError::Timeout(upstream.connect_timeout)))
 }
 
-async fn open(upstream: &UpstreamOptions) -> Result<Transport, ConnectError> {
+async fn open(upstream: &UpstreamOptions, for_upgrade: bool) -> Result<Transport, ConnectError> {
     let stream = TcpStream::connect((upstream.host.as_str(), upstream.port)).await?;
     stream.set_nodelay(true)?;
     let Some(tls) = &upstream.tls else {
         let http2 = upstream.version == UpstreamVersion::Http2;
         return Ok(Transport { stream: Box::new(stream), http2 });
     };
-    let stream = TlsConnector::from(tls.config.clone()).connect(tls.name.clone(), stream).await?;
+    let mut config = Arc::clone(&tls.config);
+    if for_upgrade {
+        Arc::make_mut(&mut config).alpn_protocols = vec![b"http/1.1".to_vec()];
+    }
+    let stream = TlsConnector::from(config).connect(tls.name.clone(), stream).await?;
     let session = stream.get_ref().1;
     debug_assert!(matches!(session.protocol_version(), Some(ProtocolVersion::TLSv1_2 | ProtocolVersion::TLSv1_3)));
     let http2 = session.alpn_protocol() == Some(b"h2");

@@ -21,6 +21,7 @@ use tokio::task::unconstrained;
 
 use super::pool::Pool;
 use crate::proxy::request_body::{Progress, RequestBody};
+use crate::proxy::websocket::Side;
 use crate::server::Duplex;
 
 /// Why an exchange gave no response.
@@ -42,9 +43,16 @@ pub(super) struct Link<B: Body + 'static = RequestBody> {
     driver: Driver<B>,
 }
 
-/// The half that does the work; `None` once it has ended. It is dropped then, because what it holds
-/// only its drop gives back: a request that it had not begun to send.
-struct Driver<B: Body + 'static>(Option<Connection<TokioIo<Box<dyn Duplex>>, B>>);
+/// The half that does the work. Once it has ended, nothing is left of it but its stream, because what
+/// it holds only its drop gives back: a request that it had not begun to send.
+///
+/// Always inside a [`Link`], which is boxed.
+#[expect(clippy::large_enum_variant, reason = "the largest variant is the usual one, and a box in a box would cost")]
+enum Driver<B: Body + 'static> {
+    Works(Connection<TokioIo<Box<dyn Duplex>>, B>),
+    Ended(Side),
+    Taken,
+}
 
 impl<B> Driver<B>
 where
@@ -52,10 +60,15 @@ where
 {
     /// Polls the connection; `false` once it has ended.
     fn drive(&mut self, cx: &mut Context<'_>) -> bool {
-        if self.0.as_mut().is_some_and(|connection| Pin::new(connection).poll(cx).is_ready()) {
-            self.0 = None;
+        let Self::Works(connection) = self else { return false };
+        if Pin::new(connection).poll(cx).is_pending() {
+            return true;
         }
-        self.0.is_some()
+        if let Self::Works(connection) = std::mem::replace(self, Self::Taken) {
+            let parts = connection.into_parts();
+            *self = Self::Ended(Side { stream: parts.io.into_inner(), early: parts.read_buf });
+        }
+        false
     }
 }
 
@@ -65,7 +78,7 @@ where
 {
     pub(super) async fn open(stream: Box<dyn Duplex>) -> Result<Box<Self>, hyper::Error> {
         let (sender, connection) = Builder::new().writev(false).handshake(TokioIo::new(stream)).await?;
-        Ok(Box::new(Self { sender, driver: Driver(Some(connection)) }))
+        Ok(Box::new(Self { sender, driver: Driver::Works(connection) }))
     }
 
     /// Whether an idle connection can carry another request. Sees a close and surplus bytes that the
@@ -102,6 +115,21 @@ where
                 Err(if request.is_some() { ExchangeError::Unsent } else { ExchangeError::Broken(error.into_error()) })
             }
             None => Err(ExchangeError::Stalled),
+        }
+    }
+}
+
+impl<B> Link<B>
+where
+    B: Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + 'static,
+{
+    /// The stream, after an answer that ended HTTP on it; and what came behind that answer. `None` where
+    /// hyper does not see it so, which a lawful 101 gives no reason for.
+    pub(super) fn into_side(mut self: Box<Self>) -> Option<Side> {
+        self.driver.drive(&mut Context::from_waker(Waker::noop()));
+        match self.driver {
+            Driver::Ended(side) => Some(side),
+            Driver::Works(_) | Driver::Taken => None,
         }
     }
 }

@@ -17,6 +17,7 @@ use rustls::ClientConfig;
 use rustls_pki_types::ServerName;
 
 use super::request_body::RequestBody;
+use super::websocket::Key;
 pub(super) use http1::Relay;
 pub(super) use pool::{Exchanged, Pool};
 pub use trust::{TrustError, client_config};
@@ -52,6 +53,8 @@ pub(super) struct Outgoing {
     pub(super) request: Option<Request<RequestBody>>,
     /// The client sent `TE: trailers`.
     pub(super) takes_trailers: bool,
+    /// It asks for a WebSocket with this key.
+    pub(super) websocket: Option<Key>,
 }
 
 /// An upstream, and how to speak to it.

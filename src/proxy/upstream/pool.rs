@@ -16,6 +16,7 @@ use crate::proxy::bad_request::BadRequest;
 use crate::proxy::reject::Rejection;
 use crate::proxy::reply::Content;
 use crate::proxy::request_body::{BodyFault, Progress};
+use crate::proxy::websocket::{Key, fault_of_switch};
 use crate::server::Sweep;
 use crate::telemetry::{UpstreamError, WorkerMetrics};
 
@@ -66,14 +67,15 @@ impl Pool {
         outgoing: &mut Outgoing,
         progress: &Progress,
     ) -> Result<Exchanged, Rejection> {
-        if let Some(route) = self.kept() {
+        let for_upgrade = outgoing.websocket.is_some();
+        if let Some(route) = self.kept(for_upgrade) {
             match self.send(route, outgoing, progress).await {
                 Err(ExchangeError::Unsent) => {}
                 done => return done.map_err(|error| self.failed(error, progress)),
             }
         }
         // Boxed: connecting is rare, and its state would lie in every request's.
-        let route = Box::pin(self.fresh()).await?;
+        let route = Box::pin(self.fresh(for_upgrade)).await?;
         progress.connected();
         self.send(route, outgoing, progress).await.map_err(|error| self.failed(error, progress))
     }
@@ -95,8 +97,8 @@ impl Pool {
         idle.drain(..old);
     }
 
-    fn kept(&self) -> Option<Route> {
-        if let Some(sender) = self.shared.borrow().as_ref().filter(|sender| !sender.is_closed()) {
+    fn kept(&self, for_upgrade: bool) -> Option<Route> {
+        if let Some(sender) = self.shared.borrow().as_ref().filter(|sender| !for_upgrade && !sender.is_closed()) {
             return Some(Route::Http2(sender.clone()));
         }
         loop {
@@ -107,8 +109,8 @@ impl Pool {
         }
     }
 
-    async fn fresh(&self) -> Result<Route, Rejection> {
-        let transport = match connect(&self.upstream).await {
+    async fn fresh(&self, for_upgrade: bool) -> Result<Route, Rejection> {
+        let transport = match connect(&self.upstream, for_upgrade).await {
             Ok(transport) => transport,
             Err(error) => {
                 tracing::warn!(upstream = self.upstream.name, %error, "no connection to the upstream");
@@ -138,10 +140,14 @@ impl Pool {
             Route::Http1(link) => {
                 outgoing.request.iter_mut().for_each(|request| self.address_http1(request));
                 let (response, link) = link.exchange(&mut outgoing.request, progress).await?;
-                if let Some(fault) = fault(&response) {
+                if let Some(fault) = fault(&response, outgoing.websocket.as_ref()) {
                     return Err(ExchangeError::Unlawful(fault));
                 }
                 let (head, body) = response.into_parts();
+                if head.status == StatusCode::SWITCHING_PROTOCOLS {
+                    let side = link.into_side().ok_or(ExchangeError::Unlawful("it switches protocols too early"))?;
+                    return Ok(Exchanged { head, content: Content::Switched(Some(Box::new(side))) });
+                }
                 Ok(Exchanged { head, content: Content::Http1(Relay::new(body, link, Rc::clone(self))) })
             }
             Route::Http2(sender) => {
@@ -236,11 +242,12 @@ impl Pool {
 }
 
 /// What hyper accepts of an HTTP/1.1 response, and a client must not see.
-fn fault<B>(response: &Response<B>) -> Option<&'static str> {
+fn fault<B>(response: &Response<B>, websocket: Option<&Key>) -> Option<&'static str> {
     let headers = response.headers();
-    // No request asks for another protocol, and what follows would be no HTTP of ours.
+    // What follows would be no HTTP of ours, so it must be what was asked for.
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-        return Some("it switches protocols unasked");
+        let unasked = Some("it switches protocols unasked");
+        return websocket.map_or(unasked, |key| fault_of_switch(headers, key));
     }
     // RFC 9112 section 6.3: two ways to tell where the body ends, which another reader may tell differently.
     if headers.contains_key(TRANSFER_ENCODING) && headers.contains_key(CONTENT_LENGTH) {

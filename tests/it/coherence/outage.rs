@@ -11,7 +11,9 @@ use keygate::auth::{
     Accounts, CacheOptions, Lifecycle, NewAccount, NewToken, Source, Users, Verdict, Verifier, VerifierOptions,
 };
 use keygate::model::{AccountId, Clock, Grants, Kind, Pepper, TokenHasher, TokenId, TokenPrefix, TokenText};
-use keygate::proxy::{Handler, HostHeader, Proxy, ProxyOptions, Route, Rule, UpstreamOptions, UpstreamVersion, Worker};
+use keygate::proxy::{
+    Handler, HostHeader, Proxy, ProxyOptions, Route, Rule, UpstreamOptions, UpstreamVersion, WebSockets, Worker,
+};
 use keygate::route::Pattern;
 use keygate::server::{self, ConnectionLimits, ServeOptions, Sweep};
 use keygate::telemetry::{Metrics, MetricsLayout, Redaction, access_log};
@@ -67,6 +69,8 @@ impl Parts {
             filter: None,
             max_body: None,
             response_timeout: Duration::from_secs(10),
+            websockets: WebSockets::Off,
+            stream_idle: None,
             limit: None,
         };
         let options = ProxyOptions {

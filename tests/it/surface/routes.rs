@@ -267,6 +267,7 @@ fn kind(route: &config::Route) -> Kind {
         filter: _,
         name, public, resource, action, account,
         host: _, path: _, methods: _, upstream: _, max_body: _, timeout: _, rate_limit: _,
+        websocket: _, stream_idle_timeout: _,
     } = route;
     assert_eq!(resource.is_none(), *public, "{name}");
     if *public {

@@ -1,0 +1,7 @@
+//! WebSockets through the gateway: who gets one, what passes, and how long it lasts.
+
+mod clients;
+mod handshake;
+mod life;
+mod passing;
+mod stage;
