@@ -9,6 +9,7 @@ use std::fmt::Write;
 
 use http::HeaderValue;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use self::code::Code;
 
@@ -16,7 +17,8 @@ use self::code::Code;
 pub const CONTENT_TYPE: &str = "application/problem+json";
 
 /// A problem document.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(description = "Why a request was refused (RFC 9457).")]
 pub struct Problem<'a> {
     /// `urn:keygate:problem:<code>`.
     pub r#type: String,
@@ -37,7 +39,7 @@ pub struct Problem<'a> {
 }
 
 /// What is wrong with one field.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct FieldError {
     pub field: String,
     pub message: String,

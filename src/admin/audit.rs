@@ -19,7 +19,7 @@ use super::{AdminState, Shared};
 use crate::audit::{Action, AuditExport, Change, Object, ObjectKind, Outcome, Query};
 use crate::model::{AccountId, Timestamp};
 
-const JSON_LINES: &str = "application/jsonl";
+pub(super) const JSON_LINES: &str = "application/jsonl";
 
 /// Newest first.
 pub(super) async fn list(

@@ -71,7 +71,7 @@ pub(super) async fn door(State(state): State<Shared>, mut request: Request, next
 }
 
 /// Whoever asks these must be told, however often: a probe that is refused takes a gateway for broken.
-fn is_probe(pattern: Option<&str>) -> bool {
+pub(super) fn is_probe(pattern: Option<&str>) -> bool {
     pattern.is_some_and(|path| ["/livez", "/readyz", "/metrics"].contains(&path))
 }
 

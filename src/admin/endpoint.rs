@@ -3,10 +3,11 @@
 use axum::routing::{MethodFilter, MethodRouter, on};
 use http::Method;
 
+use super::about::{self, Operation};
 use super::sessions::SESSIONS;
 use super::{
-    Shared, accounts, audit, backup, explain, health, invitations, members, passwords, policies, presented, reveal,
-    roles, rotation, sessions, tokens, usage, users, whoami,
+    Shared, accounts, audit, backup, explain, health, invitations, manual, members, passwords, policies, presented,
+    reveal, roles, rotation, sessions, tokens, usage, users, whoami,
 };
 use crate::audit::Action as Audited;
 use crate::model::Action;
@@ -21,6 +22,8 @@ pub struct Endpoint {
     /// by itself; its handler says with `Caller::record` what it was done to.
     pub audit: Option<Audited>,
     mount: fn(MethodFilter) -> MethodRouter<Shared>,
+    /// What is said of it.
+    pub(super) about: &'static Operation,
 }
 
 /// What a caller must have for a call.
@@ -82,68 +85,69 @@ const fn needs(resource: &'static str, action: Action) -> Right {
 /// Every endpoint there is.
 #[rustfmt::skip] // One line each, so that the table can be read as one.
 pub static ENDPOINTS: &[Endpoint] = &[
-    Endpoint { method: Method::GET, path: "/livez", right: Right::Open, audit: None, mount: |m| on(m, health::livez) },
-    Endpoint { method: Method::GET, path: "/readyz", right: Right::Open, audit: None, mount: |m| on(m, health::readyz) },
-    Endpoint { method: Method::GET, path: "/metrics", right: Right::Open, audit: None, mount: |m| on(m, health::metrics) },
-    Endpoint { method: Method::GET, path: "/v1/whoami", right: Right::Any, audit: None, mount: |m| on(m, whoami::show) },
+    Endpoint { method: Method::GET, path: "/livez", right: Right::Open, audit: None, mount: |m| on(m, health::livez), about: &about::gateway::LIVEZ },
+    Endpoint { method: Method::GET, path: "/readyz", right: Right::Open, audit: None, mount: |m| on(m, health::readyz), about: &about::gateway::READYZ },
+    Endpoint { method: Method::GET, path: "/metrics", right: Right::Open, audit: None, mount: |m| on(m, health::metrics), about: &about::gateway::METRICS },
+    Endpoint { method: Method::GET, path: "/openapi.json", right: Right::Open, audit: None, mount: |m| on(m, manual::openapi), about: &about::gateway::OPENAPI },
+    Endpoint { method: Method::GET, path: "/docs", right: Right::Open, audit: None, mount: |m| on(m, manual::docs), about: &about::gateway::DOCS },
+    Endpoint { method: Method::GET, path: "/v1/whoami", right: Right::Any, audit: None, mount: |m| on(m, whoami::show), about: &about::gateway::WHOAMI },
     // About another token than the caller's own it takes the right to read tokens.
-    Endpoint { method: Method::POST, path: "/v1/explain", right: Right::Any, audit: None, mount: |m| on(m, explain::show) },
-    Endpoint { method: Method::GET, path: "/v1/tokens", right: needs(TOKENS, Action::Read), audit: None, mount: |m| on(m, tokens::list) },
-    Endpoint { method: Method::POST, path: "/v1/tokens", right: needs(TOKENS, Action::Create), audit: Some(Audited::TokenCreate), mount: |m| on(m, tokens::create) },
-    Endpoint { method: Method::GET, path: "/v1/tokens/{id}", right: needs(TOKENS, Action::Read), audit: None, mount: |m| on(m, tokens::show) },
-    Endpoint { method: Method::PATCH, path: "/v1/tokens/{id}", right: needs(TOKENS, Action::Update), audit: Some(Audited::TokenEdit), mount: |m| on(m, tokens::edit) },
-    Endpoint { method: Method::DELETE, path: "/v1/tokens/{id}", right: needs(TOKENS, Action::Delete), audit: Some(Audited::TokenDelete), mount: |m| on(m, tokens::delete) },
-    Endpoint { method: Method::POST, path: "/v1/tokens/{id}/disable", right: needs(TOKENS, Action::Update), audit: Some(Audited::TokenDisable), mount: |m| on(m, tokens::disable) },
-    Endpoint { method: Method::POST, path: "/v1/tokens/{id}/enable", right: needs(TOKENS, Action::Update), audit: Some(Audited::TokenEnable), mount: |m| on(m, tokens::enable) },
-    Endpoint { method: Method::GET, path: "/v1/tokens/{id}/usage", right: needs(TOKENS, Action::Read), audit: None, mount: |m| on(m, usage::show) },
+    Endpoint { method: Method::POST, path: "/v1/explain", right: Right::Any, audit: None, mount: |m| on(m, explain::show), about: &about::gateway::EXPLAIN },
+    Endpoint { method: Method::GET, path: "/v1/tokens", right: needs(TOKENS, Action::Read), audit: None, mount: |m| on(m, tokens::list), about: &about::tokens::LIST },
+    Endpoint { method: Method::POST, path: "/v1/tokens", right: needs(TOKENS, Action::Create), audit: Some(Audited::TokenCreate), mount: |m| on(m, tokens::create), about: &about::tokens::CREATE },
+    Endpoint { method: Method::GET, path: "/v1/tokens/{id}", right: needs(TOKENS, Action::Read), audit: None, mount: |m| on(m, tokens::show), about: &about::tokens::SHOW },
+    Endpoint { method: Method::PATCH, path: "/v1/tokens/{id}", right: needs(TOKENS, Action::Update), audit: Some(Audited::TokenEdit), mount: |m| on(m, tokens::edit), about: &about::tokens::EDIT },
+    Endpoint { method: Method::DELETE, path: "/v1/tokens/{id}", right: needs(TOKENS, Action::Delete), audit: Some(Audited::TokenDelete), mount: |m| on(m, tokens::delete), about: &about::tokens::DELETE },
+    Endpoint { method: Method::POST, path: "/v1/tokens/{id}/disable", right: needs(TOKENS, Action::Update), audit: Some(Audited::TokenDisable), mount: |m| on(m, tokens::disable), about: &about::tokens::DISABLE },
+    Endpoint { method: Method::POST, path: "/v1/tokens/{id}/enable", right: needs(TOKENS, Action::Update), audit: Some(Audited::TokenEnable), mount: |m| on(m, tokens::enable), about: &about::tokens::ENABLE },
+    Endpoint { method: Method::GET, path: "/v1/tokens/{id}/usage", right: needs(TOKENS, Action::Read), audit: None, mount: |m| on(m, usage::show), about: &about::tokens::USAGE },
     // Who sees its text can do what it can, as who makes one.
-    Endpoint { method: Method::POST, path: "/v1/tokens/{id}/reveal", right: needs(TOKENS, Action::Create), audit: Some(Audited::TokenReveal), mount: |m| on(m, reveal::show) },
+    Endpoint { method: Method::POST, path: "/v1/tokens/{id}/reveal", right: needs(TOKENS, Action::Create), audit: Some(Audited::TokenReveal), mount: |m| on(m, reveal::show), about: &about::tokens::REVEAL },
     // As making one does; the others give nobody a text.
-    Endpoint { method: Method::POST, path: "/v1/tokens/{id}/rotate", right: needs(TOKENS, Action::Create), audit: Some(Audited::TokenRotate), mount: |m| on(m, rotation::rotate) },
-    Endpoint { method: Method::POST, path: "/v1/tokens/{id}/rotation/end", right: needs(TOKENS, Action::Update), audit: Some(Audited::TokenRotationEnd), mount: |m| on(m, rotation::end) },
-    Endpoint { method: Method::POST, path: "/v1/tokens/{id}/rotation/extend", right: needs(TOKENS, Action::Update), audit: Some(Audited::TokenRotationExtend), mount: |m| on(m, rotation::extend) },
-    Endpoint { method: Method::POST, path: "/v1/tokens/{id}/rotation/undo", right: needs(TOKENS, Action::Update), audit: Some(Audited::TokenRotationUndo), mount: |m| on(m, rotation::undo) },
+    Endpoint { method: Method::POST, path: "/v1/tokens/{id}/rotate", right: needs(TOKENS, Action::Create), audit: Some(Audited::TokenRotate), mount: |m| on(m, rotation::rotate), about: &about::rotation::ROTATE },
+    Endpoint { method: Method::POST, path: "/v1/tokens/{id}/rotation/end", right: needs(TOKENS, Action::Update), audit: Some(Audited::TokenRotationEnd), mount: |m| on(m, rotation::end), about: &about::rotation::END },
+    Endpoint { method: Method::POST, path: "/v1/tokens/{id}/rotation/extend", right: needs(TOKENS, Action::Update), audit: Some(Audited::TokenRotationExtend), mount: |m| on(m, rotation::extend), about: &about::rotation::EXTEND },
+    Endpoint { method: Method::POST, path: "/v1/tokens/{id}/rotation/undo", right: needs(TOKENS, Action::Update), audit: Some(Audited::TokenRotationUndo), mount: |m| on(m, rotation::undo), about: &about::rotation::UNDO },
     // Final, unlike disabling; so it takes the right to delete.
-    Endpoint { method: Method::POST, path: "/v1/tokens/{id}/revoke", right: needs(TOKENS, Action::Delete), audit: Some(Audited::TokenRevoke), mount: |m| on(m, tokens::revoke) },
+    Endpoint { method: Method::POST, path: "/v1/tokens/{id}/revoke", right: needs(TOKENS, Action::Delete), audit: Some(Audited::TokenRevoke), mount: |m| on(m, tokens::revoke), about: &about::tokens::REVOKE },
     // Whoever holds a token may give it up; for any other text the handlers ask for a right.
-    Endpoint { method: Method::POST, path: "/v1/tokens/current/revoke", right: Right::Any, audit: Some(Audited::TokenRevoke), mount: |m| on(m, presented::revoke_self) },
-    Endpoint { method: Method::POST, path: "/v1/introspect", right: Right::Any, audit: None, mount: |m| on(m, presented::introspect) },
-    Endpoint { method: Method::POST, path: "/v1/revoke", right: Right::Any, audit: Some(Audited::TokenRevoke), mount: |m| on(m, presented::revoke) },
-    Endpoint { method: Method::GET, path: "/v1/accounts", right: needs(ACCOUNTS, Action::Read), audit: None, mount: |m| on(m, accounts::list) },
-    Endpoint { method: Method::POST, path: "/v1/accounts", right: needs(ACCOUNTS, Action::Create), audit: Some(Audited::AccountCreate), mount: |m| on(m, accounts::create) },
-    Endpoint { method: Method::GET, path: "/v1/accounts/{id}", right: needs(ACCOUNTS, Action::Read), audit: None, mount: |m| on(m, accounts::show) },
-    Endpoint { method: Method::PATCH, path: "/v1/accounts/{id}", right: needs(ACCOUNTS, Action::Update), audit: Some(Audited::AccountEdit), mount: |m| on(m, accounts::edit) },
+    Endpoint { method: Method::POST, path: "/v1/tokens/current/revoke", right: Right::Any, audit: Some(Audited::TokenRevoke), mount: |m| on(m, presented::revoke_self), about: &about::presented::REVOKE_SELF },
+    Endpoint { method: Method::POST, path: "/v1/introspect", right: Right::Any, audit: None, mount: |m| on(m, presented::introspect), about: &about::presented::INTROSPECT },
+    Endpoint { method: Method::POST, path: "/v1/revoke", right: Right::Any, audit: Some(Audited::TokenRevoke), mount: |m| on(m, presented::revoke), about: &about::presented::REVOKE },
+    Endpoint { method: Method::GET, path: "/v1/accounts", right: needs(ACCOUNTS, Action::Read), audit: None, mount: |m| on(m, accounts::list), about: &about::accounts::LIST },
+    Endpoint { method: Method::POST, path: "/v1/accounts", right: needs(ACCOUNTS, Action::Create), audit: Some(Audited::AccountCreate), mount: |m| on(m, accounts::create), about: &about::accounts::CREATE },
+    Endpoint { method: Method::GET, path: "/v1/accounts/{id}", right: needs(ACCOUNTS, Action::Read), audit: None, mount: |m| on(m, accounts::show), about: &about::accounts::SHOW },
+    Endpoint { method: Method::PATCH, path: "/v1/accounts/{id}", right: needs(ACCOUNTS, Action::Update), audit: Some(Audited::AccountEdit), mount: |m| on(m, accounts::edit), about: &about::accounts::EDIT },
     // The right to delete, and for more than an empty account its name as well.
-    Endpoint { method: Method::DELETE, path: "/v1/accounts/{id}", right: needs(ACCOUNTS, Action::Delete), audit: Some(Audited::AccountDelete), mount: |m| on(m, accounts::delete) },
+    Endpoint { method: Method::DELETE, path: "/v1/accounts/{id}", right: needs(ACCOUNTS, Action::Delete), audit: Some(Audited::AccountDelete), mount: |m| on(m, accounts::delete), about: &about::accounts::DELETE },
     // Who has tokens in the account may know what they may be like.
-    Endpoint { method: Method::GET, path: "/v1/accounts/{id}/policy", right: needs(TOKENS, Action::Read), audit: None, mount: |m| on(m, policies::show) },
-    Endpoint { method: Method::GET, path: "/v1/accounts/{id}/members", right: needs(USERS, Action::Read), audit: None, mount: |m| on(m, members::list) },
-    Endpoint { method: Method::POST, path: "/v1/accounts/{id}/members", right: needs(USERS, Action::Create), audit: Some(Audited::MemberAdd), mount: |m| on(m, members::add) },
-    Endpoint { method: Method::GET, path: "/v1/accounts/{id}/members/{user}", right: needs(USERS, Action::Read), audit: None, mount: |m| on(m, members::show) },
-    Endpoint { method: Method::PATCH, path: "/v1/accounts/{id}/members/{user}", right: needs(USERS, Action::Update), audit: Some(Audited::MemberEdit), mount: |m| on(m, members::edit) },
-    Endpoint { method: Method::DELETE, path: "/v1/accounts/{id}/members/{user}", right: needs(USERS, Action::Delete), audit: Some(Audited::MemberRemove), mount: |m| on(m, members::remove) },
-    Endpoint { method: Method::GET, path: "/v1/policies", right: needs(ACCOUNTS, Action::Read), audit: None, mount: |m| on(m, policies::list) },
-    // Who makes tokens may know what each role would give them.
-    Endpoint { method: Method::GET, path: "/v1/roles", right: needs(TOKENS, Action::Read), audit: None, mount: |m| on(m, roles::list) },
-    Endpoint { method: Method::GET, path: "/v1/users", right: needs(USERS, Action::Read), audit: None, mount: |m| on(m, users::list) },
-    Endpoint { method: Method::POST, path: "/v1/users", right: needs(USERS, Action::Create), audit: Some(Audited::UserCreate), mount: |m| on(m, users::create) },
+    Endpoint { method: Method::GET, path: "/v1/accounts/{id}/policy", right: needs(TOKENS, Action::Read), audit: None, mount: |m| on(m, policies::show), about: &about::accounts::POLICY },
+    Endpoint { method: Method::GET, path: "/v1/accounts/{id}/members", right: needs(USERS, Action::Read), audit: None, mount: |m| on(m, members::list), about: &about::members::LIST },
+    Endpoint { method: Method::POST, path: "/v1/accounts/{id}/members", right: needs(USERS, Action::Create), audit: Some(Audited::MemberAdd), mount: |m| on(m, members::add), about: &about::members::ADD },
+    Endpoint { method: Method::GET, path: "/v1/accounts/{id}/members/{user}", right: needs(USERS, Action::Read), audit: None, mount: |m| on(m, members::show), about: &about::members::SHOW },
+    Endpoint { method: Method::PATCH, path: "/v1/accounts/{id}/members/{user}", right: needs(USERS, Action::Update), audit: Some(Audited::MemberEdit), mount: |m| on(m, members::edit), about: &about::members::EDIT },
+    Endpoint { method: Method::DELETE, path: "/v1/accounts/{id}/members/{user}", right: needs(USERS, Action::Delete), audit: Some(Audited::MemberRemove), mount: |m| on(m, members::remove), about: &about::members::REMOVE },
+    Endpoint { method: Method::GET, path: "/v1/policies", right: needs(ACCOUNTS, Action::Read), audit: None, mount: |m| on(m, policies::list), about: &about::accounts::POLICIES },
+    Endpoint { method: Method::GET, path: "/v1/roles", right: needs(TOKENS, Action::Read), audit: None, mount: |m| on(m, roles::list), about: &about::users::ROLES },
+    Endpoint { method: Method::GET, path: "/v1/users", right: needs(USERS, Action::Read), audit: None, mount: |m| on(m, users::list), about: &about::users::LIST },
+    Endpoint { method: Method::POST, path: "/v1/users", right: needs(USERS, Action::Create), audit: Some(Audited::UserCreate), mount: |m| on(m, users::create), about: &about::users::CREATE },
     // Whoever stands for a user may, whatever else it may do: the old password is the proof.
-    Endpoint { method: Method::PUT, path: "/v1/users/me/password", right: Right::Any, audit: Some(Audited::UserPassword), mount: |m| on(m, passwords::change) },
-    Endpoint { method: Method::GET, path: "/v1/users/{id}", right: needs(USERS, Action::Read), audit: None, mount: |m| on(m, users::show) },
-    Endpoint { method: Method::PATCH, path: "/v1/users/{id}", right: needs(USERS, Action::Update), audit: Some(Audited::UserEdit), mount: |m| on(m, users::edit) },
-    Endpoint { method: Method::DELETE, path: "/v1/users/{id}", right: needs(USERS, Action::Delete), audit: Some(Audited::UserDelete), mount: |m| on(m, users::delete) },
-    Endpoint { method: Method::POST, path: "/v1/users/{id}/invitation", right: needs(USERS, Action::Update), audit: Some(Audited::UserInvite), mount: |m| on(m, invitations::create) },
+    Endpoint { method: Method::PUT, path: "/v1/users/me/password", right: Right::Any, audit: Some(Audited::UserPassword), mount: |m| on(m, passwords::change), about: &about::users::PASSWORD },
+    Endpoint { method: Method::GET, path: "/v1/users/{id}", right: needs(USERS, Action::Read), audit: None, mount: |m| on(m, users::show), about: &about::users::SHOW },
+    Endpoint { method: Method::PATCH, path: "/v1/users/{id}", right: needs(USERS, Action::Update), audit: Some(Audited::UserEdit), mount: |m| on(m, users::edit), about: &about::users::EDIT },
+    Endpoint { method: Method::DELETE, path: "/v1/users/{id}", right: needs(USERS, Action::Delete), audit: Some(Audited::UserDelete), mount: |m| on(m, users::delete), about: &about::users::DELETE },
+    Endpoint { method: Method::POST, path: "/v1/users/{id}/invitation", right: needs(USERS, Action::Update), audit: Some(Audited::UserInvite), mount: |m| on(m, invitations::create), about: &about::users::INVITE },
     // The invitation is the proof.
-    Endpoint { method: Method::POST, path: "/v1/invitations", right: Right::Open, audit: Some(Audited::InvitationAccept), mount: |m| on(m, invitations::accept) },
+    Endpoint { method: Method::POST, path: "/v1/invitations", right: Right::Open, audit: Some(Audited::InvitationAccept), mount: |m| on(m, invitations::accept), about: &about::users::ACCEPT },
     // A person has a password, and an application a token that may begin sessions for its users.
-    Endpoint { method: Method::POST, path: "/v1/sessions", right: Right::OpenOrNeeds { resource: SESSIONS, action: Action::Create }, audit: Some(Audited::SessionCreate), mount: |m| on(m, sessions::create) },
-    Endpoint { method: Method::GET, path: "/v1/sessions", right: Right::Any, audit: None, mount: |m| on(m, sessions::list) },
-    Endpoint { method: Method::DELETE, path: "/v1/sessions/current", right: Right::Any, audit: Some(Audited::SessionDelete), mount: |m| on(m, sessions::end_current) },
+    Endpoint { method: Method::POST, path: "/v1/sessions", right: Right::OpenOrNeeds { resource: SESSIONS, action: Action::Create }, audit: Some(Audited::SessionCreate), mount: |m| on(m, sessions::create), about: &about::sessions::CREATE },
+    Endpoint { method: Method::GET, path: "/v1/sessions", right: Right::Any, audit: None, mount: |m| on(m, sessions::list), about: &about::sessions::LIST },
+    Endpoint { method: Method::DELETE, path: "/v1/sessions/current", right: Right::Any, audit: Some(Audited::SessionDelete), mount: |m| on(m, sessions::end_current), about: &about::sessions::END_CURRENT },
     // One's own; for those of others the handler asks for `keygate.sessions`.
-    Endpoint { method: Method::DELETE, path: "/v1/sessions/{id}", right: Right::Any, audit: Some(Audited::SessionDelete), mount: |m| on(m, sessions::end) },
-    Endpoint { method: Method::GET, path: "/v1/audit", right: needs(AUDIT, Action::Read), audit: None, mount: |m| on(m, audit::list) },
+    Endpoint { method: Method::DELETE, path: "/v1/sessions/{id}", right: Right::Any, audit: Some(Audited::SessionDelete), mount: |m| on(m, sessions::end), about: &about::sessions::END },
+    Endpoint { method: Method::GET, path: "/v1/audit", right: needs(AUDIT, Action::Read), audit: None, mount: |m| on(m, audit::list), about: &about::audit::LIST },
     // It has what concerns every account.
-    Endpoint { method: Method::GET, path: "/v1/audit/export", right: Right::NeedsRoot { resource: AUDIT, action: Action::Read }, audit: Some(Audited::AuditExport), mount: |m| on(m, audit::export) },
+    Endpoint { method: Method::GET, path: "/v1/audit/export", right: Right::NeedsRoot { resource: AUDIT, action: Action::Read }, audit: Some(Audited::AuditExport), mount: |m| on(m, audit::export), about: &about::audit::EXPORT },
     // It has what every account has, so a right within one account is not enough.
-    Endpoint { method: Method::GET, path: "/v1/store/backup", right: Right::NeedsRoot { resource: STORE, action: Action::Read }, audit: Some(Audited::StoreBackup), mount: |m| on(m, backup::download) },
+    Endpoint { method: Method::GET, path: "/v1/store/backup", right: Right::NeedsRoot { resource: STORE, action: Action::Read }, audit: Some(Audited::StoreBackup), mount: |m| on(m, backup::download), about: &about::gateway::BACKUP },
 ];

@@ -73,7 +73,8 @@ impl Fields {
     }
 
     /// Whether the field is given and not taken yet.
-    pub(super) fn has(&self, name: &str) -> bool {
+    pub(super) fn has(&mut self, name: &'static str) -> bool {
+        self.known.push(name);
         self.given.iter().any(|(given, _)| given == name)
     }
 
@@ -189,6 +190,8 @@ impl Fields {
     }
 
     fn refuse_leftovers(&mut self, noun: &str) {
+        let mut seen = HashSet::new();
+        self.known.retain(|name| seen.insert(*name));
         for (name, _) in std::mem::take(&mut self.given).into_iter().take(MOST_ERRORS) {
             let known = self.known.join(", ");
             let distance = |known: &&&str| strsim::osa_distance(known, &name);

@@ -17,7 +17,7 @@ pub enum Readiness {
     NotReady(String),
 }
 
-const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+pub(super) const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 pub(super) async fn livez() -> &'static str {
     "live\n"

@@ -4,10 +4,12 @@
 //! from it, so no endpoint can exist without a right. Every request passes `frame` (request id, panics,
 //! refusals into problems), then `recording` (its entry in the audit log), then `door` (credential, verdict,
 //! right), then one handler. A handler that
-//! needs to know who calls takes a `Caller`, which only the door can make.
+//! needs to know who calls takes a `Caller`, which only the door can make. `about` says of each endpoint what
+//! those who call it have to know: the description of the API is made from it and from the table.
 //!
 //! Knows nothing of the configuration, of the proxy or of how it is served: [`AdminState`] is all it has.
 
+mod about;
 mod accounts;
 mod audit;
 mod backup;
@@ -29,6 +31,7 @@ mod health;
 mod invitations;
 mod labels;
 mod login;
+mod manual;
 mod members;
 mod named;
 mod outcome;
@@ -63,6 +66,7 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::MethodFilter;
 use http::Method;
 
+pub use self::about::description;
 pub use self::endpoint::{ENDPOINTS, Endpoint, Right};
 pub use self::health::Readiness;
 pub use self::peer::Peer;

@@ -6,6 +6,7 @@ use http::StatusCode;
 
 use super::body::OptionalFields;
 use super::caller::Caller;
+use super::condition::tagged;
 use super::page::PathId;
 use super::refusal::Refusal;
 use super::reveal::may_see;
@@ -37,7 +38,7 @@ pub(super) async fn rotate(
     caller.record(Object::token(&token), Change::edited(&before, &token));
     let usage = state.lifecycle.usage(vec![id]).await?.pop().unwrap_or_default();
     let (record, curl) = (shown(&state, &token, usage), curl_line(&text, &state));
-    Ok(json(StatusCode::OK, &Created { record, token: text.expose(), curl: &curl }))
+    Ok(tagged(token.revision, json(StatusCode::OK, &Created { record, token: text.expose(), curl: &curl })))
 }
 
 /// The old text is refused from now on.

@@ -32,6 +32,11 @@ const SORTS: [(&str, SortBy); 4] = [
     ("last_used", SortBy::LastUsed),
 ];
 
+/// What `sort` can say.
+pub(super) fn orders() -> Vec<String> {
+    SORTS.iter().flat_map(|(name, _)| [(*name).to_owned(), format!("-{name}")]).collect()
+}
+
 pub(super) async fn create(State(state): State<Shared>, caller: Caller, fields: Fields) -> Result<Response, Refusal> {
     let (token, text) = state.lifecycle.create(new_token(fields, &caller, &state)?).await?;
     caller.record(Object::token(&token), Change::made(&token));

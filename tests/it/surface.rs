@@ -67,6 +67,8 @@ const CALLS: &[Call] = &[
     call("GET", "/livez", Right::Open, 200),
     call("GET", "/readyz", Right::Open, 200),
     call("GET", "/metrics", Right::Open, 200),
+    call("GET", "/openapi.json", Right::Open, 200),
+    call("GET", "/docs", Right::Open, 200),
     call("GET", "/v1/whoami", Right::Any, 200),
     with(EXPLAIN, call("POST", "/v1/explain", Right::Any, 200)),
     call("GET", "/v1/tokens", tokens(Action::Read), 200),

@@ -150,7 +150,9 @@ async fn what_a_token_is_cannot_be_edited() {
     let answer = world.patch(&path, r#"{"titel": "x"}"#).await.expect_problem(422, "invalid_fields");
     assert_eq!(
         errors(&answer),
-        ["titel: is no field of this call. It has: name, description, roles, grants, filters, labels, rate_limit"]
+        [
+            "titel: is no field of this call. It has: name, description, roles, grants, filters, labels, expires, rate_limit"
+        ]
     );
     let body = r#"{"parent": "x", "state": "gone", "created": "x"}"#;
     let answer = world.patch(&format!("/v1/accounts/{}", world.child.id), body).await;

@@ -11,6 +11,7 @@ use http_body_util::BodyExt;
 use serde_json::Value;
 use tower::ServiceExt;
 
+use super::description::is_described;
 use crate::admin::{AdminLimits, AdminState, Readiness, router};
 use crate::audit::{Audit, ChainKey};
 use crate::auth::{
@@ -216,12 +217,16 @@ impl World {
         self.send(request.body(Body::from(body.to_owned())).expect("a request")).await
     }
 
+    /// The answer, which has to be one that is described.
     pub(super) async fn send(&self, request: Request<Body>) -> Answer {
+        let (method, uri) = (request.method().clone(), request.uri().clone());
         let response = self.router.clone().oneshot(request).await.expect("infallible");
         let (parts, body) = response.into_parts();
         let bytes = body.collect().await.expect("a body").to_bytes();
         let text = String::from_utf8(bytes.to_vec()).expect("text");
-        Answer { status: parts.status, headers: parts.headers, text }
+        let answer = Answer { status: parts.status, headers: parts.headers, text };
+        is_described(&method, &uri, &answer);
+        answer
     }
 
     pub(super) async fn get(&self, path: &str) -> Answer {

@@ -3,33 +3,45 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
+use super::terms;
 use super::token::labels_record;
 use super::{TokenRecord, grants_record};
 use crate::model::{Account, AccountState};
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Account)]
 pub(in crate::admin) struct AccountRecord {
+    #[schema(value_type = terms::AccountId)]
     id: String,
     /// Null for the root alone.
+    #[schema(required, value_type = Option<terms::AccountId>)]
     parent: Option<String>,
     name: String,
+    #[schema(value_type = terms::AccountState)]
     state: &'static str,
     visible_to_parent: bool,
     /// The most that tokens may do here and below; null: no limit of its own.
+    #[schema(required, value_type = Option<terms::Grants>)]
     ceiling: Option<BTreeMap<String, String>>,
+    #[schema(required)]
     plan: Option<String>,
     /// Null: that of the account above.
+    #[schema(required)]
     policy: Option<String>,
+    #[schema(value_type = terms::Labels)]
     labels: BTreeMap<String, String>,
+    #[schema(value_type = terms::Moment)]
     created: String,
 }
 
 /// The caller: its token, its account, and what it may do at present.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(in crate::admin) struct Whoami {
     pub(in crate::admin) token: TokenRecord,
     pub(in crate::admin) account: AccountRecord,
+    #[schema(value_type = terms::Grants)]
     pub(in crate::admin) grants: BTreeMap<String, String>,
 }
 

@@ -3,49 +3,63 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
+use super::terms;
 use crate::auth::Principal;
 use crate::model::{Action, Grants, Life, Secret};
 
 /// Names that are not of the standard begin with `urn:keygate:`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(untagged)]
 pub(in crate::admin) enum Introspection {
     /// Whatever the reason: nothing more is told.
     Inactive {
+        #[schema(value_type = terms::No)]
         active: bool,
     },
     Active(Box<Active>),
 }
 
-#[derive(Debug, Serialize)]
+/// A token in force.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ActiveToken)]
 pub(in crate::admin) struct Active {
+    #[schema(value_type = terms::Yes)]
     active: bool,
     /// `devices:read devices:create`: every right that the token has at present.
     scope: String,
     /// The account.
+    #[schema(value_type = terms::AccountId)]
     client_id: String,
     /// Of a token that is a person's: the login.
+    #[schema(nullable = false)]
     #[serde(skip_serializing_if = "Option::is_none")]
     username: Option<String>,
     token_type: &'static str,
     /// In seconds; none: it does not expire.
+    #[schema(nullable = false)]
     #[serde(skip_serializing_if = "Option::is_none")]
     exp: Option<i64>,
     iat: i64,
+    #[schema(nullable = false)]
     #[serde(skip_serializing_if = "Option::is_none")]
     nbf: Option<i64>,
     /// The user, or else the account.
     sub: String,
     /// The token's id.
+    #[schema(value_type = terms::TokenId)]
     jti: String,
     #[serde(rename = "urn:keygate:kind")]
+    #[schema(value_type = terms::Kind)]
     kind: &'static str,
     #[serde(rename = "urn:keygate:name")]
     name: String,
     #[serde(rename = "urn:keygate:filters", skip_serializing_if = "BTreeMap::is_empty")]
+    #[schema(required = false, value_type = terms::Filters)]
     filters: BTreeMap<String, Vec<String>>,
     /// `present` or `old`, of a token that was rotated.
+    #[schema(nullable = false)]
     #[serde(rename = "urn:keygate:text", skip_serializing_if = "Option::is_none")]
     text: Option<&'static str>,
 }

@@ -1,6 +1,7 @@
 //! The API's JSON: what is read and what is written. The only part that knows serde.
 
 mod account;
+pub(super) mod asked;
 mod audit;
 mod explanation;
 mod introspection;
@@ -8,6 +9,7 @@ mod json;
 mod policy;
 mod role;
 mod rotation;
+pub(super) mod terms;
 mod token;
 mod usage;
 mod user;

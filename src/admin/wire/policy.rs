@@ -4,45 +4,60 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::grants_record;
+use super::terms;
 use crate::model::{Field, Kind, Policy};
 
 /// Lengths of time are texts such as `30d`; null where there is no limit, or nothing is done.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Policy)]
 pub(in crate::admin) struct PolicyRecord {
     name: String,
     description: String,
     kinds: Vec<&'static str>,
     /// Kinds of accounts with a plan, in place of `kinds`.
     plans: BTreeMap<String, Vec<&'static str>>,
+    #[schema(required)]
     max_active: Option<u32>,
     name_required: bool,
+    #[schema(required)]
     name_pattern: Option<String>,
+    #[schema(required)]
     name_message: Option<String>,
     description_required: bool,
     /// If there are any: the only lengths that may be chosen.
     expiry_presets: Vec<String>,
+    #[schema(required)]
     default_expiry: Option<String>,
+    #[schema(required)]
     max_expiry: Option<String>,
     allow_never: bool,
     mutable: Vec<&'static str>,
     reveal: &'static str,
     rotation: bool,
+    #[schema(required)]
     rotation_overlap: Option<String>,
+    #[schema(required)]
     rotation_overlap_max: Option<String>,
     delete_confirm: &'static str,
+    #[schema(required)]
     dependency_window: Option<String>,
     shared_requires_filter: bool,
     session_lifetime: String,
     password_min_length: usize,
+    #[schema(required)]
     purge_expired_after: Option<String>,
+    #[schema(required)]
     account_token: Option<AccountTokenRecord>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = AccountToken)]
 struct AccountTokenRecord {
     name: String,
+    #[schema(value_type = terms::Grants)]
     grants: BTreeMap<String, String>,
 }
 

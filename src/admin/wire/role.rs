@@ -3,15 +3,18 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
-use super::grants_record;
+use super::{grants_record, terms};
 use crate::model::{Role, RoleName};
 
 /// A role. `grants` maps a resource to an access.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Role)]
 pub(in crate::admin) struct RoleRecord {
     name: String,
     description: String,
+    #[schema(value_type = terms::Grants)]
     grants: BTreeMap<String, String>,
 }
 

@@ -1,10 +1,13 @@
 //! A token's rotation as the API shows it.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
+use super::terms;
 use crate::model::{Rotation, Timestamp, Turn, Usage};
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Rotation)]
 pub(in crate::admin) struct RotationRecord {
     present: PresentRecord,
     old: OldRecord,
@@ -13,37 +16,47 @@ pub(in crate::admin) struct RotationRecord {
 }
 
 /// The text that the token has.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = PresentText)]
 struct PresentRecord {
+    #[schema(value_type = terms::Moment)]
     since: String,
     #[serde(flatten)]
     used: UsedRecord,
 }
 
 /// The text that it had before, or that was taken back.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = OldText)]
 struct OldRecord {
     hint: String,
     /// Whether it is accepted at the time of the answer.
     valid: bool,
     /// When it stops being valid, or did.
+    #[schema(value_type = terms::Moment)]
     until: String,
+    #[schema(value_type = terms::Moment)]
     replaced: String,
     #[serde(flatten)]
     used: UsedRecord,
 }
 
 /// Use since the token was first rotated; uses of the last seconds may be missing.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = TextUse)]
 struct UsedRecord {
     requests: u64,
+    #[schema(required, value_type = Option<terms::Moment>)]
     last_used: Option<String>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Turn)]
 struct TurnRecord {
+    #[schema(value_type = terms::Moment)]
     at: String,
     /// The token that asked for it.
+    #[schema(required, value_type = Option<terms::TokenId>)]
     by: Option<String>,
     /// `rotated`, or `undone`.
     what: &'static str,

@@ -2,66 +2,92 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::rotation::RotationRecord;
+use super::terms;
 use crate::model::{Grants, Labels, State, Timestamp, Token, Usage, Warning};
 
 /// All that is shown of a token: everything but its secret and its digest.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Token)]
 pub(in crate::admin) struct TokenRecord {
+    #[schema(value_type = terms::TokenId)]
     id: String,
+    #[schema(value_type = terms::AccountId)]
     account: String,
+    #[schema(value_type = terms::Kind)]
     kind: &'static str,
     name: String,
     description: String,
     /// Its own; empty where it has roles.
+    #[schema(value_type = terms::Grants)]
     grants: BTreeMap<String, String>,
     roles: Vec<String>,
     /// Whose it is; null: tied to nobody.
+    #[schema(required, value_type = Option<terms::UserId>)]
     user: Option<String>,
     /// Which part of the data it is limited to.
+    #[schema(value_type = terms::Filters)]
     filters: BTreeMap<String, Vec<String>>,
+    #[schema(value_type = terms::Labels)]
     labels: BTreeMap<String, String>,
     /// `active`, `disabled`, `revoked`, `expired` or `not_yet_valid`, at the time of the answer.
+    #[schema(value_type = terms::Standing)]
     state: &'static str,
+    #[schema(value_type = terms::Moment)]
     created: String,
     /// The token that asked for this one; null for the first of an installation.
+    #[schema(required, value_type = Option<terms::TokenId>)]
     created_by: Option<String>,
     /// Null: never.
+    #[schema(required, value_type = Option<terms::Moment>)]
     expires: Option<String>,
     /// Null: valid from its creation.
+    #[schema(required, value_type = Option<terms::Moment>)]
     not_before: Option<String>,
     /// Null: not used yet, as far as is stored; uses of the last seconds may be missing.
+    #[schema(required, value_type = Option<terms::Moment>)]
     last_used: Option<String>,
     requests: u64,
     /// The last four characters of the token's text.
     hint: String,
     /// Null: what is configured for tokens without a limit of their own.
+    #[schema(required)]
     rate_limit: Option<RateLimit>,
+    #[schema(required, value_type = Option<terms::Moment>)]
     revoked_at: Option<String>,
     /// Whether a copy of its text is kept, which may be seen again.
     retrievable: bool,
     /// Its two texts, and those from before; null: it was never rotated.
+    #[schema(required)]
     rotation: Option<RotationRecord>,
     /// What is worth a word about it.
     warnings: Vec<WarningRecord>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Warning)]
 struct WarningRecord {
     code: &'static str,
     message: String,
 }
 
-#[derive(Debug, Serialize)]
-struct RateLimit {
+/// So many requests within so long.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::admin) struct RateLimit {
+    #[schema(minimum = 1)]
     requests: u32,
+    /// A length of time: `60s`, `1m`.
+    #[schema(examples("60s"))]
     window: String,
 }
 
 /// The one answer that has a secret in it. Not `Debug`, so that it cannot be printed by mistake.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = CreatedToken, description = "A token that was made, with its text.")]
 pub(in crate::admin) struct Created<'a> {
     #[serde(flatten)]
     pub(in crate::admin) record: TokenRecord,
@@ -72,8 +98,10 @@ pub(in crate::admin) struct Created<'a> {
 }
 
 /// A token's text once more. Not `Debug`, so that it cannot be printed by mistake.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = RevealedToken, description = "A token's text.")]
 pub(in crate::admin) struct Revealed<'a> {
+    #[schema(value_type = terms::TokenId)]
     pub(in crate::admin) id: String,
     pub(in crate::admin) token: &'a str,
     /// A line that tries the token, ready to copy.
@@ -81,13 +109,15 @@ pub(in crate::admin) struct Revealed<'a> {
 }
 
 /// A part of a list.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(in crate::admin) struct Page<T> {
     pub(in crate::admin) items: Vec<T>,
     /// To be given as `cursor` for what follows; null at the end.
+    #[schema(required)]
     pub(in crate::admin) next: Option<String>,
     /// How many there are on all pages together, where that was asked for; null: too many to be counted at once.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false, value_type = Option<u64>)]
     pub(in crate::admin) count: Option<Option<u64>>,
 }
 

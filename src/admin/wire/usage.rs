@@ -3,16 +3,22 @@
 use std::time::Duration;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
+use super::terms;
 use crate::admin::expiry;
 use crate::model::{Day, Timestamp, Token, Usage};
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Usage)]
 pub(in crate::admin) struct UsageRecord {
+    #[schema(value_type = terms::TokenId)]
     id: String,
     requests: u64,
+    #[schema(required, value_type = Option<terms::Moment>)]
     last_used: Option<String>,
     /// The length of time of the policy's check before a deletion; null: there is none.
+    #[schema(required)]
     window: Option<String>,
     /// Whether it was used within that time.
     in_use: bool,
@@ -24,24 +30,29 @@ pub(in crate::admin) struct UsageRecord {
     peers: Vec<PeerRecord>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = UsageOfDay)]
 struct DayRecord {
     /// In UTC: `2026-11-24`.
     day: String,
     requests: u64,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = UsageByRoute)]
 struct RouteRecord {
     route: String,
     requests: u64,
+    #[schema(value_type = terms::Moment)]
     last_used: String,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = UsageByPeer)]
 struct PeerRecord {
     peer: String,
     requests: u64,
+    #[schema(value_type = terms::Moment)]
     last_used: String,
 }
 

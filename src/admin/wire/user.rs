@@ -1,55 +1,72 @@
 //! Users, members, invitations and sessions as the API shows them.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::TokenRecord;
+use super::terms;
 use crate::model::{AccountId, Membership, RoleName, Timestamp, User, UserState};
 
 /// All that is shown of a user: everything but its password's hash and its invitation's digest.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = User)]
 pub(in crate::admin) struct UserRecord {
+    #[schema(value_type = terms::UserId)]
     id: String,
     /// Where the user was made, and is managed.
+    #[schema(value_type = terms::AccountId)]
     account: String,
     login: String,
     name: String,
     /// `active` or `disabled`.
+    #[schema(value_type = terms::UserState)]
     state: &'static str,
     /// Whether the user can log in with a password.
     password: bool,
     /// Until when the present invitation can be used; null: there is none.
+    #[schema(required, value_type = Option<terms::Moment>)]
     invitation_expires: Option<String>,
     memberships: Vec<MembershipRecord>,
+    #[schema(value_type = terms::Moment)]
     created: String,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Membership)]
 struct MembershipRecord {
+    #[schema(value_type = terms::AccountId)]
     account: String,
     roles: Vec<String>,
 }
 
 /// A user as a member of one account.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Member)]
 pub(in crate::admin) struct MemberRecord {
+    #[schema(value_type = terms::UserId)]
     user: String,
     login: String,
     name: String,
+    #[schema(value_type = terms::UserState)]
     state: &'static str,
     roles: Vec<String>,
 }
 
 /// An invitation, shown this once. Not `Debug`, so that it cannot be printed by mistake.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Invitation, description = "An invitation, shown this once.")]
 pub(in crate::admin) struct Invited<'a> {
+    #[schema(value_type = terms::UserId)]
     pub(in crate::admin) user: String,
     /// The invitation's text.
     pub(in crate::admin) invitation: &'a str,
+    #[schema(value_type = terms::Moment)]
     pub(in crate::admin) expires: String,
 }
 
 /// A session that was begun. Not `Debug`: it has the token in it.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = BegunSession, description = "A session that was begun, with its token.")]
 pub(in crate::admin) struct Begun<'a> {
     #[serde(flatten)]
     pub(in crate::admin) record: TokenRecord,

@@ -29,6 +29,11 @@ fn the_problem_codes_are_documented() {
     is_as_written("docs/problems.md", &code::page());
 }
 
+#[test]
+fn the_description_of_the_api_is_at_hand() {
+    is_as_written("docs/openapi.json", keygate::admin::description());
+}
+
 /// The codes that a file names, as `code::NAME`.
 fn named(file: &str) -> BTreeSet<String> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);

@@ -1,0 +1,24 @@
+//! What can be asked for, as the API describes it. Bodies are read field by field, so that everything that is
+//! wrong with one is told at once; a test compares the fields that are read with those that stand here.
+
+#![expect(dead_code, reason = "what it describes is read field by field")]
+
+mod account;
+mod explain;
+mod form;
+mod query;
+mod rotation;
+mod token;
+mod user;
+
+pub(in crate::admin) use account::{AccountEdit, NewAccount};
+pub(in crate::admin) use explain::Question;
+pub(in crate::admin) use form::AboutText;
+pub(in crate::admin) use query::{
+    DeleteAccount, DeleteToken, FieldsOf, IfMatch, IfNoneMatch, InAccount, ListTokens, PageOf, SearchAudit,
+};
+pub(in crate::admin) use rotation::{LongerOverlap, NewRotation};
+pub(in crate::admin) use token::{NewToken, TokenEdit};
+pub(in crate::admin) use user::{
+    AcceptedInvitation, MemberEdit, NewMember, NewSession, NewUser, PasswordChange, UserEdit,
+};
