@@ -6,8 +6,8 @@ use http::Method;
 use super::about::{self, Operation};
 use super::sessions::SESSIONS;
 use super::{
-    Shared, accounts, audit, backup, explain, health, invitations, manual, members, passwords, policies, presented,
-    reveal, roles, rotation, sessions, tokens, usage, users, whoami,
+    Shared, accounts, audit, backup, explain, health, import, invitations, manual, members, passwords, policies,
+    presented, reveal, roles, rotation, sessions, tokens, usage, users, whoami,
 };
 use crate::audit::Action as Audited;
 use crate::model::Action;
@@ -95,6 +95,8 @@ pub static ENDPOINTS: &[Endpoint] = &[
     Endpoint { method: Method::POST, path: "/v1/explain", right: Right::Any, audit: None, mount: |m| on(m, explain::show), about: &about::gateway::EXPLAIN },
     Endpoint { method: Method::GET, path: "/v1/tokens", right: needs(TOKENS, Action::Read), audit: None, mount: |m| on(m, tokens::list), about: &about::tokens::LIST },
     Endpoint { method: Method::POST, path: "/v1/tokens", right: needs(TOKENS, Action::Create), audit: Some(Audited::TokenCreate), mount: |m| on(m, tokens::create), about: &about::tokens::CREATE },
+    // A key is one token of the whole installation: who imports for one account could take it from another.
+    Endpoint { method: Method::POST, path: "/v1/tokens/import", right: Right::NeedsRoot { resource: TOKENS, action: Action::Create }, audit: Some(Audited::TokenImport), mount: |m| on(m, import::create), about: &about::tokens::IMPORT },
     Endpoint { method: Method::GET, path: "/v1/tokens/{id}", right: needs(TOKENS, Action::Read), audit: None, mount: |m| on(m, tokens::show), about: &about::tokens::SHOW },
     Endpoint { method: Method::PATCH, path: "/v1/tokens/{id}", right: needs(TOKENS, Action::Update), audit: Some(Audited::TokenEdit), mount: |m| on(m, tokens::edit), about: &about::tokens::EDIT },
     Endpoint { method: Method::DELETE, path: "/v1/tokens/{id}", right: needs(TOKENS, Action::Delete), audit: Some(Audited::TokenDelete), mount: |m| on(m, tokens::delete), about: &about::tokens::DELETE },

@@ -202,7 +202,7 @@ impl Maintenance {
             let line = entry.line;
             let is_root = match &entry.record {
                 Record::Account(account) => account.parent.is_none().then_some(account.id),
-                Record::User(_) | Record::Token(..) => None,
+                Record::User(_) | Record::Note(_) | Record::Token(..) => None,
             };
             if let (Some(account), Some(root)) = (is_root, root)
                 && account != root

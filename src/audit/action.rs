@@ -41,6 +41,7 @@ macro_rules! actions {
 
 actions! {
     TokenCreate = "token.create", Changes;
+    TokenImport = "token.import", Changes;
     TokenEdit = "token.edit", Changes;
     TokenDisable = "token.disable", Ends;
     TokenEnable = "token.enable", Changes;

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use crate::model::{
-    Account, AccountState, Filters, Grants, Labels, Life, Quota, RoleName, State, Token, User, UserState,
+    Account, AccountState, Filters, ForeignHash, Grants, Labels, Life, Quota, RoleName, State, Token, User, UserState,
 };
 
 /// Names and values.
@@ -76,7 +76,7 @@ fn fields<const N: usize>(entries: [(&str, Value); N]) -> Fields {
 impl Told for Token {
     fn told(&self) -> Fields {
         let Self {
-            id: _,
+            id,
             account: _,
             kind,
             name,
@@ -120,6 +120,8 @@ impl Told for Token {
             ("text_since", text(rotation.as_ref().and_then(|rotation| rotation.since).as_ref())),
             ("old_text_until", text(old_until.as_ref())),
             ("labels", labels_of(labels)),
+            // By which hash, and nothing of it.
+            ("imported", json!(id.imported_by().map(ForeignHash::name))),
         ])
     }
 }

@@ -13,6 +13,7 @@ mod lifecycle;
 mod login_guard;
 mod password;
 mod principal;
+mod rehash;
 mod seal;
 mod users;
 mod verifier;
@@ -23,7 +24,8 @@ pub use cache::CacheOptions;
 pub use credential::{CredentialError, bearer};
 pub use explain::{Explanation, Rule, Step, explain};
 pub use lifecycle::{
-    AccountEdit, Below, Edit, Lifecycle, LifecycleError, NewAccount, NewToken, NewUser, PurgeLog, Rotate, UserEdit,
+    AccountEdit, Below, Edit, ForeignKey, Former, Imported, Lifecycle, LifecycleError, NewAccount, NewToken, NewUser,
+    PurgeLog, Rotate, UserEdit,
 };
 pub use login_guard::{LoginGuard, LoginLimits, TooOften};
 pub use password::{Checked, Password, PasswordError, PasswordFault, PasswordRules, Passwords};

@@ -1,6 +1,6 @@
 //! Who a verified token stands for. What the cache holds.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use http::HeaderValue;
 
@@ -24,6 +24,8 @@ pub struct Principal {
     granted: Grants,
     /// The user that it stands for, whose rights limit its own.
     owner: Option<Arc<Owner>>,
+    /// Of an imported key that is known by its foreign hash: the digest that is to take that one's place.
+    own: OnceLock<Digest>,
 }
 
 /// The values of the identity headers that are the same for all requests of a token.
@@ -47,7 +49,7 @@ impl Principal {
             filter: HeaderValue::try_from(token.filters.to_form()).expect("what is percent-encoded is ASCII"),
         };
         let (granted, owner) = (granted(&token, users), users.owner(&token));
-        Self { token, secret, identity, limiter, granted, owner }
+        Self { token, secret, identity, limiter, granted, owner, own: OnceLock::new() }
     }
 
     /// Of the text that it was presented by.
@@ -56,6 +58,16 @@ impl Principal {
             (Secret::Old, Some(rotation)) => &rotation.old.digest,
             (Secret::Old, None) | (Secret::Present, _) => &self.token.digest,
         }
+    }
+
+    /// The digest of the imported key's text, once it was presented.
+    pub(super) fn own(&self) -> Option<&Digest> {
+        self.own.get()
+    }
+
+    /// Two texts with one hash would be a collision, so the first is the only one.
+    pub(super) fn has_own(&self, digest: Digest) {
+        let _ = self.own.set(digest);
     }
 
     /// Whether the text with this digest is the one that it was presented by.

@@ -3,6 +3,8 @@
 //! A cache hit is answered on the caller's own thread. A miss goes to a [`Loader`], a task of the
 //! control path, so that no store read ever runs on a thread that carries proxied traffic. The loader
 //! takes all waiting misses at once and reads each digest a single time, whoever asked first.
+//!
+//! A text that has not this installation's form can be a key that was imported, where there are any.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -13,15 +15,21 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::cache::{CacheOptions, Cached, TokenCache};
 use super::principal::Principal;
+use super::rehash::{Rehash, Rehashing};
 use super::users::Users;
 use crate::limit::TokenLimits;
-use crate::model::{Digest, Token, TokenHasher, TokenPrefix, TokenText, TokenTextError, parse_token};
+use crate::model::{
+    Digest, ForeignHash, Token, TokenHasher, TokenId, TokenPrefix, TokenText, TokenTextError, may_be_foreign,
+    parse_token,
+};
 use crate::store::{Store, StoreError};
 
 /// How many misses may wait; one more is answered as an outage (worst case: 4,096 × 100 bytes).
 const QUEUE: usize = 4_096;
 /// How many misses one read of the store takes together.
 const BATCH: usize = 256;
+/// How often an imported key is looked for while its digest is replaced.
+const FOREIGN_LOOKS: usize = 4;
 /// After this long without an answer the store counts as away.
 const STORE_DEADLINE: Duration = Duration::from_secs(5);
 
@@ -63,6 +71,7 @@ struct Shared {
     prefix: TokenPrefix,
     hasher: TokenHasher,
     cache: TokenCache,
+    rehashing: Rehashing,
 }
 
 /// Answers what a token is. Cheap to clone.
@@ -98,14 +107,25 @@ impl Verifier {
         users: Users,
     ) -> (Self, Loader) {
         let VerifierOptions { prefix, hasher, cache } = options;
-        let shared = Arc::new(Shared { prefix, hasher, cache: TokenCache::new(cache) });
+        let shared = Arc::new(Shared { prefix, hasher, cache: TokenCache::new(cache), rehashing: Rehashing::new() });
         let (misses, waiting) = mpsc::channel(QUEUE);
         let verifier = Self { shared: Arc::clone(&shared), store: Arc::clone(&store), misses };
         (verifier, Loader { shared, store, limits, users, misses: waiting })
     }
 
-    /// What is known of a digest whose token was presented before; `None`: nobody's any more.
-    pub async fn look_up(&self, digest: &Digest) -> Result<Option<Arc<Principal>>, VerifyError> {
+    /// What is known now of what was presented before; `None`: it is nobody's any more.
+    pub async fn look_up_again(&self, principal: &Principal) -> Result<Option<Arc<Principal>>, VerifyError> {
+        let digest = principal.digest();
+        let found = self.known(digest).await?;
+        let Some(own) = principal.own().filter(|_| found.is_none()) else { return Ok(found) };
+        // The imported key got this installation's own digest since, or is getting it.
+        if let Some(mut waiting) = self.shared.rehashing.of(digest) {
+            drop(waiting.changed().await);
+        }
+        self.known(own).await
+    }
+
+    async fn known(&self, digest: &Digest) -> Result<Option<Arc<Principal>>, VerifyError> {
         let found = match self.shared.cache.look_up(digest) {
             Cached::Known(principal) => Some(principal),
             Cached::Unknown => None,
@@ -121,10 +141,67 @@ impl Verifier {
 
     /// What `text` is, and where that was found.
     pub async fn verify(&self, text: &str) -> (Source, Result<Verdict, VerifyError>) {
-        if let Err(error) = parse_token(text, &self.shared.prefix) {
-            return (Source::Text, Ok(Verdict::NotAToken(error)));
+        match parse_token(text, &self.shared.prefix) {
+            Ok(_) => self.look_up(self.shared.hasher.digest(text)).await,
+            Err(_) if self.may_be_imported(text) => Box::pin(self.look_up_foreign(text)).await,
+            Err(error) => (Source::Text, Ok(Verdict::NotAToken(error))),
         }
-        let digest = self.shared.hasher.digest(text);
+    }
+
+    /// Whether it can be a key that was imported. Where none was, no text is looked at any further.
+    fn may_be_imported(&self, text: &str) -> bool {
+        may_be_foreign(text, &self.shared.prefix) && !self.store.imports().is_empty()
+    }
+
+    /// By this installation's own digest, as imported keys are known once they were used; else by each
+    /// foreign hash that some were imported by. For a key that nobody has, that is a hash or two and looks
+    /// into memory: no read of the store.
+    async fn look_up_foreign(&self, text: &str) -> (Source, Result<Verdict, VerifyError>) {
+        let own = self.shared.hasher.digest(text);
+        for _ in 0..FOREIGN_LOOKS {
+            let found = self.look_up(own).await;
+            if !matches!(found.1, Ok(Verdict::Unknown)) {
+                return found;
+            }
+            let mut waiting = None;
+            for hash in self.store.imports().iter() {
+                let foreign = self.shared.hasher.foreign_digest(hash, &hash.of(text));
+                let found = self.look_up(foreign).await;
+                match &found.1 {
+                    Ok(Verdict::Unknown) => waiting = waiting.or_else(|| self.shared.rehashing.of(&foreign)),
+                    Ok(Verdict::Known(principal)) => {
+                        // Of one that was rotated, the old text's digest ends with its overlap.
+                        if principal.token.digest == foreign {
+                            principal.has_own(own);
+                            self.warn_of_another(text, hash, principal.token.id);
+                            self.shared.rehashing.ask(Rehash { id: principal.token.id, foreign, own });
+                        }
+                        return found;
+                    }
+                    Ok(Verdict::NotAToken(_)) | Err(_) => return found,
+                }
+            }
+            // While the digest of a key is replaced, there is a moment in which it has neither.
+            match waiting {
+                Some(mut waiting) => drop(waiting.changed().await),
+                None => break,
+            }
+        }
+        // It may have been replaced between the two looks.
+        self.look_up(own).await
+    }
+
+    /// A key that was imported by two hashes is two tokens, of which one is never found any more.
+    fn warn_of_another(&self, text: &str, hash: ForeignHash, token: TokenId) {
+        let hasher = &self.shared.hasher;
+        let is_there = |other: &ForeignHash| self.store.may_hold(&hasher.foreign_digest(*other, &other.of(text)));
+        if let Some(other) = self.store.imports().iter().filter(|other| *other != hash).find(is_there) {
+            let (hash, other) = (hash.name(), other.name());
+            tracing::warn!(%token, hash, other, "a key was imported by two hashes; the token of the other is not used");
+        }
+    }
+
+    async fn look_up(&self, digest: Digest) -> (Source, Result<Verdict, VerifyError>) {
         match self.shared.cache.look_up(&digest) {
             Cached::Known(principal) => (Source::Cache, Ok(matching(&digest, Some(principal)))),
             Cached::Unknown => (Source::Negative, Ok(Verdict::Unknown)),
@@ -143,6 +220,17 @@ impl Verifier {
         parse_token(text, &self.shared.prefix).is_ok()
     }
 
+    /// Whether `text` is, as far as memory tells, a key that was imported.
+    pub fn is_imported(&self, text: &str) -> bool {
+        if !self.may_be_imported(text) {
+            return false;
+        }
+        let hasher = &self.shared.hasher;
+        let foreign = self.store.imports();
+        let mut foreign = foreign.iter().map(|hash| hasher.foreign_digest(hash, &hash.of(text)));
+        self.store.may_hold(&hasher.digest(text)) || foreign.any(|digest| self.store.may_hold(&digest))
+    }
+
     /// Entries in the cache: principals, unknown digests.
     pub fn cache_sizes(&self) -> (u64, u64) {
         self.shared.cache.sizes()
@@ -158,6 +246,14 @@ impl Verifier {
 
     pub(super) fn digest_of_invitation(&self, text: &str) -> Digest {
         self.shared.hasher.digest(text)
+    }
+
+    pub(super) fn foreign_digest(&self, hash: ForeignHash, bytes: &[u8]) -> Digest {
+        self.shared.hasher.foreign_digest(hash, bytes)
+    }
+
+    pub(super) fn rehashing(&self) -> &Rehashing {
+        &self.shared.rehashing
     }
 
     /// Forgets what is known of the digest, everywhere on this node.

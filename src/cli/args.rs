@@ -12,6 +12,7 @@ use super::audit::AuditCommand;
 use super::color::When;
 use super::exit;
 use super::explain::ExplainArgs;
+use super::import::{self, ImportArgs};
 use super::login::{LoginArgs, LogoutArgs};
 use super::output::RecordOutput;
 use super::policy::PolicyCommand;
@@ -89,6 +90,9 @@ pub(super) enum Command {
     /// Shows which tokens are used how much
     #[command(after_help = "Examples:\n  keygate usage --top 10\n  keygate usage --never --field id")]
     Usage(UsageArgs),
+    /// Takes over the keys of another system by their hashes, so that nobody needs a new one
+    #[command(after_help = import::HELP)]
+    Import(ImportArgs),
     /// Begins a session and keeps it for the commands that follow
     #[command(after_help = "The session's token and the admin URL are kept in $XDG_CONFIG_HOME/keygate/session.json \
         (else ~/.config/keygate), for their owner alone, and used by each command that is given no other token by \
@@ -143,6 +147,7 @@ impl Command {
             Command::Session(command) => command.wants_json(),
             Command::Route(command) => command.wants_json(),
             Command::Usage(args) => args.output.wants_json(),
+            Command::Import(args) => args.wants_json(),
             Command::Check(args) => args.format == Format::Json,
             Command::Init(args) => args.output == Format::Json,
             Command::Demo(args) => args.output == Format::Json,

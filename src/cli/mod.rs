@@ -18,12 +18,14 @@ mod explain;
 mod failure;
 mod healthcheck;
 mod hidden;
+mod import;
 mod init;
 mod label;
 mod listing;
 mod login;
 mod output;
 mod policy;
+mod progress;
 mod render;
 mod role;
 mod route;
@@ -116,6 +118,7 @@ fn dispatch(cli: &Cli, environment: &Environment, terminal: &mut Terminal<'_>) -
         Command::Session(command) => session::session(command, &cli.admin, environment, terminal),
         Command::Route(command) => route::route(command, &cli.admin, environment, terminal),
         Command::Usage(args) => usage::usage(args, &cli.admin, environment, terminal),
+        Command::Import(args) => import::import(args, &cli.admin, environment, terminal),
         Command::Login(args) => login::login(args, &cli.admin, environment, terminal),
         Command::Logout(args) => login::logout(args, environment, terminal),
         Command::Completions(args) => shell::completions(args, terminal),

@@ -4,6 +4,8 @@ use std::fmt;
 
 use zeroize::{Zeroize, Zeroizing};
 
+use super::foreign::ForeignHash;
+
 /// BLAKE3 keyed hash of a whole token text: what the store and the cache know a token by.
 ///
 /// Comparison takes the same time whatever the bytes are.
@@ -97,6 +99,14 @@ impl TokenHasher {
     /// The digest of a token text: one compression for texts up to 64 bytes.
     pub fn digest(&self, text: &str) -> Digest {
         Digest(blake3::keyed_hash(&self.key, text.as_bytes()))
+    }
+
+    /// What stands in the place of a digest for a key that is known by the hash of another system alone. No
+    /// text has this digest: texts have no zero bytes.
+    pub fn foreign_digest(&self, hash: ForeignHash, bytes: &[u8]) -> Digest {
+        let mut hasher = blake3::Hasher::new_keyed(&self.key);
+        hasher.update(b"\0foreign\0").update(hash.name().as_bytes()).update(b"\0").update(bytes);
+        Digest(hasher.finalize())
     }
 }
 

@@ -1,4 +1,5 @@
-//! Public identifiers: `tok_…` for tokens, `acc_…` for accounts, `usr_…` for users.
+//! Public identifiers: `tok_…` for tokens, `acc_…` for accounts, `usr_…` for users; `note_…` in
+//! backups.
 //!
 //! An id is a UUID version 7 (RFC 9562 section 5.7) in 22 base62 characters, so ids sort by the time
 //! they were made, as text and as bytes. An id is not a secret.
@@ -88,6 +89,11 @@ typed_id!(
     /// A user's public name.
     UserId,
     "usr"
+);
+typed_id!(
+    /// Under which something is noted; never fresh, since it has to be found again.
+    NoteId,
+    "note"
 );
 
 #[cfg(test)]

@@ -9,12 +9,14 @@ mod base62;
 mod clock;
 mod digest;
 mod filters;
+mod foreign;
 mod grants;
 mod id;
 mod inspection;
 mod invitation_text;
 mod labels;
 mod name;
+mod note;
 mod policy;
 mod quota;
 mod role;
@@ -31,12 +33,14 @@ pub use account::{Account, AccountState};
 pub use clock::{Clock, Moment, Timestamp};
 pub use digest::{Digest, Pepper, PepperError, TokenHasher};
 pub use filters::{FilterError, Filters, push_encoded};
+pub use foreign::{Encoding, ForeignHash, ForeignHashError, ForeignHashes, LONGEST_FOREIGN, may_be_foreign};
 pub use grants::{GrantError, Grants, ResourceName, ResourceNameError};
-pub use id::{AccountId, IdError, TokenId, UserId};
+pub use id::{AccountId, IdError, NoteId, TokenId, UserId};
 pub use inspection::{Inspection, inspect_token, token_expression};
 pub use invitation_text::{InvitationText, InvitationTextError};
 pub use labels::{LabelEdit, LabelError, Labels};
 pub use name::{NameError, PlanName, PolicyName, RoleName};
+pub use note::{Note, Noted};
 pub use policy::{
     AccountToken, DeleteConfirm, ExpiryRules, Field, NamePattern, NamePatternError, NameRules, Policies, Policy,
     Reveal, RotationRules, Subject, WarnRules, Warning,

@@ -220,7 +220,9 @@ fn find_route<'w>(
 /// What is public needs no token; but one of ours that was sent all the same is not the upstream's
 /// to see. Credentials of other kinds are between the client and the upstream.
 fn admit_public(worker: &Worker, record: &mut RequestRecord, headers: &mut HeaderMap) -> Permit {
-    if headers.get_all(AUTHORIZATION).iter().any(|line| holds_own(line, &worker.proxy().verifier)) {
+    let verifier = &worker.proxy().verifier;
+    let is_imported = || auth::bearer(headers).is_ok_and(|text| verifier.is_imported(text));
+    if headers.get_all(AUTHORIZATION).iter().any(|line| holds_own(line, verifier)) || is_imported() {
         headers.remove(AUTHORIZATION);
     }
     record.decided(Reason::Public);

@@ -7,13 +7,14 @@ use std::collections::HashMap;
 use std::fmt::Display;
 
 use super::{CommitError, Expect, StoreError, Write};
-use crate::model::{Account, AccountId, Digest, Revision, Token, TokenId, User, UserId};
+use crate::model::{Account, AccountId, Digest, Note, NoteId, Revision, Token, TokenId, User, UserId};
 
 /// The records as they are now.
 pub(super) trait Records {
     fn token(&self, id: TokenId) -> Result<Option<Token>, StoreError>;
     fn account(&self, id: AccountId) -> Result<Option<Account>, StoreError>;
     fn user(&self, id: UserId) -> Result<Option<User>, StoreError>;
+    fn note(&self, id: NoteId) -> Result<Option<Note>, StoreError>;
     /// Whose digest this is.
     fn owner(&self, digest: &Digest) -> Result<Option<TokenId>, StoreError>;
 }
@@ -30,6 +31,8 @@ pub(super) enum Change {
     AccountGone(AccountId),
     User(Box<User>),
     UserGone(UserId),
+    Note(Box<Note>),
+    NoteGone(NoteId),
 }
 
 /// The records as they will be after the commits of a group: each commit sees the ones before it.
@@ -65,6 +68,7 @@ struct Draft<'a, R> {
     digests: HashMap<Digest, Option<TokenId>>,
     accounts: HashMap<AccountId, Option<Account>>,
     users: HashMap<UserId, Option<User>>,
+    notes: HashMap<NoteId, Option<Note>>,
 }
 
 impl<'a, R: Records> Draft<'a, R> {
@@ -75,6 +79,7 @@ impl<'a, R: Records> Draft<'a, R> {
             digests: HashMap::new(),
             accounts: HashMap::new(),
             users: HashMap::new(),
+            notes: HashMap::new(),
         }
     }
 
@@ -84,6 +89,8 @@ impl<'a, R: Records> Draft<'a, R> {
             Change::AccountGone(id) => drop(self.accounts.insert(*id, None)),
             Change::User(user) => drop(self.users.insert(user.id, Some(User::clone(user)))),
             Change::UserGone(id) => drop(self.users.insert(*id, None)),
+            Change::Note(note) => drop(self.notes.insert(note.id, Some(Note::clone(note)))),
+            Change::NoteGone(id) => drop(self.notes.insert(*id, None)),
             Change::Token { before, after } => {
                 if let Some(before) = before {
                     self.digests.extend(before.digests().map(|digest| (digest, None)));
@@ -105,12 +112,18 @@ impl<'a, R: Records> Draft<'a, R> {
             Write::DeleteAccount { id, expect } => self.delete_account(id, expect),
             Write::PutUser { user, expect } => self.put_user(User { revision, ..user }, expect),
             Write::DeleteUser { id, expect } => self.delete_user(id, expect),
+            Write::PutNote { note, expect } => self.put_note(Note { revision, ..note }, expect),
+            Write::DeleteNote { id, expect } => self.delete_note(id, expect),
         }
     }
 
     fn put_token(&mut self, token: Token, expect: Expect) -> Result<Change, CommitError> {
         let before = self.token(token.id)?;
         expect.check(before.as_ref().map(|token| token.revision), token.id)?;
+        // Somebody deleted it since it was looked for: it must not come back by that.
+        if before.is_none() && token.id.imported_by().is_some() && self.note(NoteId::of_import(token.id))?.is_some() {
+            return Err(conflict(token.id));
+        }
         for digest in token.digests() {
             if self.owner(&digest)?.is_some_and(|owner| owner != token.id) {
                 return Err(conflict(token.id));
@@ -158,6 +171,20 @@ impl<'a, R: Records> Draft<'a, R> {
         self.users.insert(id, None);
         Ok(Change::UserGone(id))
     }
+
+    fn put_note(&mut self, note: Note, expect: Expect) -> Result<Change, CommitError> {
+        let before = self.note(note.id)?.map(|note| note.revision);
+        expect.check(before, note.id)?;
+        self.notes.insert(note.id, Some(note.clone()));
+        Ok(Change::Note(Box::new(note)))
+    }
+
+    fn delete_note(&mut self, id: NoteId, expect: Revision) -> Result<Change, CommitError> {
+        let before = self.note(id)?.map(|note| note.revision);
+        Expect::Revision(expect).check(before, id)?;
+        self.notes.insert(id, None);
+        Ok(Change::NoteGone(id))
+    }
 }
 
 impl<R: Records> Records for Draft<'_, R> {
@@ -171,6 +198,10 @@ impl<R: Records> Records for Draft<'_, R> {
 
     fn user(&self, id: UserId) -> Result<Option<User>, StoreError> {
         self.users.get(&id).map_or_else(|| self.records.user(id), |drafted| Ok(drafted.clone()))
+    }
+
+    fn note(&self, id: NoteId) -> Result<Option<Note>, StoreError> {
+        self.notes.get(&id).map_or_else(|| self.records.note(id), |drafted| Ok(drafted.clone()))
     }
 
     fn owner(&self, digest: &Digest) -> Result<Option<TokenId>, StoreError> {

@@ -9,7 +9,9 @@ use super::{
     CommitError, Count, Found, Impaired, Place, Record, Search, Snapshot, SnapshotHead, Store, StoreError, StoreFuture,
     StoreId, StoreKey, Write, proof_of, to_second,
 };
-use crate::model::{Account, AccountId, Digest, Revision, Timestamp, Token, TokenId, Usage, User, UserId};
+use crate::model::{
+    Account, AccountId, Digest, ForeignHashes, Note, NoteId, Revision, Timestamp, Token, TokenId, Usage, User, UserId,
+};
 
 /// Everything in maps behind one lock, which is held for one call at a time and never awaited on.
 #[derive(Debug)]
@@ -39,9 +41,12 @@ impl Snapshot for Copy {
 struct Inner {
     tokens: BTreeMap<(AccountId, TokenId), Token>,
     accounts_of: HashMap<TokenId, AccountId>,
+    /// By which hashes keys were imported.
+    imports: ForeignHashes,
     digests: HashMap<Digest, TokenId>,
     accounts: BTreeMap<AccountId, Account>,
     users: BTreeMap<UserId, User>,
+    notes: BTreeMap<NoteId, Note>,
     usage: HashMap<TokenId, Usage>,
     revision: Revision,
     closed: bool,
@@ -119,6 +124,10 @@ impl Store for MemoryStore {
         self.ask(|inner| Ok(inner.users.values().cloned().collect()))
     }
 
+    fn note(&self, id: NoteId) -> StoreFuture<'_, Result<Option<Note>, StoreError>> {
+        self.ask(move |inner| Records::note(inner, id))
+    }
+
     fn commit(&self, writes: Vec<Write>) -> StoreFuture<'_, Result<Revision, CommitError>> {
         Box::pin(async move {
             let mut inner = self.lock();
@@ -140,6 +149,10 @@ impl Store for MemoryStore {
 
     fn usage(&self, ids: Vec<TokenId>) -> StoreFuture<'_, Result<Vec<Usage>, StoreError>> {
         self.ask(move |inner| Ok(ids.iter().map(|id| inner.usage.get(id).cloned().unwrap_or_default()).collect()))
+    }
+
+    fn imports(&self) -> ForeignHashes {
+        self.lock().imports
     }
 
     fn may_hold(&self, digest: &Digest) -> bool {
@@ -185,6 +198,8 @@ impl Inner {
             Change::AccountGone(id) => drop(self.accounts.remove(&id)),
             Change::User(user) => drop(self.users.insert(user.id, *user)),
             Change::UserGone(id) => drop(self.users.remove(&id)),
+            Change::Note(note) => drop(self.notes.insert(note.id, *note)),
+            Change::NoteGone(id) => drop(self.notes.remove(&id)),
             Change::Token { before, after } => {
                 if let Some(before) = &before {
                     for digest in before.digests() {
@@ -219,13 +234,15 @@ impl Inner {
         tokens.sort_by_key(|token| token.id);
         let usage = |id| self.usage.get(&id).cloned().unwrap_or_default();
         let users = self.users.values().cloned().map(Record::User);
+        let notes = self.notes.values().cloned().map(Record::Note);
         let tokens = tokens.into_iter().map(|token| Record::Token(token.clone(), usage(token.id)));
-        accounts.chain(users).chain(tokens).collect()
+        accounts.chain(users).chain(notes).chain(tokens).collect()
     }
 
     fn insert(&mut self, token: Token) {
         self.digests.extend(token.digests().map(|digest| (digest, token.id)));
         self.accounts_of.insert(token.id, token.account);
+        self.imports = token.id.imported_by().map_or(self.imports, |hash| self.imports.with(hash));
         self.tokens.insert((token.account, token.id), token);
     }
 }
@@ -241,6 +258,10 @@ impl Records for Inner {
 
     fn user(&self, id: UserId) -> Result<Option<User>, StoreError> {
         Ok(self.users.get(&id).cloned())
+    }
+
+    fn note(&self, id: NoteId) -> Result<Option<Note>, StoreError> {
+        Ok(self.notes.get(&id).cloned())
     }
 
     fn owner(&self, digest: &Digest) -> Result<Option<TokenId>, StoreError> {

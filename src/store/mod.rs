@@ -24,7 +24,9 @@ pub use search::{Count, Found, Order, Place, Search, SortBy, SortKey, compare_na
 pub use snapshot::{Record, Snapshot, SnapshotHead};
 pub use tally::{Proof, StoreId, StoreKey};
 
-use crate::model::{Account, AccountId, Digest, Revision, Token, TokenId, Usage, User, UserId};
+use crate::model::{
+    Account, AccountId, Digest, ForeignHashes, Note, NoteId, Revision, Token, TokenId, Usage, User, UserId,
+};
 
 /// A future that a store hands out.
 pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -58,6 +60,8 @@ pub trait Store: Send + Sync + 'static {
     /// Every user, in the order of their ids.
     fn users(&self) -> StoreFuture<'_, Result<Vec<User>, StoreError>>;
 
+    fn note(&self, id: NoteId) -> StoreFuture<'_, Result<Option<Note>, StoreError>>;
+
     /// Applies all of `writes` or none, and answers when they are durable, with their revision.
     /// Without a write it answers when everything that a read could have shown before is durable.
     ///
@@ -76,6 +80,12 @@ pub trait Store: Send + Sync + 'static {
     /// nothing, so that a thread that carries traffic may ask.
     fn may_hold(&self, digest: &Digest) -> bool;
 
+    /// By which foreign hashes keys were imported; some of them may be gone. Takes no look at any disk and
+    /// waits for nothing. A store that does not know says all.
+    fn imports(&self) -> ForeignHashes {
+        ForeignHashes::all()
+    }
+
     /// A copy of every record as of now. Changes go on while it is read; one copy is read at a time.
     fn snapshot(&self) -> StoreFuture<'_, Result<Box<dyn Snapshot>, StoreError>>;
 
@@ -93,6 +103,7 @@ pub trait Store: Send + Sync + 'static {
 #[derive(Debug, Clone)]
 #[expect(clippy::large_enum_variant, reason = "a commit has few, and most of them are of tokens")]
 pub enum Write {
+    /// Where the token is new and stands for an imported key, it must not be noted that it was deleted.
     PutToken {
         token: Token,
         expect: Expect,
@@ -116,6 +127,14 @@ pub enum Write {
     },
     DeleteUser {
         id: UserId,
+        expect: Revision,
+    },
+    PutNote {
+        note: Note,
+        expect: Expect,
+    },
+    DeleteNote {
+        id: NoteId,
         expect: Revision,
     },
 }

@@ -2,7 +2,7 @@
 
 use super::tally::{Proof, StoreId};
 use super::{StoreError, StoreFuture};
-use crate::model::{Account, Revision, Token, Usage, User};
+use crate::model::{Account, Note, Revision, Token, Usage, User};
 
 /// One record of a store.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -10,6 +10,7 @@ use crate::model::{Account, Revision, Token, Usage, User};
 pub enum Record {
     Account(Account),
     User(User),
+    Note(Note),
     /// The usage is that of about the same moment: it belongs to no revision.
     Token(Token, Usage),
 }
@@ -30,6 +31,6 @@ pub struct SnapshotHead {
 pub trait Snapshot: Send {
     fn head(&self) -> &SnapshotHead;
 
-    /// The next records: accounts, users and then tokens, each in the order of their ids. Empty at the end.
+    /// The next records: accounts, users, notes and then tokens, each in the order of their ids. Empty at the end.
     fn next(&mut self) -> StoreFuture<'_, Result<Vec<Record>, StoreError>>;
 }

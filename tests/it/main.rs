@@ -16,6 +16,7 @@ mod disk;
 mod filters;
 mod flow;
 mod http2;
+mod import;
 mod life;
 mod limits;
 mod passage;

@@ -50,6 +50,9 @@ const EXPLAIN: &str = r#"{"method": "GET", "path": "/v1/devices/7"}"#;
 /// Grants that whoever may create tokens can give.
 const NEW_TOKEN: &str = r#"{"name": "new", "grants": {"keygate.audit": "write"}}"#;
 
+/// Refuses its one key, whoever asks.
+const IMPORT: &str = r#"{"tokens": [{}]}"#;
+
 /// A role that reads everything, which only some callers can give.
 const NEW_MEMBER: &str = r#"{"user": "{other}", "roles": ["viewer"]}"#;
 const OTHER_ROLES: &str = r#"{"roles": ["viewer"]}"#;
@@ -73,6 +76,7 @@ const CALLS: &[Call] = &[
     with(EXPLAIN, call("POST", "/v1/explain", Right::Any, 200)),
     call("GET", "/v1/tokens", tokens(Action::Read), 200),
     with(NEW_TOKEN, call("POST", "/v1/tokens", tokens(Action::Create), 201)),
+    with(IMPORT, call("POST", "/v1/tokens/import", Right::NeedsRoot { resource: "keygate.tokens", action: Action::Create }, 200)),
     call("GET", "/v1/tokens/{id}", tokens(Action::Read), 200),
     with(r#"{"description": "edited"}"#, call("PATCH", "/v1/tokens/{id}", tokens(Action::Update), 200)),
     call("DELETE", "/v1/tokens/{id}", tokens(Action::Delete), 204),

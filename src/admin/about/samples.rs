@@ -44,6 +44,7 @@ pub(super) fn token() -> Value {
         "hint": "0000",
         "rate_limit": {"requests": 100, "window": "60s"},
         "revoked_at": null,
+        "imported": null,
         "retrievable": false,
         "rotation": null,
         "warnings": [],

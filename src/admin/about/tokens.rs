@@ -5,9 +5,9 @@ use serde_json::{Value, json};
 use super::samples::{self, page, token, with};
 use super::{Answer, Content, ETAG, LOCATION, Link, Operation, Tag, parameters};
 use crate::admin::wire::asked::{
-    DeleteToken, FieldsOf, IfMatch, IfNoneMatch, InAccount, ListTokens, NewToken, PageOf, TokenEdit,
+    DeleteToken, FieldsOf, IfMatch, IfNoneMatch, InAccount, ListTokens, NewImport, NewToken, PageOf, TokenEdit,
 };
-use crate::admin::wire::{Created, Revealed, TokenRecord, UsageRecord};
+use crate::admin::wire::{Created, ImportRecord, Revealed, TokenRecord, UsageRecord};
 use crate::problem::code;
 
 /// The id in an answer that is a token.
@@ -64,6 +64,29 @@ pub(in crate::admin) static CREATE: Operation = Operation::change(
     &code::NO_RANDOMNESS,
     &code::COPY_UNREADABLE,
 ]);
+
+pub(in crate::admin) static IMPORT: Operation = Operation::change(
+    "importTokens",
+    Tag::Tokens,
+    "Take over keys of another system",
+    Answer::json::<ImportRecord>(200, "What became of each key.", || {
+        json!({
+            "dry_run": false, "created": 1, "exists": 0, "refused": 0,
+            "items": [{"status": "created", "id": samples::token_id(), "errors": []}],
+        })
+    }),
+)
+.text(
+    "Each key is known by a hash of its text alone, and gets a keyed hash of this installation when it is used for the \
+     first time. What is wrong with one key does not keep the others out. A key that is there is left as it is, and has \
+     the same id every time, so that an import can be run again; one that was deleted is refused unless `again` is true.",
+)
+.body(Content::json::<NewImport>(|| {
+    json!({"tokens": [{
+        "hash": "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad", "algorithm": "sha256",
+        "name": "ci", "grants": {"devices": "read"}, "expires": "180d",
+    }]})
+}));
 
 pub(in crate::admin) static SHOW: Operation = Operation::read(
     "getToken",

@@ -83,6 +83,10 @@ impl Store for OneCopy {
         self.inner.users()
     }
 
+    fn note(&self, id: crate::model::NoteId) -> StoreFuture<'_, Result<Option<crate::model::Note>, StoreError>> {
+        self.inner.note(id)
+    }
+
     fn commit(&self, writes: Vec<Write>) -> StoreFuture<'_, Result<crate::model::Revision, CommitError>> {
         self.inner.commit(writes)
     }

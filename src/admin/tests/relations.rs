@@ -43,6 +43,8 @@ fn naming(endpoint: &Endpoint) -> Naming {
         (&Method::POST, "/v1/accounts") => Naming::Body("parent"),
         (_, "/livez" | "/readyz" | "/metrics" | "/openapi.json" | "/docs") => Naming::Nothing,
         (_, "/v1/whoami" | "/v1/explain" | "/v1/store/backup" | "/v1/audit/export") => Naming::Nothing,
+        // For the root account alone.
+        (_, "/v1/tokens/import") => Naming::Nothing,
         (&Method::GET, "/v1/accounts" | "/v1/policies" | "/v1/roles") => Naming::Nothing,
         // By the text of a token, or by the caller's own.
         (_, "/v1/introspect" | "/v1/revoke" | "/v1/tokens/current/revoke") => Naming::Nothing,

@@ -172,6 +172,9 @@ fn challenge_of(code: &str) -> &'static str {
 async fn body(world: &World, endpoint: &Endpoint, user: UserId) -> String {
     let body = match (&endpoint.method, endpoint.path) {
         (&Method::POST, "/v1/tokens") => json!({"grants": {"devices": "read"}}),
+        (&Method::POST, "/v1/tokens/import") => {
+            json!({"tokens": [{"hash": "ab".repeat(32), "algorithm": "sha256", "grants": {"devices": "read"}}]})
+        }
         (&Method::POST, "/v1/tokens/{id}/rotation/extend") => json!({"by": "1h"}),
         (&Method::POST, "/v1/explain") => json!({"method": "GET", "path": "/"}),
         (&Method::POST, "/v1/accounts") => json!({"name": "new"}),

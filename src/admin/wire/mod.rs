@@ -4,6 +4,7 @@ mod account;
 pub(super) mod asked;
 mod audit;
 mod explanation;
+mod import;
 mod introspection;
 mod json;
 mod policy;
@@ -17,6 +18,7 @@ mod user;
 pub(super) use account::{AccountRecord, Whoami};
 pub(super) use audit::EntryRecord;
 pub(super) use explanation::{ExplainedRoute, ExplainedStep, ExplanationRecord};
+pub(super) use import::{ImportRecord, ImportedRecord};
 pub(super) use introspection::Introspection;
 pub(super) use json::{Json, SyntaxError};
 pub(super) use policy::PolicyRecord;
@@ -33,6 +35,7 @@ impl Record for AccountRecord {}
 impl Record for EntryRecord {}
 impl Record for PolicyRecord {}
 impl Record for RoleRecord {}
+impl Record for ImportRecord {}
 impl Record for Whoami {}
 impl Record for ExplanationRecord {}
 impl Record for Created<'_> {}

@@ -13,7 +13,10 @@ use super::TokenRecord;
 use crate::admin::about::Schemas;
 use crate::admin::tokens;
 use crate::audit::Outcome;
-use crate::model::{AccountId as Account, Kind as AnyKind, Standing as AnyStanding, TokenId as Token, UserId as User};
+use crate::model::{
+    AccountId as Account, Encoding, ForeignHash, Kind as AnyKind, Standing as AnyStanding, TokenId as Token,
+    UserId as User,
+};
 
 macro_rules! terms {
     ($($(#[doc = $doc:literal])* $name:ident = $schema:expr;)+) => {
@@ -73,6 +76,12 @@ terms! {
     TokenOrder = one_of(&tokens::orders().iter().map(String::as_str).collect::<Vec<_>>()).default(Some("created".into()));
     /// A field of a token.
     TokenField = one_of(&TokenRecord::FIELDS);
+    /// By which a key's text was hashed.
+    HashAlgorithm = one_of(&ForeignHash::ALL.map(ForeignHash::name));
+    /// How a hash is written.
+    HashEncoding = one_of(&Encoding::ALL.map(Encoding::name)).default(Some("hex".into()));
+    /// What became of a key.
+    ImportStatus = one_of(&["created", "exists", "refused"]);
     /// True.
     Yes = flag(true);
     /// False.

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use super::rotation::RotationRecord;
 use super::terms;
-use crate::model::{Grants, Labels, State, Timestamp, Token, Usage, Warning};
+use crate::model::{ForeignHash, Grants, Labels, State, Timestamp, Token, Usage, Warning};
 
 /// All that is shown of a token: everything but its secret and its digest.
 #[derive(Debug, Serialize, ToSchema)]
@@ -58,6 +58,9 @@ pub(in crate::admin) struct TokenRecord {
     rate_limit: Option<RateLimit>,
     #[schema(required, value_type = Option<terms::Moment>)]
     revoked_at: Option<String>,
+    /// By which hash the key was imported that it stands for; null: it was made here.
+    #[schema(required, value_type = Option<terms::HashAlgorithm>)]
+    imported: Option<&'static str>,
     /// Whether a copy of its text is kept, which may be seen again.
     retrievable: bool,
     /// Its two texts, and those from before; null: it was never rotated.
@@ -123,7 +126,7 @@ pub(in crate::admin) struct Page<T> {
 
 impl TokenRecord {
     /// What `fields` may ask for.
-    pub(in crate::admin) const FIELDS: [&str; 23] = [
+    pub(in crate::admin) const FIELDS: [&str; 24] = [
         "id",
         "account",
         "kind",
@@ -144,6 +147,7 @@ impl TokenRecord {
         "hint",
         "rate_limit",
         "revoked_at",
+        "imported",
         "retrievable",
         "rotation",
         "warnings",
@@ -178,6 +182,7 @@ impl TokenRecord {
                 State::Revoked { at } => Some(at.to_string()),
                 State::Active | State::Disabled => None,
             },
+            imported: token.id.imported_by().map(ForeignHash::name),
             retrievable: token.sealed.is_some(),
             warnings: Vec::new(),
         }

@@ -61,6 +61,7 @@ impl MaintenanceError {
                 RebuildError::DuplicateToken(_)
                 | RebuildError::DuplicateAccount(_)
                 | RebuildError::DuplicateUser(_)
+                | RebuildError::DuplicateNote(_)
                 | RebuildError::DuplicateDigest(_) => Fault::Exists,
             },
             Self::Start(error) if error.is_data() => Fault::Data,

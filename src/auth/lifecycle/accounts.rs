@@ -6,9 +6,9 @@ use super::turn::Turn;
 use super::{Lifecycle, LifecycleError, NewToken, is_at};
 use crate::model::{
     Account, AccountId, AccountState, AccountToken, Grants, LabelEdit, Labels, PlanName, PolicyName, Revision, Token,
-    TokenId, User,
+    User,
 };
-use crate::store::{Expect, Write};
+use crate::store::Expect;
 
 /// How many tokens are deleted at a time.
 const BATCH: usize = 256;
@@ -189,8 +189,7 @@ impl Lifecycle {
             if tokens.is_empty() {
                 return Ok(());
             }
-            let delete = |(id, expect): (TokenId, Revision)| Write::DeleteToken { id, expect };
-            let writes = tokens.iter().map(|token| delete((token.id, token.revision))).collect();
+            let writes = tokens.iter().flat_map(|token| self.deletion(token)).collect();
             match self.commit(writes, tokens.iter().flat_map(Token::digests).collect()).await {
                 // Somebody changed or deleted one of them: what is left is listed again.
                 Err(LifecycleError::Conflict(_)) => tokio::task::yield_now().await,

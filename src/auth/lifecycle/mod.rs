@@ -11,6 +11,7 @@
 mod accounts;
 mod copies;
 mod credentials;
+mod import;
 mod places;
 mod purge;
 mod rotation;
@@ -33,6 +34,7 @@ use crate::model::{
 use crate::store::{CommitError, Store, StoreError};
 
 pub use self::accounts::{AccountEdit, Below, NewAccount};
+pub use self::import::{ForeignKey, Former, Imported};
 pub use self::purge::PurgeLog;
 pub use self::rotation::Rotate;
 pub use self::tokens::{Edit, NewToken};

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::{Lifecycle, LifecycleError, TRIES, interrupted, is_at, of_commit, too_busy};
 use crate::model::{
-    AccountId, Digest, Filters, Grants, Kind, LabelEdit, Labels, Quota, Revision, RoleName, Standing, State, Timestamp,
-    Token, TokenId, TokenText, Usage, UserId,
+    AccountId, Digest, Filters, Grants, Kind, LabelEdit, Labels, Note, Quota, Revision, RoleName, Standing, State,
+    Timestamp, Token, TokenId, TokenText, Usage, UserId,
 };
 use crate::store::{CommitError, Count, Expect, Found, Search, Write};
 
@@ -217,13 +217,20 @@ impl Lifecycle {
             if !is_due(&token) {
                 return Ok(false);
             }
-            let write = Write::DeleteToken { id, expect: token.revision };
-            match self.commit(vec![write], token.digests().collect()).await {
+            match self.commit(self.deletion(&token).collect(), token.digests().collect()).await {
                 Err(LifecycleError::Conflict(_)) => {}
                 done => return done.map(|_| true),
             }
         }
         Err(too_busy(id))
+    }
+
+    /// What deletes the token. Of an imported key it stays noted that it was there: what imported it once
+    /// could do it again, and give its bearer back what was taken.
+    pub(super) fn deletion(&self, token: &Token) -> impl Iterator<Item = Write> + use<> {
+        let note = Note::of_deletion(token.id, self.clock.wall());
+        let noted = note.map(|note| Write::PutNote { note, expect: Expect::Absent });
+        [Write::DeleteToken { id: token.id, expect: token.revision }].into_iter().chain(noted)
     }
 
     /// Has a session count as begun at `at`; it ends when it would have ended.

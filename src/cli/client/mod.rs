@@ -168,7 +168,7 @@ impl Client {
         self.document(&self.send(method, path, body)?)
     }
 
-    fn document(&self, answer: &Answer) -> Result<Value, Failure> {
+    pub(super) fn document(&self, answer: &Answer) -> Result<Value, Failure> {
         if !(200..300).contains(&answer.status) {
             return Err(Failure::of_answer(answer.status, &answer.body, answer.retry_after.as_deref()));
         }
@@ -253,6 +253,13 @@ pub(super) struct Answer {
     pub status: u16,
     pub body: Bytes,
     retry_after: Option<String>,
+}
+
+impl Answer {
+    /// How long the server asks to wait.
+    pub(super) fn wait(&self) -> Option<Duration> {
+        self.retry_after.as_deref()?.trim().parse().ok().map(Duration::from_secs)
+    }
 }
 
 /// A part of a list, and where the next one starts.

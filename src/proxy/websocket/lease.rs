@@ -106,16 +106,18 @@ impl Lease {
     }
 
     fn is_current(&self, verifier: &Verifier) -> bool {
-        verifier.generation(self.opened.principal.digest()) == self.generation.get()
+        verifier.generation(self.principal.borrow().digest()) == self.generation.get()
     }
 
     async fn ask(&self, verifier: &Verifier) {
-        let digest = *self.opened.principal.digest();
-        let generation = verifier.generation(&digest);
-        match verifier.look_up(&digest).await {
-            Ok(Some(principal)) => {
-                self.principal.replace(principal);
-                self.generation.set(generation);
+        let principal = Arc::clone(&self.principal.borrow());
+        let generation = verifier.generation(principal.digest());
+        match verifier.look_up_again(&principal).await {
+            Ok(Some(found)) => {
+                // Under another digest than before, the generation is that one's, and not drawn yet.
+                let is_same = found.digest() == principal.digest();
+                self.generation.set(if is_same { generation } else { NOT_DRAWN });
+                self.principal.replace(found);
                 self.unanswered.set(0);
             }
             Ok(None) => self.end.set(Some(End::Revoked)),

@@ -12,7 +12,7 @@ use super::journal::{Journal, Op};
 use super::point::Point;
 use super::tokens::{TokenTree, damaged, failed, name};
 use super::{database, keys};
-use crate::model::{Account, Token, TokenId, User};
+use crate::model::{Account, Note, Token, TokenId, User};
 use crate::store::StoreId;
 use crate::store::record::{self, Key, Stored, indexed};
 use crate::store::tally::Tally;
@@ -203,6 +203,7 @@ fn revision_of(key: &[u8], value: &[u8]) -> Option<u64> {
     match *key.first()? {
         record::TOKEN => Token::decode(value).ok().map(|token| token.revision.0),
         record::ACCOUNT => Account::decode(value).ok().map(|account| account.revision.0),
+        record::NOTE => Note::decode(value).ok().map(|note| note.revision.0),
         record::USER => User::decode(value).ok().map(|user| user.revision.0),
         _ => None,
     }

@@ -218,6 +218,7 @@ fn decode(engine: &Engine, key: &[u8], value: &[u8]) -> Result<Record, StoreErro
     let wrong = |problem| damaged(name(key), problem);
     match key.first() {
         Some(&record::ACCOUNT) => return Ok(Record::Account(Stored::decode(value).map_err(wrong)?)),
+        Some(&record::NOTE) => return Ok(Record::Note(Stored::decode(value).map_err(wrong)?)),
         Some(&record::USER) => return Ok(Record::User(Stored::decode(value).map_err(wrong)?)),
         _ => {}
     }

@@ -9,12 +9,13 @@
 use std::collections::{BTreeMap, HashMap};
 use std::hash::BuildHasherDefault;
 use std::ops::Bound;
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{PoisonError, RwLock};
 
 use dashmap::{DashMap, Entry};
 
 use super::outline::Outline;
-use crate::model::{AccountId, Digest, Timestamp, TokenId};
+use crate::model::{AccountId, Digest, ForeignHashes, Timestamp, TokenId};
 use crate::store::changes::Change;
 use crate::store::record::Traits;
 
@@ -27,6 +28,8 @@ pub(super) struct Index {
     /// Asked by threads that carry traffic, whether a token can exist at all.
     digests: DashMap<u64, TokenId, BuildHasherDefault<Spread>>,
     accounts: RwLock<HashMap<AccountId, Tokens>>,
+    /// By which hashes keys were imported, as bits. What is gone stays noted until the store is opened again.
+    imports: AtomicU8,
 }
 
 type Tokens = BTreeMap<TokenId, Outline>;
@@ -47,7 +50,7 @@ pub(super) struct Taken(pub(super) TokenId);
 impl Index {
     pub(super) fn new() -> Self {
         let digests = DashMap::with_hasher_and_shard_amount(BuildHasherDefault::default(), SHARDS);
-        Self { digests, accounts: RwLock::default() }
+        Self { digests, accounts: RwLock::default(), imports: AtomicU8::new(0) }
     }
 
     pub(super) fn owner(&self, digest: &Digest) -> Option<TokenId> {
@@ -109,7 +112,19 @@ impl Index {
         }
     }
 
+    pub(super) fn imports(&self) -> ForeignHashes {
+        ForeignHashes::from_bits(self.imports.load(Ordering::Acquire))
+    }
+
+    /// Before it can be found, so that whoever is told of it looks for it.
+    fn note_import(&self, id: TokenId) {
+        if let Some(hash) = id.imported_by() {
+            self.imports.fetch_or(ForeignHashes::default().with(hash).bits(), Ordering::AcqRel);
+        }
+    }
+
     pub(super) fn add_digest(&self, digest: &Digest, id: TokenId) -> Result<(), Taken> {
+        self.note_import(id);
         match self.digests.entry(short(digest)) {
             Entry::Occupied(other) => Err(Taken(*other.get())),
             Entry::Vacant(free) => {
@@ -153,6 +168,7 @@ impl Index {
     /// After the record has changed.
     pub(super) fn enter(&self, change: &Change) {
         let Change::Token { before: _, after: Some(after) } = change else { return };
+        self.note_import(after.id);
         for digest in after.digests() {
             self.digests.insert(short(&digest), after.id);
         }

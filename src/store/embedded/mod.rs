@@ -61,7 +61,7 @@ use super::{
     CommitError, Count, Found, Impaired, Search, Snapshot, Store, StoreError, StoreFuture, StoreId, StoreKey, Summary,
     Write,
 };
-use crate::model::{Account, AccountId, Digest, Revision, Token, TokenId, Usage, User};
+use crate::model::{Account, AccountId, Digest, ForeignHashes, Note, NoteId, Revision, Token, TokenId, Usage, User};
 
 /// Commits that may wait at a time; each holds its few records in memory.
 const COMMITS: usize = 4096;
@@ -246,6 +246,10 @@ impl Store for SledStore {
         self.readers.ask(|engine| engine.tokens.users())
     }
 
+    fn note(&self, id: NoteId) -> StoreFuture<'_, Result<Option<Note>, StoreError>> {
+        self.readers.ask(move |engine| Records::note(&engine.tokens, id))
+    }
+
     fn commit(&self, writes: Vec<Write>) -> StoreFuture<'_, Result<Revision, CommitError>> {
         Box::pin(async move {
             let (answer, answered) = oneshot::channel();
@@ -272,6 +276,10 @@ impl Store for SledStore {
 
     fn may_hold(&self, digest: &Digest) -> bool {
         self.index.may_hold(digest)
+    }
+
+    fn imports(&self) -> ForeignHashes {
+        self.index.imports()
     }
 
     fn snapshot(&self) -> StoreFuture<'_, Result<Box<dyn Snapshot>, StoreError>> {

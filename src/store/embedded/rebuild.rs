@@ -20,7 +20,7 @@ use super::scan::guarded;
 use super::tokens::TokenTree;
 use super::usage::UsageTree;
 use super::{SledOptions, database, open};
-use crate::model::{AccountId, Revision, TokenId, Usage, UserId};
+use crate::model::{AccountId, NoteId, Revision, TokenId, Usage, UserId};
 use crate::store::StoreId;
 use crate::store::record;
 use crate::store::{Record, StoreError, StoreKey, Summary};
@@ -52,6 +52,8 @@ pub enum RebuildError {
     DuplicateAccount(AccountId),
     #[error("there is a user {0} already")]
     DuplicateUser(UserId),
+    #[error("there is a note {0} already")]
+    DuplicateNote(NoteId),
     #[error("token {0} has the same secret already")]
     DuplicateDigest(TokenId),
     #[error(transparent)]
@@ -218,6 +220,7 @@ impl Rebuild {
                     Record::Token(token, _) => RebuildError::DuplicateToken(token.id),
                     Record::Account(account) => RebuildError::DuplicateAccount(account.id),
                     Record::User(user) => RebuildError::DuplicateUser(user.id),
+                    Record::Note(note) => RebuildError::DuplicateNote(note.id),
                 });
             }
         }
@@ -230,6 +233,7 @@ impl Rebuild {
             }
             Record::Account(account) => account.revision,
             Record::User(user) => user.revision,
+            Record::Note(note) => note.revision,
         };
         self.revision = self.revision.max(revision.0);
         Ok(())

@@ -13,7 +13,7 @@ use super::super::record::{self, Stored, seal, unseal};
 use super::index::Index;
 use super::journal::Op;
 use super::keys;
-use crate::model::{Account, AccountId, Digest, Token, TokenId, User, UserId};
+use crate::model::{Account, AccountId, Digest, Note, NoteId, Token, TokenId, User, UserId};
 use crate::store::StoreError;
 
 /// How often the index and a record may disagree before it is damage. Each commit takes longer than
@@ -184,6 +184,13 @@ impl Records for TokenTree {
         }
     }
 
+    fn note(&self, id: NoteId) -> Result<Option<Note>, StoreError> {
+        match self.read::<Note>(&record::note_key(id), id)? {
+            Some(note) if note.id != id => Err(misplaced(id)),
+            found => Ok(found),
+        }
+    }
+
     fn owner(&self, digest: &Digest) -> Result<Option<TokenId>, StoreError> {
         Ok(self.index.owner(digest))
     }
@@ -196,6 +203,8 @@ pub(super) fn op(change: &Change) -> Op {
         Change::AccountGone(id) => (record::account_key(*id).to_vec(), None),
         Change::User(user) => (record::user_key(user.id).to_vec(), Some(user.encode())),
         Change::UserGone(id) => (record::user_key(*id).to_vec(), None),
+        Change::Note(note) => (record::note_key(note.id).to_vec(), Some(note.encode())),
+        Change::NoteGone(id) => (record::note_key(*id).to_vec(), None),
         Change::Token { after: Some(after), .. } => (record::token_key(after.id).to_vec(), Some(after.encode())),
         Change::Token { before: Some(before), after: None } => (record::token_key(before.id).to_vec(), None),
         Change::Token { before: None, after: None } => unreachable!("a change of nothing is not made"),
@@ -209,6 +218,7 @@ pub(super) fn name(key: &[u8]) -> String {
         (Some(&record::TOKEN), Some(id)) => TokenId::from_bytes(id).to_string(),
         (Some(&record::ACCOUNT), Some(id)) => AccountId::from_bytes(id).to_string(),
         (Some(&record::USER), Some(id)) => UserId::from_bytes(id).to_string(),
+        (Some(&record::NOTE), Some(id)) => NoteId::from_bytes(id).to_string(),
         _ => String::from_utf8_lossy(key).into_owned(),
     }
 }

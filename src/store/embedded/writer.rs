@@ -18,7 +18,7 @@ use super::open::Ledger;
 use super::point::Point;
 use super::queue::Queue;
 use super::tokens::op;
-use crate::model::{AccountState, Revision, State, TokenId, UserState};
+use crate::model::{AccountState, Noted, Revision, State, TokenId, UserState};
 use crate::store::changes::{Change, Group};
 use crate::store::tally::Tally;
 use crate::store::{CommitError, Expect, StoreError, Write};
@@ -240,6 +240,8 @@ impl<'a> Writer<'a> {
 fn takes_away(write: &Write) -> bool {
     match write {
         Write::DeleteToken { .. } | Write::DeleteAccount { .. } | Write::DeleteUser { .. } => true,
+        Write::PutNote { note, .. } => note.what == Noted::ImportDeleted,
+        Write::DeleteNote { .. } => true,
         Write::PutUser { user, expect } => *expect != Expect::Absent && user.state == UserState::Disabled,
         Write::PutToken { token, expect } => *expect != Expect::Absent && token.state != State::Active,
         Write::PutAccount { account, expect } => *expect != Expect::Absent && account.state == AccountState::Suspended,

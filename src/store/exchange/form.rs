@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::error::Flaw;
+use super::note_form::NoteForm;
 use super::rotation_form::RotationForm;
 use super::seal;
 use super::user_form::UserForm;
@@ -32,6 +33,8 @@ struct LineForm {
     account: Option<AccountForm>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     user: Option<UserForm>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    note: Option<NoteForm>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     token: Option<TokenForm>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -147,17 +150,19 @@ struct EndForm {
 
 impl Line {
     pub(super) fn read(line: &[u8]) -> Result<Self, Flaw> {
-        let LineForm { account, user, token, usage, end } = seal::unseal(line)?;
-        match (account, user, token, usage, end) {
-            (None, Some(user), None, None, None) => Ok(Self::Record(Record::User(user.user()?))),
-            (Some(account), None, None, None, None) => Ok(Self::Record(Record::Account(account.account()?))),
-            (None, None, Some(token), usage, None) => {
+        let LineForm { account, user, note, token, usage, end } = seal::unseal(line)?;
+        match (account, user, note, token, usage, end) {
+            (None, Some(user), None, None, None, None) => Ok(Self::Record(Record::User(user.user()?))),
+            (Some(account), None, None, None, None, None) => Ok(Self::Record(Record::Account(account.account()?))),
+            (None, None, Some(note), None, None, None) => Ok(Self::Record(Record::Note(note.note()?))),
+            (None, None, None, Some(token), usage, None) => {
                 let usage = usage.map(UsageForm::usage).transpose()?.unwrap_or_default();
                 Ok(Self::Record(Record::Token(token.token()?, usage)))
             }
-            (None, None, None, None, Some(end)) => Ok(Self::End(end.lines)),
+            (None, None, None, None, None, Some(end)) => Ok(Self::End(end.lines)),
             _ => {
-                Err(Flaw::Form("a line is an `account`, a `user`, a `token` with its `usage`, or the `end`".to_owned()))
+                let forms = "an `account`, a `user`, a `note`, a `token` with its `usage`, or the `end`";
+                Err(Flaw::Form(format!("a line is {forms}")))
             }
         }
     }
@@ -167,6 +172,7 @@ pub(super) fn write(record: &Record, into: &mut Vec<u8>) {
     let form = match record {
         Record::Account(account) => LineForm { account: Some(AccountForm::of(account)), ..LineForm::default() },
         Record::User(user) => LineForm { user: Some(UserForm::of(user)), ..LineForm::default() },
+        Record::Note(note) => LineForm { note: Some(NoteForm::of(note)), ..LineForm::default() },
         Record::Token(token, usage) => LineForm {
             token: Some(TokenForm::of(token)),
             usage: (*usage != Usage::default()).then(|| UsageForm::of(usage)),

@@ -4,6 +4,8 @@
 //! ```text
 //! {"keygate_store":1,"schema":2,"hash":"blake3-keyed","pepper":…,"revision":…,"tokens":…,"accounts":…,"proof":…,…}
 //! {"account":{…},"check":"…"}
+//! {"user":{…},"check":"…"}
+//! {"note":{…},"check":"…"}
 //! {"token":{…},"usage":{…},"check":"…"}
 //! {"end":{"lines":4},"check":"…"}
 //! ```
@@ -18,6 +20,7 @@
 mod error;
 mod form;
 mod header;
+mod note_form;
 mod read;
 mod rotation_form;
 mod seal;

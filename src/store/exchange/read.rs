@@ -91,7 +91,7 @@ impl<R: BufRead> ExchangeReader<R> {
         match record {
             Record::Account(_) => self.accounts += 1,
             // Counted by the proof alone.
-            Record::User(_) => {}
+            Record::User(_) | Record::Note(_) => {}
             Record::Token(..) => self.tokens += 1,
         }
         if let Some((key, tally)) = &mut self.proof {

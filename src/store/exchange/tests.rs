@@ -7,7 +7,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use super::*;
-use crate::model::{Account, AccountId, Revision, Timestamp, Token, Usage};
+use crate::model::{Account, AccountId, Note, NoteId, Noted, Revision, Timestamp, Token, Usage};
 use crate::store::record::tests::{account, token, user};
 use crate::store::{
     MemoryStore, Record, Snapshot, SnapshotHead, Store, StoreError, StoreFuture, StoreId, StoreKey, proof_of,
@@ -76,8 +76,19 @@ fn record() -> impl Strategy<Value = Record> {
     prop_oneof![
         account().prop_map(Record::Account),
         user().prop_map(Record::User),
+        note().prop_map(Record::Note),
         (token(), usage).prop_map(|(token, usage)| Record::Token(token, usage))
     ]
+}
+
+fn note() -> impl Strategy<Value = Note> {
+    let parts = (any::<[u8; 16]>(), any::<i64>(), any::<u64>());
+    parts.prop_map(|(id, made, revision)| Note {
+        id: NoteId::from_bytes(id),
+        made: Timestamp::from_millis(made),
+        what: Noted::ImportDeleted,
+        revision: Revision(revision),
+    })
 }
 
 /// Three records as the lines of a file: the header, an account, two tokens and the end.

@@ -8,6 +8,7 @@
 mod account;
 mod bytes;
 mod indexed;
+mod note;
 mod rotation;
 mod skim;
 mod token;
@@ -21,23 +22,24 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::snapshot::Record;
-use crate::model::{AccountId, TokenId, UserId};
+use crate::model::{AccountId, NoteId, TokenId, UserId};
 
 pub(super) use self::indexed::{Indexed, Traits, indexed};
 
 /// The last version of records that is known. A record is written in the first version that can say
 /// what it says, so that a record that is read and written again is the same bytes: proofs are over
 /// these.
-pub(super) const VERSION: u8 = 3;
+pub(super) const VERSION: u8 = 4;
 
 const CHECKSUM: usize = 8;
 
-/// What the keys of tokens, of accounts and of users begin with.
+/// What the keys of tokens, of accounts, of users and of notes begin with.
 pub(super) const TOKEN: u8 = b't';
 pub(super) const ACCOUNT: u8 = b'A';
 pub(super) const USER: u8 = b'U';
+pub(super) const NOTE: u8 = b'n';
 /// All of them, in the order of their keys.
-pub(super) const KINDS: [u8; 3] = [ACCOUNT, USER, TOKEN];
+pub(super) const KINDS: [u8; 4] = [ACCOUNT, USER, NOTE, TOKEN];
 
 pub(super) type Key = [u8; 17];
 
@@ -53,11 +55,16 @@ pub(super) fn user_key(id: UserId) -> Key {
     key(USER, id.to_bytes())
 }
 
+pub(super) fn note_key(id: NoteId) -> Key {
+    key(NOTE, id.to_bytes())
+}
+
 /// Under which key a record lies, and how it is written.
 pub(super) fn entry(record: &Record) -> (Key, Vec<u8>) {
     match record {
         Record::Account(account) => (account_key(account.id), account.encode()),
         Record::User(user) => (user_key(user.id), user.encode()),
+        Record::Note(note) => (note_key(note.id), note.encode()),
         Record::Token(token, _) => (token_key(token.id), token.encode()),
     }
 }

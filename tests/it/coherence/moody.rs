@@ -89,6 +89,10 @@ impl Store for Moody {
         self.inner.users()
     }
 
+    fn note(&self, id: keygate::model::NoteId) -> StoreFuture<'_, Result<Option<keygate::model::Note>, StoreError>> {
+        self.inner.note(id)
+    }
+
     fn commit(&self, writes: Vec<Write>) -> StoreFuture<'_, Result<Revision, CommitError>> {
         self.inner.commit(writes)
     }

@@ -3,7 +3,10 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use keygate::model::{Account, AccountId, NewSecret, Revision, Timestamp, Token, TokenId, Usage, User, UserState};
+use keygate::model::{
+    Account, AccountId, ForeignHash, ForeignHashes, NewSecret, Note, Revision, Timestamp, Token, TokenId, Usage, User,
+    UserState,
+};
 use keygate::store::{
     CommitError, Expect, Impaired, MemoryStore, Record, Snapshot, Store, StoreError, StoreKey, Write, proof_of,
 };
@@ -46,6 +49,7 @@ on_every_store! {
     accounts_are_apart
     users_are_kept_until_they_are_deleted
     a_deleted_account_is_gone
+    a_deleted_import_comes_back_with_its_note_alone
     revisions_grow
     usage_adds_up
     nothing_is_taken_once_closed
@@ -288,6 +292,30 @@ async fn users_are_kept_until_they_are_deleted(store: Arc<dyn Store>) {
     assert!(matches!(store.commit(vec![stale]).await, Err(CommitError::Conflict(_))));
     store.commit(vec![Write::DeleteUser { id: ada.id, expect: revision }]).await.expect("deleted");
     assert_eq!(store.users().await.expect("readable"), []);
+}
+
+async fn a_deleted_import_comes_back_with_its_note_alone(store: Arc<dyn Store>) {
+    let id = TokenId::of_import(ForeignHash::Sha256, &digest("a foreign hash"));
+    let imported = create(&*store, Token { id, ..token(AccountId::fresh()) }).await;
+    assert_eq!(store.imports(), ForeignHashes::default().with(ForeignHash::Sha256));
+    let note = Note::of_deletion(id, Timestamp::from_millis(5)).expect("it was imported");
+    assert_eq!(store.note(note.id).await.expect("readable"), None);
+    let delete = Write::DeleteToken { id, expect: imported.revision };
+    let put = Write::PutNote { note: note.clone(), expect: Expect::Absent };
+    let revision = store.commit(vec![delete, put]).await.expect("nobody else changes it");
+    assert_eq!(store.note(note.id).await.expect("readable"), Some(Note { revision, ..note.clone() }));
+    let mut copy = store.snapshot().await.expect("a copy");
+    assert_eq!(rest(&mut *copy).await, [Record::Note(Note { revision, ..note.clone() })]);
+
+    let again = Write::PutToken { token: imported.clone(), expect: Expect::Absent };
+    let refused = store.commit(vec![again.clone()]).await;
+    assert!(matches!(refused, Err(CommitError::Conflict(_))), "{refused:?}");
+    let forget = |expect| Write::DeleteNote { id: note.id, expect };
+    let stale = store.commit(vec![forget(Revision(revision.0 + 1)), again.clone()]).await;
+    assert!(matches!(stale, Err(CommitError::Conflict(_))), "{stale:?}");
+    store.commit(vec![forget(revision), again]).await.expect("it is told to");
+    assert_eq!(store.note(note.id).await.expect("readable"), None);
+    assert!(store.token(id).await.expect("readable").is_some());
 }
 
 async fn a_deleted_account_is_gone(store: Arc<dyn Store>) {

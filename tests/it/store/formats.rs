@@ -21,7 +21,7 @@ const SINCE: [(&str, &str); 2] = [
     ("accounts.jsonl", r#"{"ceiling": null, "plan": null, "policy": null, "labels": {}}"#),
     (
         "list.jsonl",
-        r#"{"roles": [], "user": null, "filters": {}, "retrievable": false, "rotation": null, "labels": {}, "warnings": []}"#,
+        r#"{"roles": [], "user": null, "filters": {}, "imported": null, "retrievable": false, "rotation": null, "labels": {}, "warnings": []}"#,
     ),
 ];
 

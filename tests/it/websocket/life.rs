@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use keygate::model::ForeignHash;
 use serde_json::json;
 
 use super::stage::{Stage, closed_with, frame, masked};
@@ -34,6 +35,34 @@ fn a_tunnel_ends_with_the_right_to_it() {
     let mut stage = Stage::new();
     stage.token = admin(&stage).create(json!({"name": "short", "grants": {"devices": "read"}, "expires": "1h"}));
     ends(&stage, "expired", || stage.gateway.clock.step_millis(3_601_000));
+}
+
+/// Its first use replaces what an imported key is known by, which takes nothing from it.
+#[test]
+fn a_tunnel_of_an_imported_key_outlasts_the_change_of_its_digest() {
+    let mut stage = Stage::new();
+    let hash: String = ForeignHash::Sha256.of("an-old-key").iter().map(|byte| format!("{byte:02x}")).collect();
+    let line = json!({"hash": hash, "algorithm": "sha256", "grants": {"devices": "read"}, "expires": "never"});
+    let admin = stage.gateway.admin.clone();
+    let made = admin.call("POST", "/v1/tokens/import", Some(json!({"tokens": [line]}))).json();
+    let id = made["items"][0]["id"].as_str().unwrap_or_else(|| panic!("no id in {made}")).to_owned();
+    let tag = || admin.call("GET", &format!("/v1/tokens/{id}"), None).header("etag").map(str::to_owned);
+    let before = tag();
+    let other = std::mem::replace(&mut stage.token.secret, "an-old-key".to_owned());
+    let (mut mine, mut upstream) = stage.open("/live/7");
+    eventually("the key has a digest of its own", || (tag() != before).then_some(()));
+    // Whenever one of these has ended, all were looked at since.
+    stage.token.secret = other;
+    for verb in ["disable", "revoke"] {
+        admin.change(&stage.token.id, "enable");
+        let (mut ended, _upstream) = stage.open("/live/8");
+        admin.change(&stage.token.id, verb);
+        assert_eq!(closed_with(&mut ended), 1008);
+    }
+    mine.send(masked(1, b"still"));
+    assert_eq!(upstream.read_exactly(11), masked(1, b"still"));
+    admin.change(&id, "revoke");
+    assert_eq!(closed_with(&mut mine), 1008);
 }
 
 #[test]

@@ -6,6 +6,7 @@
 mod account;
 mod explain;
 mod form;
+mod import;
 mod query;
 mod rotation;
 mod token;
@@ -14,6 +15,7 @@ mod user;
 pub(in crate::admin) use account::{AccountEdit, NewAccount};
 pub(in crate::admin) use explain::Question;
 pub(in crate::admin) use form::AboutText;
+pub(in crate::admin) use import::NewImport;
 pub(in crate::admin) use query::{
     DeleteAccount, DeleteToken, FieldsOf, IfMatch, IfNoneMatch, InAccount, ListTokens, PageOf, SearchAudit,
 };

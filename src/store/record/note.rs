@@ -1,0 +1,68 @@
+//! The written form of a note.
+
+use serde::{Deserialize, Serialize};
+
+use super::bytes::Bytes;
+use super::{Problem, Stored, read, write};
+use crate::model::{Note, NoteId, Noted, Revision, Timestamp};
+
+/// The first version of records that has notes.
+const FIRST: u8 = 4;
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NoteRecord {
+    id: Bytes<16>,
+    made: i64,
+    what: NotedRecord,
+    revision: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum NotedRecord {
+    ImportDeleted,
+}
+
+impl Stored for Note {
+    fn encode(&self) -> Vec<u8> {
+        let Self { id, made, what, revision } = self;
+        let what = match what {
+            Noted::ImportDeleted => NotedRecord::ImportDeleted,
+        };
+        let record = NoteRecord { id: Bytes(id.to_bytes()), made: made.millis(), what, revision: revision.0 };
+        write(FIRST, &record)
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, Problem> {
+        let record: NoteRecord = read(bytes)?;
+        Ok(Note {
+            id: NoteId::from_bytes(record.id.0),
+            made: Timestamp::from_millis(record.made),
+            what: match record.what {
+                NotedRecord::ImportDeleted => Noted::ImportDeleted,
+            },
+            revision: Revision(record.revision),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::TokenId;
+
+    /// As the first version that knows notes wrote it. It never changes: every later version reads it.
+    #[test]
+    fn written_by_version_4() {
+        let id = NoteId::of_import(TokenId::from_bytes([7; 16]));
+        let made = Timestamp::from_millis(1_795_392_000_123);
+        let note = Note { id, made, what: Noted::ImportDeleted, revision: Revision(5) };
+        let written = b"\x04\x84\xa2id\xc4\x10\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\
+                        \xa4made\xcf\x00\x00\x01\xa2\x05\xb3\xd0\x7b\xa4what\xaeimport_deleted\xa8revision\x05";
+        let encoded = note.encode();
+        assert_eq!(&encoded[..encoded.len() - super::super::CHECKSUM], written);
+        assert_eq!(Note::decode(&encoded), Ok(note));
+        assert!(Note::decode(&encoded[1..]).is_err());
+    }
+}
