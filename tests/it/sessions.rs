@@ -217,18 +217,23 @@ fn a_login_that_is_not_there_takes_as_long_as_one_that_is() {
     stage.user(&account, "ada", &["viewer"]);
     let body = json!({"login": "invited", "account": account, "roles": ["viewer"]});
     stage.manage("POST", "/v1/users", body, 201);
-    let quickest = |login: &str| {
-        let tries = (0..5).map(|_| {
-            let (answer, took) = timed(|| stage.log_in(login, "a wrong password"));
-            assert_eq!(answer.problem(), "login_failed");
-            took
-        });
-        tries.min().expect("five")
+    let took = |login: &str| {
+        let (answer, took) = timed(|| stage.log_in(login, "a wrong password"));
+        assert_eq!(answer.problem(), "login_failed");
+        took
     };
+    let quickest = |login: &str| (0..5).map(|_| took(login)).min().expect("five");
     let known = quickest("ada");
     for login in ["nobody", "invited", "not a login"] {
-        let took = quickest(login);
-        assert!(took > known / 4 && took < known * 4, "{login} took {took:?}, and a known one {known:?}");
+        let mut quickest = quickest(login);
+        // Others may have the machine to themselves for a while; the guard of logins leaves five more tries.
+        for _ in 0..5 {
+            if quickest >= known * 4 {
+                quickest = quickest.min(took(login));
+            }
+        }
+        let is_alike = quickest > known / 4 && quickest < known * 4;
+        assert!(is_alike, "{login} took {quickest:?}, and a known one {known:?}");
     }
 }
 
