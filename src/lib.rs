@@ -12,6 +12,8 @@
 //! * [`telemetry`]: metrics, access log, use of tokens. Observes and never decides.
 //! * [`auth`]: credential → token → principal → permit, and the token's life.
 //! * [`proxy`]: the way of a request, and the connections to upstreams.
+//! * [`outbound`]: requests that the gateway itself sends.
+//! * [`event`]: what happens to tokens, delivered to webhooks.
 //! * [`admin`]: the management API.
 //! * [`config`]: `keygate.toml` in, settings or every problem out.
 //! * [`app`]: the composition root; the only module that knows all the others.
@@ -25,8 +27,10 @@ pub mod audit;
 pub mod auth;
 pub mod cli;
 pub mod config;
+pub mod event;
 pub mod limit;
 pub mod model;
+pub mod outbound;
 pub mod problem;
 pub mod proxy;
 pub mod route;

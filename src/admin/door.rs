@@ -12,6 +12,7 @@ use http::HeaderMap;
 
 use super::caller::Caller;
 use super::endpoint::{Right, Sought, find};
+use super::frame::TokenExpiry;
 use super::peer::Peer;
 use super::quota::Told;
 use super::recording::Recording;
@@ -75,16 +76,21 @@ pub(super) fn is_probe(pattern: Option<&str>) -> bool {
     pattern.is_some_and(|path| ["/livez", "/readyz", "/metrics"].contains(&path))
 }
 
-/// Where a request is counted.
+/// Where a request is counted, and what its answer tells of that and of the token.
 struct Counted {
     told: Told,
+    expiry: TokenExpiry,
     from: Option<Peer>,
 }
 
 impl Counted {
     fn of(request: &Request) -> Self {
         let extensions = request.extensions();
-        Self { told: extensions.get::<Told>().cloned().unwrap_or_default(), from: extensions.get::<Peer>().copied() }
+        Self {
+            told: extensions.get::<Told>().cloned().unwrap_or_default(),
+            expiry: extensions.get::<TokenExpiry>().cloned().unwrap_or_default(),
+            from: extensions.get::<Peer>().copied(),
+        }
     }
 
     /// As one of nobody who is known.
@@ -103,7 +109,12 @@ async fn authenticate(
 ) -> Result<Arc<Principal>, Refusal> {
     let found = identify(state, recording, headers).await;
     match &found {
-        Ok(principal) => state.limits.charge_token(principal.token.id, &counted.told)?,
+        Ok(principal) => {
+            let near = state.near_expiry.as_ref();
+            let expires = near.and_then(|near| near.value(principal, state.lifecycle.clock().wall()));
+            expires.into_iter().for_each(|at| counted.expiry.tell(at));
+            state.limits.charge_token(principal.token.id, &counted.told)?;
+        }
         Err(Refusal::Store(_)) => {}
         Err(_) => counted.stranger(state)?,
     }

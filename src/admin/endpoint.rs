@@ -7,7 +7,7 @@ use super::about::{self, Operation};
 use super::sessions::SESSIONS;
 use super::{
     Shared, accounts, audit, backup, explain, health, import, invitations, manual, members, passwords, policies,
-    presented, reveal, roles, rotation, sessions, tokens, usage, users, whoami,
+    presented, reveal, roles, rotation, sessions, tokens, usage, users, webhooks, whoami,
 };
 use crate::audit::Action as Audited;
 use crate::model::Action;
@@ -77,6 +77,7 @@ const ACCOUNTS: &str = "keygate.accounts";
 const USERS: &str = "keygate.users";
 const AUDIT: &str = "keygate.audit";
 const STORE: &str = "keygate.store";
+const WEBHOOKS: &str = "keygate.webhooks";
 
 const fn needs(resource: &'static str, action: Action) -> Right {
     Right::Needs { resource, action }
@@ -150,6 +151,14 @@ pub static ENDPOINTS: &[Endpoint] = &[
     Endpoint { method: Method::GET, path: "/v1/audit", right: needs(AUDIT, Action::Read), audit: None, mount: |m| on(m, audit::list), about: &about::audit::LIST },
     // It has what concerns every account.
     Endpoint { method: Method::GET, path: "/v1/audit/export", right: Right::NeedsRoot { resource: AUDIT, action: Action::Read }, audit: Some(Audited::AuditExport), mount: |m| on(m, audit::export), about: &about::audit::EXPORT },
+    // They are the installation's: what they could not deliver is of every account.
+    Endpoint { method: Method::GET, path: "/v1/webhooks", right: Right::NeedsRoot { resource: WEBHOOKS, action: Action::Read }, audit: None, mount: |m| on(m, webhooks::list), about: &about::webhooks::LIST },
+    Endpoint { method: Method::GET, path: "/v1/webhooks/{name}", right: Right::NeedsRoot { resource: WEBHOOKS, action: Action::Read }, audit: None, mount: |m| on(m, webhooks::get), about: &about::webhooks::SHOW },
+    Endpoint { method: Method::GET, path: "/v1/webhooks/{name}/dead", right: Right::NeedsRoot { resource: WEBHOOKS, action: Action::Read }, audit: None, mount: |m| on(m, webhooks::dead), about: &about::webhooks::DEAD },
+    Endpoint { method: Method::GET, path: "/v1/webhooks/{name}/dead/{message}", right: Right::NeedsRoot { resource: WEBHOOKS, action: Action::Read }, audit: None, mount: |m| on(m, webhooks::letter), about: &about::webhooks::LETTER },
+    Endpoint { method: Method::POST, path: "/v1/webhooks/{name}/test", right: Right::NeedsRoot { resource: WEBHOOKS, action: Action::Update }, audit: Some(Audited::WebhookTest), mount: |m| on(m, webhooks::test), about: &about::webhooks::TEST },
+    Endpoint { method: Method::POST, path: "/v1/webhooks/{name}/redeliver", right: Right::NeedsRoot { resource: WEBHOOKS, action: Action::Update }, audit: Some(Audited::WebhookRedeliver), mount: |m| on(m, webhooks::redeliver), about: &about::webhooks::REDELIVER },
+    Endpoint { method: Method::POST, path: "/v1/webhooks/{name}/discard", right: Right::NeedsRoot { resource: WEBHOOKS, action: Action::Delete }, audit: Some(Audited::WebhookDiscard), mount: |m| on(m, webhooks::discard), about: &about::webhooks::DISCARD },
     // It has what every account has, so a right within one account is not enough.
     Endpoint { method: Method::GET, path: "/v1/store/backup", right: Right::NeedsRoot { resource: STORE, action: Action::Read }, audit: Some(Audited::StoreBackup), mount: |m| on(m, backup::download), about: &about::gateway::BACKUP },
 ];

@@ -6,7 +6,7 @@ use std::fmt;
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::task::Poll;
 
 use axum::extract::{Request, State};
@@ -32,11 +32,23 @@ impl fmt::Display for RequestId {
     }
 }
 
+/// When the caller's token expires, once the door knows that, and that it is near. Clones are of the same request.
+#[derive(Clone, Default)]
+pub(super) struct TokenExpiry(Arc<OnceLock<HeaderValue>>);
+
+impl TokenExpiry {
+    pub(super) fn tell(&self, at: HeaderValue) {
+        drop(self.0.set(at));
+    }
+}
+
 pub(super) async fn frame(State(state): State<Shared>, mut request: Request, next: Next) -> Response {
     let id = RequestId(Uuid::now_v7());
     request.extensions_mut().insert(id);
     let told = Told::default();
     request.extensions_mut().insert(told.clone());
+    let expiry = TokenExpiry::default();
+    request.extensions_mut().insert(expiry.clone());
     let mut response =
         caught(next.run(request)).await.unwrap_or_else(|| Refusal::Broken("a handler panicked").into_response());
     if let Some(refusal) = response.extensions_mut().remove::<Arc<Refusal>>() {
@@ -45,6 +57,9 @@ pub(super) async fn frame(State(state): State<Shared>, mut request: Request, nex
     }
     let headers = response.headers_mut();
     told.write(headers);
+    if let (Some(near), Some(at)) = (&state.near_expiry, expiry.0.get()) {
+        headers.insert(near.header.clone(), at.clone());
+    }
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(X_REQUEST_ID, HeaderValue::try_from(id.to_string()).expect("a UUID is hexadecimal and hyphens"));

@@ -58,6 +58,7 @@ mod tokens;
 mod unfit;
 mod usage;
 mod users;
+mod webhooks;
 mod whoami;
 mod wire;
 
@@ -74,7 +75,8 @@ pub use self::health::Readiness;
 pub use self::peer::Peer;
 pub use self::quota::AdminLimits;
 use crate::audit::Audit;
-use crate::auth::{Accounts, Lifecycle, LoginGuard, Passwords, Users, Verifier};
+use crate::auth::{Accounts, Lifecycle, LoginGuard, NearExpiry, Passwords, Users, Verifier};
+use crate::event::Webhooks;
 use crate::model::Policies;
 use crate::route::Leads;
 use crate::store::Backups;
@@ -91,6 +93,9 @@ pub struct AdminState {
     pub login_guard: Arc<LoginGuard>,
     pub limits: Arc<AdminLimits>,
     pub backups: Backups,
+    /// Tells callers of an expiry that is near.
+    pub near_expiry: Option<NearExpiry>,
+    pub webhooks: Webhooks,
     pub audit: Audit,
     /// Where the gateway serves (`http://127.0.0.1:8080`), for the line to copy after a creation.
     pub proxy_url: String,

@@ -19,12 +19,13 @@ use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_rustls::TlsAcceptor;
 
-use super::Ready;
 use super::error::StartError;
+use super::readiness::Ready;
 use crate::admin::{self, AdminLimits, AdminState, Peer};
 use crate::audit::Audit;
 use crate::auth::{Accounts, Lifecycle, LoginGuard, Passwords, Users, Verifier};
 use crate::config::Settings;
+use crate::event::Webhooks;
 use crate::model::Policies;
 use crate::proxy::Proxy;
 use crate::server::Duplex;
@@ -63,6 +64,7 @@ pub(super) struct Parts<'a> {
     pub(super) audit: Audit,
     pub(super) proxy: &'a Arc<Proxy>,
     pub(super) policies: Arc<Policies>,
+    pub(super) webhooks: Webhooks,
 }
 
 /// What the management API works on.
@@ -73,7 +75,19 @@ pub(super) fn state(
     ready: Ready,
     metrics: impl Fn() -> String + Send + Sync + 'static,
 ) -> AdminState {
-    let Parts { lifecycle, verifier, accounts, users, passwords, login_guard, backups, audit, proxy, policies } = parts;
+    let Parts {
+        lifecycle,
+        verifier,
+        accounts,
+        users,
+        passwords,
+        login_guard,
+        backups,
+        audit,
+        proxy,
+        policies,
+        webhooks,
+    } = parts;
     let proxy = Arc::clone(proxy);
     let example = settings.routes.iter().find(|route| !route.public);
     AdminState {
@@ -87,6 +101,8 @@ pub(super) fn state(
         backups,
         audit,
         policies,
+        webhooks,
+        near_expiry: super::parts::near_expiry(&settings.tokens),
         proxy_url: proxy_url.to_owned(),
         example_path: example.map_or_else(|| "/".to_owned(), |route| example_path(&route.path)),
         leads: Arc::new(move |host, path, method| proxy.leads(host, path, method)),

@@ -54,6 +54,22 @@ pub fn bootstrap(settings: &Settings, clock: &Clock) -> Result<Bootstrap, StartE
     outcome
 }
 
+/// A store that ends with the process begins empty each time; any other was set up by `keygate init`.
+pub(super) async fn first_token(
+    settings: &Settings,
+    lifecycle: &Lifecycle,
+    accounts: &Accounts,
+    audit: &Audit,
+) -> Result<Option<TokenText>, StartError> {
+    match (&settings.store, accounts.root()) {
+        (_, Some(_)) => Ok(None),
+        (StoreSettings::Memory, None) => {
+            create_first(lifecycle, &settings.policies, audit).await.map(|first| Some(first.text))
+        }
+        (StoreSettings::Sled { path, .. }, None) => Err(StartError::NoAccount { path: path.clone() }),
+    }
+}
+
 /// The root account, with what the policy gives every account, and the first token; each noted.
 pub(super) async fn create_first(
     lifecycle: &Lifecycle,

@@ -19,6 +19,8 @@ pub enum StartError {
     Tls(#[from] TlsError),
     #[error("upstream `{upstream}`: {error}")]
     Trust { upstream: String, error: TrustError },
+    #[error("{place}: {error}")]
+    Outbound { place: String, error: TrustError },
     #[error("upstream `{upstream}`: `{name}` is no name that a certificate can have")]
     ServerName { upstream: String, name: String },
     #[error(transparent)]

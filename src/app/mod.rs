@@ -9,11 +9,14 @@ mod admin;
 mod audit;
 mod bootstrap;
 mod error;
+mod events;
 mod lead;
+mod log;
 mod maintenance;
 mod parts;
 mod policies;
 mod purge;
+mod readiness;
 mod usage;
 mod workers;
 
@@ -40,13 +43,14 @@ pub use maintenance::{
 use crate::admin::Readiness;
 use crate::audit::Audit;
 use crate::auth::{Accounts, Lifecycle, LifecycleError, LoginGuard, LoginLimits, Passwords, Users, Verifier};
-use crate::config::{AccessLog, Settings, StoreSettings};
+use crate::config::Settings;
 use crate::limit::TokenLimits;
 use crate::model::{Clock, TokenText};
 use crate::proxy::{Proxy, ProxyOptions, reject_reasons};
 use crate::server;
-use crate::store::{Backups, Impaired, Store};
-use crate::telemetry::{GatewayGauges, Metrics, MetricsLayout, Redaction, access_log};
+use crate::store::{Backups, Store};
+use crate::telemetry::{GatewayGauges, Metrics, MetricsLayout, Redaction};
+use readiness::readiness;
 use usage::UsageFolder;
 use workers::Workers;
 
@@ -62,6 +66,7 @@ pub struct Gateway {
     workers: Workers,
     admin: admin::AdminServer,
     usage: tokio::task::JoinHandle<()>,
+    events: events::Running,
     log: Option<JoinHandle<()>>,
     store: Arc<dyn Store>,
     audit: Audit,
@@ -111,9 +116,18 @@ impl Gateway {
             Lifecycle::new(Arc::clone(&store), verifier.clone(), accounts.clone(), users.clone(), clock.clone())
                 .with_sealer(policies::sealer(&settings.tokens)?);
         runtime.spawn(lifecycle.clone().rehash_imports());
-        let first_token = runtime.block_on(first_token(&settings, &lifecycle, &accounts, &audit))?;
+        let first_token = runtime.block_on(bootstrap::first_token(&settings, &lifecycle, &accounts, &audit))?;
         policies::report_unknown(&accounts, &settings.policies, &users);
         let policies = Arc::new(settings.policies.clone());
+        let sources = events::Sources {
+            settings: &settings,
+            lifecycle: &lifecycle,
+            accounts: &accounts,
+            policies: &policies,
+            store: &store,
+            clock: &clock,
+        };
+        let (events, limited) = events::Running::start(sources, runtime.handle())?;
         let purge =
             purge::Purge { lifecycle: lifecycle.clone(), policies: Arc::clone(&policies), audit: audit.clone() };
         runtime.spawn(purge.clone().run());
@@ -126,6 +140,7 @@ impl Gateway {
             upstreams: parts::upstreams(&settings)?,
             realm: settings.server.realm.clone(),
             redaction: Redaction::new(settings.tokens.prefix.as_str()),
+            near_expiry: parts::near_expiry(&settings.tokens),
         })?;
         let login_guard = Arc::new(LoginGuard::new(LoginLimits::default()));
         runtime.spawn(prune(Arc::clone(&proxy), limits, Arc::clone(&login_guard)));
@@ -135,7 +150,7 @@ impl Gateway {
             reject_reasons: reject_reasons(),
         };
         let metrics = Arc::new(Metrics::new(layout, count));
-        let (log_sink, log) = start_log(settings.log.access)?;
+        let (log_sink, log) = log::start(settings.log.access)?;
         let route_names = settings.routes.iter().map(|route| route.name.clone().into_boxed_str()).collect();
         let (folder, reports) = UsageFolder::new(Arc::clone(&store), route_names);
         let usage = runtime.spawn(folder.run());
@@ -147,13 +162,14 @@ impl Gateway {
             metrics: Arc::clone(&metrics),
             log: log_sink.clone(),
             reports,
+            limited,
             stopped,
         })?;
 
         let stopping = Arc::new(AtomicBool::new(false));
         let ready = readiness(Arc::clone(&store), audit.clone(), Arc::clone(&stopping));
         let gauges = {
-            let (verifier, ready) = (verifier.clone(), Arc::clone(&ready));
+            let (verifier, ready, webhooks) = (verifier.clone(), Arc::clone(&ready), events.webhooks.clone());
             move || {
                 let (cached_tokens, cached_unknown) = verifier.cache_sizes();
                 GatewayGauges {
@@ -162,6 +178,7 @@ impl Gateway {
                     log_lines_dropped: log_sink.dropped(),
                     ready: !matches!(ready(), Readiness::NotReady(_)),
                     store_writable: ready() == Readiness::Ready,
+                    webhooks: webhooks.counts().into_iter().map(events::gauge).collect(),
                 }
             }
         };
@@ -183,6 +200,7 @@ impl Gateway {
                     login_guard,
                     proxy: &proxy,
                     policies,
+                    webhooks: events.webhooks.clone(),
                     audit: audit.clone(),
                     backups: Backups::new(Arc::clone(&store), bootstrap::store_key(&settings.tokens.pepper)),
                 },
@@ -198,6 +216,7 @@ impl Gateway {
             workers,
             admin,
             usage,
+            events,
             log,
             store,
             audit,
@@ -283,7 +302,19 @@ impl Gateway {
     /// is held in memory, and closes the store.
     pub fn stop(self) -> Result<(), StopError> {
         let Self {
-            runtime, workers, admin, usage, log, store, audit, stopping, stop, stop_admin, drain_timeout, ..
+            runtime,
+            workers,
+            admin,
+            usage,
+            events,
+            log,
+            store,
+            audit,
+            stopping,
+            stop,
+            stop_admin,
+            drain_timeout,
+            ..
         } = self;
         stopping.store(true, Ordering::SeqCst);
         stop.send_replace(true);
@@ -292,15 +323,17 @@ impl Gateway {
         runtime.block_on(admin.stopped(drain_timeout));
         // The workers are gone, and with them every sender: the folder stores the rest and ends.
         let usage = runtime.block_on(in_time("storing the use of tokens", usage));
+        let events = runtime.block_on(in_time("saving what webhooks have to tell", events.stopped()));
         runtime.block_on(audit::note_gateway(&audit, AuditAction::GatewayStop));
         audit.close();
         let closed = runtime.block_on(in_time("closing the store", store.close()));
         runtime.shutdown_timeout(Duration::from_secs(1));
-        let log = log.map_or(Ok(()), join_log);
+        let log = log.map_or(Ok(()), log::join);
         let cut_off = drained?;
         if cut_off > 0 {
             tracing::warn!(connections = cut_off, "the drain time-out passed with requests in flight");
         }
+        events?;
         usage?.map_err(|_| StopError::Thread("usage"))?;
         log?;
         closed?.map_err(StopError::Store)
@@ -312,17 +345,6 @@ async fn in_time<F: Future>(what: &'static str, work: F) -> Result<F::Output, St
     tokio::time::timeout(LAST_WORK, work).await.map_err(|_| StopError::Stuck(what))
 }
 
-/// The writer of the access log ends with its last line, unless nobody reads what it writes.
-fn join_log(log: JoinHandle<()>) -> Result<(), StopError> {
-    for _ in 0..100 {
-        if log.is_finished() {
-            return log.join().map_err(|_| StopError::Thread("access log"));
-        }
-        std::thread::sleep(LAST_WORK / 100);
-    }
-    Err(StopError::Stuck("writing the access log"))
-}
-
 fn control_runtime() -> Result<Runtime, StartError> {
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -330,48 +352,6 @@ fn control_runtime() -> Result<Runtime, StartError> {
         .enable_all()
         .build()
         .map_err(|error| StartError::Thread("the control threads", error))
-}
-
-/// A store that ends with the process begins empty each time; any other was set up by `keygate init`.
-async fn first_token(
-    settings: &Settings,
-    lifecycle: &Lifecycle,
-    accounts: &Accounts,
-    audit: &Audit,
-) -> Result<Option<TokenText>, StartError> {
-    match (&settings.store, accounts.root()) {
-        (_, Some(_)) => Ok(None),
-        (StoreSettings::Memory, None) => {
-            bootstrap::create_first(lifecycle, &settings.policies, audit).await.map(|first| Some(first.text))
-        }
-        (StoreSettings::Sled { path, .. }, None) => Err(StartError::NoAccount { path: path.clone() }),
-    }
-}
-
-fn start_log(output: AccessLog) -> Result<(crate::telemetry::LogSink, Option<JoinHandle<()>>), StartError> {
-    let (sink, writer) = access_log(output != AccessLog::Off);
-    let Some(writer) = writer else { return Ok((sink, None)) };
-    let thread = std::thread::Builder::new().name("access-log".to_owned());
-    let thread = thread.spawn(move || match output {
-        AccessLog::Stderr => writer.run(std::io::stderr()),
-        AccessLog::Stdout | AccessLog::Off => writer.run(std::io::stdout()),
-    });
-    Ok((sink, Some(thread.map_err(|error| StartError::Thread("the access log", error))?)))
-}
-
-type Ready = Arc<dyn Fn() -> Readiness + Send + Sync>;
-
-fn readiness(store: Arc<dyn Store>, audit: Audit, stopping: Arc<AtomicBool>) -> Ready {
-    Arc::new(move || match stopping.load(Ordering::SeqCst) {
-        true => Readiness::NotReady("the gateway is stopping".to_owned()),
-        false => match store.health() {
-            // Changes are refused, and requests with tokens are none of its business.
-            Ok(()) => audit.health().map_or_else(|why| Readiness::ReadOnly(why.to_string()), |()| Readiness::Ready),
-            // It passes by itself, and taking the gateway out of service meanwhile would help nobody.
-            Err(full @ Impaired::Full(_)) => Readiness::ReadOnly(full.to_string()),
-            Err(impaired) => Readiness::NotReady(impaired.to_string()),
-        },
-    })
 }
 
 async fn prune(proxy: Arc<Proxy>, limits: Arc<TokenLimits>, login_guard: Arc<LoginGuard>) {

@@ -8,7 +8,7 @@ use rustls::ServerConfig;
 use rustls_pki_types::ServerName;
 
 use super::error::StartError;
-use crate::auth::{CacheOptions, VerifierOptions};
+use crate::auth::{CacheOptions, NearExpiry, VerifierOptions};
 use crate::config::{self, Settings};
 use crate::limit::KeyedLimiter;
 use crate::model::TokenHasher;
@@ -37,6 +37,13 @@ pub(super) fn verifier(settings: &Settings) -> VerifierOptions {
     };
     let hasher = TokenHasher::new(&settings.tokens.pepper);
     VerifierOptions { prefix: settings.tokens.prefix.clone(), hasher, cache }
+}
+
+/// What clients are told of an expiry that is near.
+pub(super) fn near_expiry(tokens: &config::Tokens) -> Option<NearExpiry> {
+    let config::ExpiresHeader { name, within } = tokens.expires_header.as_ref()?;
+    let header = HeaderName::try_from(name.as_str()).expect("the configuration was checked for header names");
+    Some(NearExpiry { header, within: *within })
 }
 
 pub(super) fn routes(settings: &Settings) -> Vec<(Pattern, Route)> {

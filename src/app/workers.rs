@@ -13,9 +13,10 @@ use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::{mpsc, watch};
 
 use super::error::{StartError, StopError};
+use super::events::LimitedReport;
 use super::usage::Report;
 use crate::config;
-use crate::proxy::{Handler, Proxy, Worker};
+use crate::proxy::{Handler, Proxy, Reports, Worker};
 use crate::server::{ConnectionLimits, ServeOptions, Sweep, serve};
 use crate::telemetry::{LogBuffer, LogSink, Metrics, WorkerMetrics};
 
@@ -34,6 +35,7 @@ pub(super) struct WorkersOptions {
     pub(super) metrics: Arc<Metrics>,
     pub(super) log: LogSink,
     pub(super) reports: mpsc::Sender<Report>,
+    pub(super) limited: mpsc::Sender<LimitedReport>,
     pub(super) stopped: watch::Receiver<bool>,
 }
 
@@ -75,7 +77,7 @@ pub(super) struct Workers {
 impl Workers {
     pub(super) fn start(options: WorkersOptions) -> Result<Self, StartError> {
         let thread_error = |error| StartError::Thread("a data-path worker", error);
-        let WorkersOptions { listeners, serve, pin, proxy, metrics, log, reports, stopped } = options;
+        let WorkersOptions { listeners, serve, pin, proxy, metrics, log, reports, limited, stopped } = options;
         let address = listeners
             .first()
             .map_or_else(|| Err(io::ErrorKind::NotFound.into()), TcpListener::local_addr)
@@ -92,6 +94,7 @@ impl Workers {
                 metrics: metrics.worker(number),
                 log: log.buffer(),
                 reports: reports.clone(),
+                limited: limited.clone(),
                 stopped: stopped.clone(),
             };
             let ending = Ending { number, told: ending.clone() };
@@ -156,6 +159,7 @@ struct Setup {
     metrics: Arc<WorkerMetrics>,
     log: LogBuffer,
     reports: mpsc::Sender<Report>,
+    limited: mpsc::Sender<LimitedReport>,
     stopped: watch::Receiver<bool>,
 }
 
@@ -168,12 +172,14 @@ impl Setup {
     }
 
     async fn serve(self) -> usize {
-        let Self { listener, serve: settings, proxy, metrics, log, reports, mut stopped } = self;
+        let Self { listener, serve: settings, proxy, metrics, log, reports, limited, mut stopped } = self;
         let listener =
             tokio::net::TcpListener::from_std(listener).expect("the listener is not blocking and the runtime has I/O");
         let sweep = Sweep::new();
-        let report = move |counts| reports.try_send(counts).map_err(mpsc::error::TrySendError::into_inner);
-        let worker = Worker::new(proxy, Rc::clone(&sweep), metrics, log, Box::new(report));
+        let usage = move |counts| reports.try_send(counts).map_err(mpsc::error::TrySendError::into_inner);
+        let limited = move |counts| drop(limited.try_send(counts));
+        let reports = Reports { usage: Box::new(usage), limited: Box::new(limited) };
+        let worker = Worker::new(proxy, Rc::clone(&sweep), metrics, log, reports);
         let ticking = {
             let (sweep, worker) = (Rc::clone(&sweep), Rc::clone(&worker));
             tokio::task::spawn_local(sweep.run(move |now| worker.tick(now)))

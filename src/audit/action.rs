@@ -75,6 +75,12 @@ actions! {
     StoreRestore = "store.restore", Changes;
     StoreImport = "store.import", Changes;
     StoreAccept = "store.accept", Changes;
+    /// A message that says nothing is sent.
+    WebhookTest = "webhook.test", Shows;
+    /// Dead letters are sent once more.
+    WebhookRedeliver = "webhook.redeliver", Changes;
+    /// Dead letters are forgotten.
+    WebhookDiscard = "webhook.discard", Changes;
     /// Somebody without the right to it asked for what changes nothing.
     ApiRead = "api.read", Shows;
     /// The first line of a log.

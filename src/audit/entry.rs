@@ -34,6 +34,7 @@ pub enum ObjectKind {
     Store,
     Audit,
     Gateway,
+    Webhook,
     /// A call of the API, where no object is known.
     Endpoint,
 }
@@ -116,7 +117,7 @@ impl Object {
 }
 
 impl ObjectKind {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Token,
         Self::Session,
         Self::Account,
@@ -125,6 +126,7 @@ impl ObjectKind {
         Self::Store,
         Self::Audit,
         Self::Gateway,
+        Self::Webhook,
         Self::Endpoint,
     ];
 
@@ -142,6 +144,7 @@ impl ObjectKind {
             Self::Store => "store",
             Self::Audit => "audit",
             Self::Gateway => "gateway",
+            Self::Webhook => "webhook",
             Self::Endpoint => "endpoint",
         }
     }

@@ -11,6 +11,7 @@ mod credential;
 mod explain;
 mod lifecycle;
 mod login_guard;
+mod near_expiry;
 mod password;
 mod principal;
 mod rehash;
@@ -25,9 +26,10 @@ pub use credential::{CredentialError, bearer};
 pub use explain::{Explanation, Rule, Step, explain};
 pub use lifecycle::{
     AccountEdit, Below, Edit, ForeignKey, Former, Imported, Lifecycle, LifecycleError, NewAccount, NewToken, NewUser,
-    PurgeLog, Rotate, UserEdit,
+    PurgeLog, Rotate, TokenChange, Told, UserEdit,
 };
 pub use login_guard::{LoginGuard, LoginLimits, TooOften};
+pub use near_expiry::NearExpiry;
 pub use password::{Checked, Password, PasswordError, PasswordFault, PasswordRules, Passwords};
 pub use principal::{Identity, Principal};
 pub use seal::{SealError, Sealer};

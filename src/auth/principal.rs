@@ -7,7 +7,7 @@ use http::HeaderValue;
 use super::accounts::Accounts;
 use super::users::{Owner, OwnerFault, Users};
 use crate::limit::KeyedLimiter;
-use crate::model::{Access, Digest, Grants, Kind, ResourceName, Secret, Token};
+use crate::model::{Access, Digest, Grants, Kind, ResourceName, Secret, Timestamp, Token};
 
 /// A token whose secret was presented, with what every one of its requests needs made ready.
 ///
@@ -37,6 +37,14 @@ pub struct Identity {
     pub subject: HeaderValue,
     /// What the token is limited to, as [`crate::model::Filters::to_form`] gives it; empty where it is not.
     pub filter: HeaderValue,
+    /// Made when somebody is told of it for the first time, which for most tokens is never.
+    expires: OnceLock<HeaderValue>,
+}
+
+impl Identity {
+    pub(super) fn expires(&self, at: Timestamp) -> &HeaderValue {
+        self.expires.get_or_init(|| ascii(at.to_string()))
+    }
 }
 
 impl Principal {
@@ -47,6 +55,7 @@ impl Principal {
             kind: kind_value(token.kind),
             subject: token.user.map_or(HeaderValue::from_static(""), |user| ascii(user.to_string())),
             filter: HeaderValue::try_from(token.filters.to_form()).expect("what is percent-encoded is ASCII"),
+            expires: OnceLock::new(),
         };
         let (granted, owner) = (granted(&token, users), users.owner(&token));
         Self { token, secret, identity, limiter, granted, owner, own: OnceLock::new() }

@@ -24,6 +24,7 @@ use super::store::StoreCommand;
 use super::token::TokenCommand;
 use super::usage::UsageArgs;
 use super::user::UserCommand;
+use super::webhook::WebhookCommand;
 use crate::config::Preset;
 
 /// A reverse-proxy authentication gateway for opaque bearer tokens.
@@ -109,6 +110,9 @@ pub(super) enum Command {
     /// Backs up, proves, restores and moves the store
     #[command(subcommand)]
     Store(StoreCommand),
+    /// Shows and tries who is told of events
+    #[command(subcommand)]
+    Webhook(WebhookCommand),
     /// Says who the admin token is and what it may do
     #[command(after_help = "Examples:\n  keygate whoami\n  keygate whoami --field account.id")]
     Whoami(WhoamiArgs),
@@ -156,6 +160,7 @@ impl Command {
             Command::Policy(command) => command.wants_json(),
             Command::Audit(command) => command.wants_json(),
             Command::Store(command) => command.wants_json(),
+            Command::Webhook(command) => command.wants_json(),
             Command::Whoami(args) => args.output.wants_json(),
             Command::Explain(args) => args.output.wants_json(),
             Command::Version(args) => args.output == Format::Json,

@@ -38,6 +38,7 @@ mod terminal;
 mod token;
 mod usage;
 mod user;
+mod webhook;
 mod whoami;
 
 use std::collections::BTreeMap;
@@ -112,6 +113,7 @@ fn dispatch(cli: &Cli, environment: &Environment, terminal: &mut Terminal<'_>) -
         Command::Policy(command) => policy::policy(command, &cli.admin, environment, terminal),
         Command::Audit(command) => audit::audit(command, &cli.admin, environment, terminal),
         Command::Store(command) => store::store(command, &cli.admin, environment, terminal),
+        Command::Webhook(command) => webhook::webhook(command, &cli.admin, environment, terminal),
         Command::Whoami(args) => whoami::whoami(args, &cli.admin, environment, terminal),
         Command::User(command) => user::user(command, &cli.admin, environment, terminal),
         Command::Role(command) => role::role(command, &cli.admin, environment, terminal),

@@ -12,6 +12,7 @@ mod audit;
 mod conflict;
 mod env;
 mod filter;
+mod header;
 mod limit;
 mod listen;
 mod pattern;
@@ -34,6 +35,8 @@ mod tokens;
 mod tree;
 mod upstream;
 mod value;
+mod web_url;
+mod webhook;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -142,6 +145,8 @@ fn read_settings(root: &Table, around: &Surroundings<'_>, findings: &Findings) -
     let cache = tokens::read_cache(&mut root);
     let upstreams = upstream::read(&mut root, around);
     let routes = route::read(&mut root, &upstreams);
+    let webhooks = webhook::read(&mut root, around);
+    let events = webhook::read_events(&mut root);
     let log = server::read_log(&mut root);
     root.finish();
     warn_of_unused(&upstreams, &routes, findings);
@@ -160,6 +165,8 @@ fn read_settings(root: &Table, around: &Surroundings<'_>, findings: &Findings) -
         cache: cache?,
         upstreams: upstreams.good,
         routes,
+        webhooks: webhooks?,
+        events: events?,
         log: log?,
     })
 }

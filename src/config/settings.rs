@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use http::Method;
 
-use crate::model::{Action, Pepper, Policies, Quota, ResourceName, Roles, TokenPrefix};
+use crate::model::{
+    AccountId, Action, EventKind, Pepper, Policies, Quota, ResourceName, Roles, TokenPrefix, WebhookSecret,
+};
 
 /// A whole configuration that may be run.
 #[derive(Debug)]
@@ -26,6 +28,8 @@ pub struct Settings {
     pub cache: Cache,
     pub upstreams: Vec<Upstream>,
     pub routes: Vec<Route>,
+    pub webhooks: Vec<Webhook>,
+    pub events: Events,
     pub log: Log,
 }
 
@@ -117,6 +121,17 @@ pub struct Tokens {
     pub max_expiry: Option<Duration>,
     /// For tokens that have no limit of their own; `None` (`"unlimited"`, the default): none.
     pub rate_limit: Option<Quota>,
+    /// Tells clients of an expiry that is near; `None` (`"off"`): nothing does.
+    pub expires_header: Option<ExpiresHeader>,
+}
+
+/// `expires_header`, `expires_header_within`.
+#[derive(Debug, Clone)]
+pub struct ExpiresHeader {
+    /// In lower case (default `keygate-token-expires`).
+    pub name: String,
+    /// How near (default 7 days).
+    pub within: Duration,
 }
 
 /// `[cache]`.
@@ -265,6 +280,49 @@ pub enum LimitKey {
     Token,
     /// All share it.
     Route,
+}
+
+/// Where the gateway itself sends requests.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WebUrl {
+    pub scheme: Scheme,
+    /// A host name or an address, without brackets.
+    pub host: String,
+    pub port: u16,
+    /// With the query.
+    pub path: String,
+}
+
+/// `[[webhook]]`.
+#[derive(Debug, Clone)]
+pub struct Webhook {
+    pub name: String,
+    pub url: WebUrl,
+    /// `secret`, and `previous_secret` while receivers change over.
+    pub secrets: Vec<WebhookSecret>,
+    /// Empty: all.
+    pub events: Vec<EventKind>,
+    /// Empty: all. Those below are meant too.
+    pub accounts: Vec<AccountId>,
+    /// Whether it may be this machine or one of a private network (default false).
+    pub allow_private: bool,
+    /// Trusted roots (PEM) in place of the system's.
+    pub ca: Option<PathBuf>,
+    /// Messages that may wait (default 10,000).
+    pub queue: usize,
+    /// How often a message is tried (default 16).
+    pub attempts: u32,
+    /// How long after the first failure it is tried again (default 5 s); twice as long after each further one.
+    pub retry_after: Duration,
+    /// For one attempt (default 10 s).
+    pub timeout: Duration,
+}
+
+/// `[events]`.
+#[derive(Debug, Clone)]
+pub struct Events {
+    /// How long before its expiry a token is told of (default 30, 7 and 1 days).
+    pub expiring: Vec<Duration>,
 }
 
 /// `[log]`.

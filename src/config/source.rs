@@ -5,6 +5,8 @@
 
 use std::ops::Range;
 
+use crate::model::WebhookSecret;
+
 /// Keys whose text may be a secret, wherever they stand and whatever surrounds the word.
 const SECRET_WORDS: [&str; 5] = ["pepper", "secret", "password", "passwd", "api_key"];
 
@@ -15,7 +17,8 @@ pub(super) const REFERENCES: [&str; 3] = ["file", "env", "credential"];
 pub(super) const TOKENS_SECRET: [&str; 2] = ["pepper", "reveal_key"];
 
 /// The keys of `[tokens]` whose values may be shown.
-pub(super) const TOKENS_SHOWN: [&str; 4] = ["prefix", "default_expiry", "max_expiry", "rate_limit"];
+pub(super) const TOKENS_SHOWN: [&str; 6] =
+    ["prefix", "default_expiry", "max_expiry", "rate_limit", "expires_header", "expires_header_within"];
 
 pub(super) struct Source {
     path: String,
@@ -34,7 +37,7 @@ pub(super) struct Line {
 impl Source {
     pub fn new(path: String, text: &str) -> Self {
         let mut source = Self { path, shown: text.as_bytes().to_vec() };
-        for span in [secrets(text), odd_tokens_values(text), user_infos(text)].concat() {
+        for span in [secrets(text), odd_tokens_values(text), user_infos(text), webhook_secrets(text)].concat() {
             source.hide(span);
         }
         source
@@ -144,6 +147,16 @@ fn value_span(text: &str, from: usize, line_end: usize) -> Range<usize> {
     first..end.max(line_end)
 }
 
+/// What a webhook signs with, under whatever key.
+fn webhook_secrets(text: &str) -> Vec<Range<usize>> {
+    let begins = text.match_indices(WebhookSecret::PREFIX).map(|(at, found)| at + found.len());
+    let spans = begins.map(|start| {
+        let end = text[start..].find(['"', '\'', '\n', ' ']).map_or(text.len(), |end| start + end);
+        start..end
+    });
+    spans.collect()
+}
+
 /// `user:password` of every `scheme://user:password@host`.
 fn user_infos(text: &str) -> Vec<Range<usize>> {
     let starts = text.match_indices("://").map(|(at, found)| at + found.len());
@@ -175,6 +188,7 @@ mod tests {
             "pepper = \"\"\"\nhunter2\n\"\"\"",
             "Password = \"hunter2",
             "url = \"http://user:hunter2@host\"",
+            "[[webhook]]\nsecrt = 'whsec_hunter2'",
             "[tokens]\npeper = \"hunter2\"\npeper = \"hunter2\"",
             "[tokens]\nprefix = \"kg\"\r\n\"odd key\" = 'hunter2'",
         ] {

@@ -86,7 +86,7 @@ pub(super) struct Reader<'a> {
 }
 
 /// The tables that may be there several times, told apart by their `name`.
-pub(super) const ARRAYS: [&str; 2] = ["upstream", "route"];
+pub(super) const ARRAYS: [&str; 3] = ["upstream", "route", "webhook"];
 
 /// What an optional table reads where it is not there.
 static EMPTY: Table = Table { entries: std::collections::BTreeMap::new() };

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use super::header;
 use super::limit;
 use super::secret::{self, Surroundings};
-use super::settings::{Cache, Tokens};
+use super::settings::{Cache, ExpiresHeader, Tokens};
 use super::table::{Field, Mistake, Reader};
 use super::tree::Node;
 use super::value::{self, DAY};
@@ -30,6 +31,7 @@ pub(super) fn read(root: &mut Reader<'_>, around: &Surroundings<'_>) -> Option<T
     };
     let expiry = expiry(&mut table);
     let rate_limit = limit::quota(&mut table, "rate_limit");
+    let expires_header = expires_header(&mut table);
     table.finish();
     let (default_expiry, max_expiry) = expiry?;
     Some(Tokens {
@@ -39,7 +41,17 @@ pub(super) fn read(root: &mut Reader<'_>, around: &Surroundings<'_>) -> Option<T
         default_expiry,
         max_expiry,
         rate_limit: rate_limit?,
+        expires_header: expires_header?,
     })
+}
+
+/// `None`: reported; `Some(None)`: off.
+fn expires_header(table: &mut Reader<'_>) -> Option<Option<ExpiresHeader>> {
+    let usual = || Some("keygate-token-expires".to_owned());
+    let name = table.field("expires_header", value::or_word("off", header::name)).or(usual());
+    let within = table.field("expires_header_within", value::duration(LONGEST)).or(7 * DAY);
+    let (name, within) = (name?, within?);
+    Some(name.map(|name| ExpiresHeader { name, within }))
 }
 
 fn prefix(node: &Node) -> Result<TokenPrefix, Mistake> {

@@ -145,7 +145,7 @@ fn url(node: &Node) -> Result<Url, Mistake> {
 }
 
 /// As written, or else the scheme's own. `None` for a port that is none.
-fn port(authority: &Authority, scheme: Scheme) -> Option<u16> {
+pub(super) fn port(authority: &Authority, scheme: Scheme) -> Option<u16> {
     let after_host = &authority.as_str()[authority.host().len()..];
     match (after_host, scheme) {
         ("", Scheme::Http) => Some(80),

@@ -29,4 +29,4 @@ pub use filter::FilterRule;
 pub use routes::{AccountSelector, Proxy, ProxyOptions, Route, RouteLimit, Rule, lead};
 pub use upstream::{HostHeader, TrustError, UpstreamOptions, UpstreamTls, UpstreamVersion, client_config};
 pub use websocket::WebSockets;
-pub use worker::{Handler, UsageReport, Worker};
+pub use worker::{Handler, LimitReport, Reports, UsageReport, Worker};

@@ -81,6 +81,7 @@ fn finish(
     (content, mut head, progress): Reply,
 ) -> Response<ReplyBody> {
     client.connection.release();
+    record.tell_expiry(&mut head.headers);
     head.headers.insert(REQUEST_ID, record.id.clone());
     record.answered(head.status);
     Response::from_parts(head, ReplyBody::new(content, record, progress))
@@ -135,6 +136,7 @@ fn switch(
     record.upstream_answered();
     record.answered(head.status);
     headers::clean_response(&mut head.headers);
+    record.tell_expiry(&mut head.headers);
     head.headers.insert(REQUEST_ID, record.id.clone());
     if let Some(opening) = forward.opening {
         upgrade::switch(client, record, &mut head, side, opening);
@@ -181,7 +183,7 @@ async fn admit<'w>(
     let opening = upgrade::opening(asked, &matched, request.method())?;
     let Matched { route, .. } = matched;
     filter::enforce(route.filter.as_ref(), &permit, request)?;
-    charge(client, route, &permit)?;
+    charge(client, record, route, &permit)?;
     check_length(request.headers(), route.max_body)?;
     Ok(Admitted { permit, route, reading, opening })
 }
@@ -294,16 +296,22 @@ fn denied(denial: Denial, resource: &str, action: Action) -> Rejection {
 }
 
 /// The token's own limit, then the route's.
-fn charge(client: &Client, route: &Route, permit: &Permit) -> Result<(), Rejection> {
-    let limited = |wait| Rejection::RateLimited { wait };
+fn charge(client: &Client, record: &RequestRecord, route: &Route, permit: &Permit) -> Result<(), Rejection> {
     let token = permit.bearer().map(|bearer| &bearer.principal);
+    let limited = |wait| Rejection::RateLimited { wait };
+    let token_limited = |wait| {
+        token.into_iter().for_each(|principal| record.limited(principal.token.id));
+        limited(wait)
+    };
     let token_key = token.map(|principal| u128::from_be_bytes(principal.token.id.to_bytes()));
     if let Some((limiter, key)) = token.and_then(|principal| principal.limiter.as_ref()).zip(token_key) {
-        limiter.charge(key).map_err(limited)?;
+        limiter.charge(key).map_err(token_limited)?;
     }
     if let Some(limit) = &route.limit {
         let key = if limit.each { token_key.unwrap_or_else(|| client.address_key()) } else { 0 };
-        limit.limiter.charge(key).map_err(limited)?;
+        // What all share over, no token is to blame for.
+        let refused = |wait| if limit.each { token_limited(wait) } else { limited(wait) };
+        limit.limiter.charge(key).map_err(refused)?;
     }
     Ok(())
 }

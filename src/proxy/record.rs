@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use http::header::USER_AGENT;
-use http::{HeaderValue, Method, Request, StatusCode, Version};
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Version};
 
 use super::worker::Worker;
 use crate::auth::Principal;
@@ -35,6 +35,8 @@ pub(super) struct RequestRecord {
     bearer: Option<(TokenId, AccountId)>,
     /// Which of the token's texts was presented, where it had another.
     secret: Option<u32>,
+    /// What the client is told of its token's expiry.
+    expires: Option<HeaderValue>,
     received: u64,
     sent: u64,
     whole: bool,
@@ -69,6 +71,7 @@ impl RequestRecord {
             status: CLIENT_CLOSED,
             bearer: None,
             secret: None,
+            expires: None,
             received: 0,
             sent: 0,
             whole: false,
@@ -84,6 +87,8 @@ impl RequestRecord {
     pub(super) fn known(&mut self, principal: &Principal) {
         self.bearer = Some((principal.token.id, principal.token.account));
         self.secret = principal.token.number_of(principal.secret);
+        let near = self.worker.proxy().near_expiry.as_ref();
+        self.expires = near.and_then(|near| near.value(principal, self.now));
     }
 
     pub(super) fn decided(&mut self, reason: Reason) {
@@ -96,6 +101,18 @@ impl RequestRecord {
 
     pub(super) fn answered(&mut self, status: StatusCode) {
         self.status = status.as_u16();
+    }
+
+    /// Says in the answer's head when the token expires, if that is near, and lets nobody else say so.
+    pub(super) fn tell_expiry(&mut self, headers: &mut HeaderMap) {
+        if let Some(near) = &self.worker.proxy().near_expiry {
+            near.put(headers, self.expires.take());
+        }
+    }
+
+    /// The token was refused over a limit.
+    pub(super) fn limited(&self, token: TokenId) {
+        self.worker.note_limited(token, self.now);
     }
 
     /// The upstream's response head is here.

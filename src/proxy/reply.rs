@@ -92,6 +92,9 @@ impl Body for ReplyBody {
             Err(frame) => match frame.into_trailers() {
                 Ok(mut trailers) => {
                     headers::clean_trailers(&mut trailers);
+                    if let Some(record) = &mut self.record {
+                        record.tell_expiry(&mut trailers);
+                    }
                     Frame::trailers(trailers)
                 }
                 Err(other) => other,

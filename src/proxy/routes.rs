@@ -9,7 +9,7 @@ use super::filter::FilterRule;
 use super::sanitize::routing_name;
 use super::upstream::UpstreamOptions;
 use super::websocket::WebSockets;
-use crate::auth::{Accounts, Verifier};
+use crate::auth::{Accounts, NearExpiry, Verifier};
 use crate::limit::KeyedLimiter;
 use crate::model::{Action, Clock, ResourceName};
 use crate::route::{Found, Leads, Pattern, RouteIndex, RouteTable, RouteView, TableError, action_of, canonical};
@@ -79,6 +79,8 @@ pub struct ProxyOptions {
     pub upstreams: Vec<UpstreamOptions>,
     pub realm: String,
     pub redaction: Redaction,
+    /// Tells clients of an expiry that is near.
+    pub near_expiry: Option<NearExpiry>,
 }
 
 /// The part of the proxy that no request changes.
@@ -91,15 +93,16 @@ pub struct Proxy {
     pub(super) upstreams: Vec<Arc<UpstreamOptions>>,
     pub(super) realm: String,
     pub(super) redaction: Redaction,
+    pub(super) near_expiry: Option<NearExpiry>,
 }
 
 impl Proxy {
     pub fn new(options: ProxyOptions) -> Result<Arc<Self>, TableError> {
-        let ProxyOptions { verifier, accounts, clock, routes, upstreams, realm, redaction } = options;
+        let ProxyOptions { verifier, accounts, clock, routes, upstreams, realm, redaction, near_expiry } = options;
         let (patterns, routes): (Vec<Pattern>, Vec<Route>) = routes.into_iter().unzip();
         let table = RouteTable::new(&patterns)?;
         let upstreams = upstreams.into_iter().map(Arc::new).collect();
-        Ok(Arc::new(Self { verifier, accounts, clock, table, routes, upstreams, realm, redaction }))
+        Ok(Arc::new(Self { verifier, accounts, clock, table, routes, upstreams, realm, redaction, near_expiry }))
     }
 
     /// Where a request would go, and what it would need there. `host`: as in the request's `Host`.

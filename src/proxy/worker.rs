@@ -20,7 +20,7 @@ use super::upstream::Pool;
 use super::websocket::Leases;
 use crate::model::{self, Moment, Timestamp, TokenId};
 use crate::server::{ConnectionHandler, ConnectionState, Sweep};
-use crate::telemetry::{LogBuffer, TokenUse, UsageCounts, WorkerMetrics};
+use crate::telemetry::{LimitCounts, Limited, LogBuffer, TokenUse, UsageCounts, WorkerMetrics};
 
 /// Ticks between two hand-overs of usage counts: two seconds.
 const USAGE_TICKS: u64 = 20;
@@ -32,6 +32,15 @@ const LEASE_TICKS: u64 = 3;
 /// room at present.
 pub type UsageReport = Box<dyn Fn(Vec<(TokenId, TokenUse)>) -> Result<(), Vec<(TokenId, TokenUse)>>>;
 
+/// Takes what a worker refused over limits; what finds no room is not told.
+pub type LimitReport = Box<dyn Fn(Vec<(TokenId, Limited)>)>;
+
+/// Where a worker's counts go.
+pub struct Reports {
+    pub usage: UsageReport,
+    pub limited: LimitReport,
+}
+
 /// One thread's share of the proxy.
 pub struct Worker {
     proxy: Arc<Proxy>,
@@ -40,7 +49,8 @@ pub struct Worker {
     metrics: Arc<WorkerMetrics>,
     log: RefCell<LogBuffer>,
     usage: RefCell<UsageCounts>,
-    report: UsageReport,
+    limited: RefCell<LimitCounts>,
+    reports: Reports,
     ids: RefCell<RequestIds>,
     leases: Rc<Leases>,
 }
@@ -51,14 +61,25 @@ impl Worker {
         sweep: Rc<Sweep>,
         metrics: Arc<WorkerMetrics>,
         log: LogBuffer,
-        report: UsageReport,
+        reports: Reports,
     ) -> Rc<Self> {
         let upstreams = proxy.upstreams.iter().enumerate();
         let pools = upstreams
             .map(|(at, upstream)| Pool::new(Arc::clone(upstream), at, Arc::clone(&metrics), Rc::clone(&sweep)))
             .collect();
         let (log, usage, ids) = (RefCell::new(log), RefCell::default(), RefCell::new(RequestIds::new()));
-        Rc::new(Self { proxy, pools, sweep, metrics, log, usage, report, ids, leases: Rc::default() })
+        Rc::new(Self {
+            proxy,
+            pools,
+            sweep,
+            metrics,
+            log,
+            usage,
+            limited: RefCell::default(),
+            reports,
+            ids,
+            leases: Rc::default(),
+        })
     }
 
     /// What is due after a tick of the sweep.
@@ -82,11 +103,15 @@ impl Worker {
     }
 
     fn report_usage(&self) {
+        let mut limited = self.limited.borrow_mut();
+        if !limited.is_empty() {
+            (self.reports.limited)(limited.take());
+        }
         let mut usage = self.usage.borrow_mut();
         if usage.is_empty() {
             return;
         }
-        if let Err(counts) = (self.report)(usage.take()) {
+        if let Err(counts) = (self.reports.usage)(usage.take()) {
             usage.put_back(counts);
         }
     }
@@ -129,6 +154,10 @@ impl Worker {
 
     pub(super) fn log(&self, line: &str) {
         self.log.borrow_mut().push(line);
+    }
+
+    pub(super) fn note_limited(&self, token: TokenId, at: Timestamp) {
+        self.limited.borrow_mut().note(token, at);
     }
 
     /// `peer`: as the connection has it.

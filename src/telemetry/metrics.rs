@@ -12,6 +12,7 @@ use prometheus_client::registry::Registry;
 
 use super::exposition::Snapshot;
 use super::reason::Reason;
+use super::webhooks::WebhookGauge;
 
 /// Upper bounds in seconds of the buckets of request durations (OpenTelemetry's, and finer below).
 pub(super) const DURATIONS: [f64; 16] =
@@ -187,13 +188,14 @@ fn status_slot(status: u16) -> usize {
 }
 
 /// Numbers that are read when somebody asks, not counted.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct GatewayGauges {
     pub cached_tokens: u64,
     pub cached_unknown: u64,
     pub log_lines_dropped: u64,
     pub ready: bool,
     pub store_writable: bool,
+    pub webhooks: Vec<WebhookGauge>,
 }
 
 /// All cells, and how to print them.

@@ -5,11 +5,15 @@
 
 mod access_log;
 mod exposition;
+mod limited;
 mod metrics;
 mod reason;
 mod usage;
+mod webhooks;
 
 pub use access_log::{LogBuffer, LogSink, LogWriter, Redaction, access_log};
+pub use limited::{LimitCounts, Limited};
 pub use metrics::{CacheResult, GatewayGauges, Metrics, MetricsLayout, UpstreamError, WorkerMetrics};
 pub use reason::Reason;
 pub use usage::{TokenUse, UsageCounts, Way};
+pub use webhooks::WebhookGauge;

@@ -31,6 +31,8 @@ impl Place {
         fs::create_dir(place.path("directory")).expect("a directory");
         let own = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
         let other = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
+        place.file("webhook.secret", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n", 0o600);
+        place.file("short-webhook.secret", "whsec_c2hvcnQ=\n", 0o600);
         place.file("cert.pem", &own.cert.pem(), 0o644);
         place.file("key.pem", &own.signing_key.serialize_pem(), 0o600);
         place.file("open-key.pem", &own.signing_key.serialize_pem(), 0o644);
@@ -335,6 +337,12 @@ fn no_report_holds_a_secret() {
         let report = place.refused(&text, &[]);
         assert!(!report.contains(&canary[..8]), "{line}:\n{report}");
     }
+    for line in ["secret = \"whsec_@\"", "secrt = \"whsec_@\"", "secret = { file = \"nowhere\", x = \"whsec_@\" }"] {
+        let line = line.replace('@', canary);
+        let text = format!("{MINIMAL}\n[[webhook]]\nname = \"x\"\nurl = \"https://x\"\n{line}\n");
+        let report = place.refused(&text, &[]);
+        assert!(!report.contains(&canary[..8]), "{line}:\n{report}");
+    }
     let text = MINIMAL.replace("http://127", &format!("http://user:{canary}@127"));
     let report = place.refused(&text, &[]);
     assert!(report.contains("must not hold a user or a password") && !report.contains(&canary[..8]), "{report}");
@@ -430,6 +438,12 @@ zzzzzzzzzz = 1
 zzzzzzzzzz = 1
 [[upstream]]
 tls = { zzzzzzzzzz = 1 }
+zzzzzzzzzz = 1
+[[webhook]]
+secret = { zzzzzzzzzz = 1 }
+previous_secret = { zzzzzzzzzz = 1 }
+zzzzzzzzzz = 1
+[events]
 zzzzzzzzzz = 1
 [[route]]
 account = { zzzzzzzzzz = 1 }

@@ -19,6 +19,7 @@ mod http2;
 mod import;
 mod life;
 mod limits;
+mod near_expiry;
 mod passage;
 mod products;
 #[path = "../proof/mod.rs"]
@@ -35,4 +36,5 @@ mod tidy;
 mod tls;
 mod tokens;
 mod upstreams;
+mod webhooks;
 mod websocket;

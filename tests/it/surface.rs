@@ -40,6 +40,10 @@ const fn accounts(action: Action) -> Right {
     Right::Needs { resource: "keygate.accounts", action }
 }
 
+const fn webhooks(action: Action) -> Right {
+    Right::NeedsRoot { resource: "keygate.webhooks", action }
+}
+
 const fn users(action: Action) -> Right {
     Right::Needs { resource: "keygate.users", action }
 }
@@ -119,6 +123,14 @@ const CALLS: &[Call] = &[
     call("DELETE", "/v1/sessions/{id}", Right::Any, 204),
     call("GET", "/v1/audit", Right::Needs { resource: "keygate.audit", action: Action::Read }, 200),
     call("GET", "/v1/audit/export", Right::NeedsRoot { resource: "keygate.audit", action: Action::Read }, 200),
+    // The gateways of these tests have none.
+    call("GET", "/v1/webhooks", webhooks(Action::Read), 200),
+    call("GET", "/v1/webhooks/{name}", webhooks(Action::Read), 404),
+    call("GET", "/v1/webhooks/{name}/dead", webhooks(Action::Read), 404),
+    call("GET", "/v1/webhooks/{name}/dead/{id}", webhooks(Action::Read), 404),
+    call("POST", "/v1/webhooks/{name}/test", webhooks(Action::Update), 404),
+    with("{}", call("POST", "/v1/webhooks/{name}/redeliver", webhooks(Action::Update), 404)),
+    with(r#"{"ids": "all"}"#, call("POST", "/v1/webhooks/{name}/discard", webhooks(Action::Delete), 404)),
     call("GET", "/v1/store/backup", Right::NeedsRoot { resource: "keygate.store", action: Action::Read }, 200),
 ];
 
@@ -256,6 +268,7 @@ fn of_handler(call: &Call, credential: Credential) -> Option<Outcome> {
 
 fn of_call(call: &Call, credential: Credential) -> Outcome {
     let ok = match call.ok {
+        404 if call.path.starts_with("/v1/webhooks/") => Outcome::problem(404, "not_found"),
         404 => Outcome::problem(404, "no_endpoint"),
         405 => Outcome::problem(405, "method_not_allowed"),
         status => Outcome::ok(status),

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Who may use whom: each module, and the modules of this crate that its files may name.
-const MAY_USE: [(&str, &[&str]); 14] = [
+const MAY_USE: [(&str, &[&str]); 16] = [
     ("model", &[]),
     ("problem", &[]),
     ("server", &[]),
@@ -18,8 +18,27 @@ const MAY_USE: [(&str, &[&str]); 14] = [
     ("config", &["model"]),
     ("auth", &["model", "store", "limit"]),
     ("proxy", &["model", "limit", "route", "server", "telemetry", "problem", "auth"]),
-    ("admin", &["model", "store", "audit", "limit", "problem", "route", "auth"]),
-    ("app", &["model", "store", "audit", "limit", "route", "server", "telemetry", "auth", "proxy", "admin", "config"]),
+    ("outbound", &["server"]),
+    ("event", &["model", "store", "auth", "outbound"]),
+    ("admin", &["model", "store", "audit", "limit", "problem", "route", "auth", "event"]),
+    (
+        "app",
+        &[
+            "model",
+            "store",
+            "audit",
+            "limit",
+            "route",
+            "server",
+            "telemetry",
+            "auth",
+            "proxy",
+            "outbound",
+            "event",
+            "admin",
+            "config",
+        ],
+    ),
     ("cli", &["model", "auth", "config", "app"]),
 ];
 

@@ -16,6 +16,7 @@ pub(super) mod sessions;
 mod subject;
 pub(super) mod tokens;
 pub(super) mod users;
+pub(super) mod webhooks;
 
 use serde_json::Value;
 use utoipa::openapi::path::{Parameter, ParameterIn};
@@ -59,6 +60,7 @@ pub(super) enum Tag {
     Sessions,
     Decisions,
     Audit,
+    Webhooks,
     Gateway,
 }
 
@@ -262,8 +264,17 @@ fn inline<T: ToSchema>(schemas: &mut Schemas) -> RefOr<Schema> {
 }
 
 impl Tag {
-    pub(super) const ALL: [Tag; 8] =
-        [Tag::Tokens, Tag::Accounts, Tag::Members, Tag::Users, Tag::Sessions, Tag::Decisions, Tag::Audit, Tag::Gateway];
+    pub(super) const ALL: [Tag; 9] = [
+        Tag::Tokens,
+        Tag::Accounts,
+        Tag::Members,
+        Tag::Users,
+        Tag::Sessions,
+        Tag::Decisions,
+        Tag::Audit,
+        Tag::Webhooks,
+        Tag::Gateway,
+    ];
 
     pub(super) const fn name(self) -> &'static str {
         match self {
@@ -274,6 +285,7 @@ impl Tag {
             Tag::Sessions => "sessions",
             Tag::Decisions => "decisions",
             Tag::Audit => "audit",
+            Tag::Webhooks => "webhooks",
             Tag::Gateway => "gateway",
         }
     }
@@ -287,6 +299,7 @@ impl Tag {
             Tag::Sessions => "Logins: tokens that last as long as somebody is logged in.",
             Tag::Decisions => "Who a token is, and why a request is let through or not.",
             Tag::Audit => "What was done, by whom, to what and from where.",
+            Tag::Webhooks => "Who is told of events, and what could not be delivered. Made in the configuration.",
             Tag::Gateway => "Probes, metrics, backups, and this description.",
         }
     }

@@ -2,17 +2,23 @@
 
 use utoipa::openapi::Required;
 use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
+use utoipa::openapi::schema::ObjectBuilder;
 
 use crate::admin::wire::terms;
 use crate::model::{AccountId, TokenId, UserId};
 
-/// What a parameter is the id of, by the segment before it: the ids' prefix, and a noun.
-const SUBJECTS: [(&str, &str, &str); 5] = [
-    ("tokens", TokenId::PREFIX, "token"),
-    ("accounts", AccountId::PREFIX, "account"),
-    ("members", UserId::PREFIX, "user"),
-    ("users", UserId::PREFIX, "user"),
-    ("sessions", TokenId::PREFIX, "session"),
+/// What a text looks like.
+type Look = fn() -> ObjectBuilder;
+
+/// What a parameter is, by the segment before it: what it looks like, and what is said of it.
+const SUBJECTS: [(&str, Look, &str); 7] = [
+    ("tokens", || terms::id(TokenId::PREFIX), "The token's id."),
+    ("accounts", || terms::id(AccountId::PREFIX), "The account's id."),
+    ("members", || terms::id(UserId::PREFIX), "The user's id."),
+    ("users", || terms::id(UserId::PREFIX), "The user's id."),
+    ("sessions", || terms::id(TokenId::PREFIX), "The session's id."),
+    ("webhooks", terms::webhook, "The webhook's name."),
+    ("dead", terms::message, "The message's id."),
 ];
 
 /// The parameters of a path pattern. A segment that is not in the table is a mistake that a test finds.
@@ -21,13 +27,13 @@ pub(super) fn parameters(path: &str) -> impl Iterator<Item = Parameter> {
     let pairs: Vec<(&str, &str)> = segments.windows(2).map(|pair| (pair[0], pair[1])).collect();
     pairs.into_iter().filter_map(|(before, segment)| {
         let name = segment.strip_prefix('{')?.strip_suffix('}')?;
-        let (_, prefix, noun) = SUBJECTS.iter().find(|(of, ..)| *of == before)?;
+        let (_, schema, text) = SUBJECTS.iter().find(|(of, ..)| *of == before)?;
         let parameter = ParameterBuilder::new()
             .name(name)
             .parameter_in(ParameterIn::Path)
             .required(Required::True)
-            .description(Some(format!("The {noun}'s id.")))
-            .schema(Some(terms::id(prefix)));
+            .description(Some(*text))
+            .schema(Some(schema()));
         Some(parameter.build())
     })
 }

@@ -189,7 +189,7 @@ async fn path(world: &World, endpoint: &Endpoint) -> String {
         path if path.starts_with("/v1/users") => user.id.to_string(),
         _ => token.to_string(),
     };
-    endpoint.path.replace("{id}", &id).replace("{user}", &user.id.to_string())
+    world.of_webhooks(endpoint.path).replace("{id}", &id).replace("{user}", &user.id.to_string())
 }
 
 /// Of a user, and of an account with every right: some calls take the one, some the other, and some end it.

@@ -175,6 +175,7 @@ async fn body(world: &World, endpoint: &Endpoint, user: UserId) -> String {
         (&Method::POST, "/v1/tokens/import") => {
             json!({"tokens": [{"hash": "ab".repeat(32), "algorithm": "sha256", "grants": {"devices": "read"}}]})
         }
+        (&Method::POST, "/v1/webhooks/{name}/discard") => json!({"ids": "all"}),
         (&Method::POST, "/v1/tokens/{id}/rotation/extend") => json!({"by": "1h"}),
         (&Method::POST, "/v1/explain") => json!({"method": "GET", "path": "/"}),
         (&Method::POST, "/v1/accounts") => json!({"name": "new"}),
@@ -218,7 +219,7 @@ async fn call(world: &World, endpoint: &Endpoint, authorization: Option<&str>) -
     let body = if is_form { format!("token={}", target.text) } else { body(world, endpoint, user.id).await };
     let mut request = http::Request::builder()
         .method(endpoint.method.clone())
-        .uri(endpoint.path.replace("{id}", &id).replace("{user}", &user.id.to_string()))
+        .uri(world.of_webhooks(endpoint.path).replace("{id}", &id).replace("{user}", &user.id.to_string()))
         .header("content-type", if is_form { "application/x-www-form-urlencoded" } else { "application/json" });
     if let Some(value) = authorization {
         request = request.header("authorization", value);

@@ -18,11 +18,13 @@ use crate::auth::{
     Accounts, CacheOptions, Denial, Lifecycle, LoginGuard, LoginLimits, NewAccount, NewToken, NewUser, Password,
     Passwords, Rotate, Sealer, Users, Verdict, Verifier, VerifierOptions, admit_any,
 };
+use crate::event::{Distances, Events, WebhookOptions, Webhooks};
 use crate::limit::TokenLimits;
 use crate::model::{
-    Account, AccountId, Clock, Grants, Kind, Pepper, Policies, Policy, Quota, Reveal, Token, TokenHasher, TokenPrefix,
-    TokenText, User,
+    Account, AccountId, Clock, EventKind, Grants, Kind, Pepper, Policies, Policy, Quota, Reveal, Token, TokenHasher,
+    TokenPrefix, TokenText, User, WebhookSecret,
 };
+use crate::outbound::Target;
 use crate::route::{Leads, RouteView, action_of};
 use crate::store::{Backups, MemoryStore, Store, StoreKey};
 
@@ -41,6 +43,7 @@ pub(super) struct World {
     pub(super) foreign: Account,
     /// The full manager: every API and every management right.
     pub(super) admin: Made,
+    pub(super) webhooks: Webhooks,
 }
 
 /// A token with its text.
@@ -118,6 +121,7 @@ impl World {
         let audit = Audit::in_memory(ChainKey::new(&[2; 32]), clock.clone());
         let readiness = Arc::new(Mutex::new(Readiness::Ready));
         let ready = Arc::clone(&readiness);
+        let webhooks = Webhooks::new(vec![full_webhook()], clock.clone());
         let state = AdminState {
             lifecycle: lifecycle.clone(),
             verifier: verifier.clone(),
@@ -128,6 +132,8 @@ impl World {
             login_guard: Arc::new(LoginGuard::new(LoginLimits::default())),
             limits: Arc::new(limits),
             backups: Backups::new(copies(Arc::clone(&store)), key),
+            near_expiry: None,
+            webhooks: webhooks.clone(),
             audit,
             proxy_url: "http://127.0.0.1:8080/".into(),
             example_path: "/v1/devices".into(),
@@ -138,7 +144,30 @@ impl World {
         };
         let router = router(state);
         let admin = make(&lifecycle, root.id, &[("*", "full"), ("keygate.*", "full")], |_| {}).await;
-        Self { router, lifecycle, verifier, accounts, users, clock, store, readiness, root, child, foreign, admin }
+        let (known, rules) = (accounts.clone(), Arc::new(Policies::default()));
+        let events = Events::new(webhooks.clone(), known, rules, clock.clone(), Distances::default());
+        events.over_limit(&admin.token, clock.wall(), 1);
+        Self {
+            router,
+            lifecycle,
+            verifier,
+            accounts,
+            users,
+            clock,
+            store,
+            readiness,
+            root,
+            child,
+            foreign,
+            admin,
+            webhooks,
+        }
+    }
+
+    /// A path with the name of the webhook that there is, and the id of its dead letter.
+    pub(super) fn of_webhooks(&self, path: &str) -> String {
+        let letter = self.webhooks.dead("hook").and_then(|letters| letters.into_iter().next());
+        path.replace("{name}", "hook").replace("{message}", &letter.map(|letter| letter.id).unwrap_or_default())
     }
 
     /// A member of the account with these roles, and a session of it there.
@@ -339,4 +368,21 @@ pub(super) const PASSWORD: &str = "correct horse battery staple";
 fn passwords() -> Passwords {
     static PASSWORDS: LazyLock<Passwords> = LazyLock::new(|| Passwords::new().expect("randomness"));
     PASSWORDS.clone()
+}
+
+/// One that has no room: each message is a dead letter at once. Nobody listens where it leads.
+fn full_webhook() -> WebhookOptions {
+    let target = Target { host: "127.0.0.1".into(), port: 1, path: "/".into(), tls: None, allow_private: true };
+    WebhookOptions {
+        name: "hook".into(),
+        url: "http://127.0.0.1:1/".into(),
+        target,
+        secrets: vec![WebhookSecret::parse(b"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").expect("a secret")],
+        events: vec![EventKind::LimitReached],
+        accounts: vec![],
+        queue: 0,
+        attempts: 1,
+        retry_after: Duration::from_secs(1),
+        timeout: Duration::from_secs(1),
+    }
 }

@@ -14,6 +14,7 @@ pub(super) mod terms;
 mod token;
 mod usage;
 mod user;
+mod webhook;
 
 pub(super) use account::{AccountRecord, Whoami};
 pub(super) use audit::EntryRecord;
@@ -26,6 +27,7 @@ pub(super) use role::RoleRecord;
 pub(super) use token::{Created, Page, Revealed, TokenRecord, grants_record};
 pub(super) use usage::UsageRecord;
 pub(super) use user::{Begun, Invited, MemberRecord, UserRecord};
+pub(super) use webhook::{AttemptRecord, DeadLetterRecord, Discarded, Redelivered, WebhookRecord};
 
 /// What can be answered.
 pub(super) trait Record: serde::Serialize {}
@@ -42,6 +44,11 @@ impl Record for Created<'_> {}
 impl Record for Revealed<'_> {}
 impl Record for Introspection {}
 impl Record for UsageRecord {}
+impl Record for WebhookRecord {}
+impl Record for DeadLetterRecord {}
+impl Record for AttemptRecord {}
+impl Record for Redelivered {}
+impl Record for Discarded {}
 impl Record for UserRecord {}
 impl Record for MemberRecord {}
 impl Record for Invited<'_> {}

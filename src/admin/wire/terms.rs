@@ -14,7 +14,7 @@ use crate::admin::about::Schemas;
 use crate::admin::tokens;
 use crate::audit::Outcome;
 use crate::model::{
-    AccountId as Account, Encoding, ForeignHash, Kind as AnyKind, Standing as AnyStanding, TokenId as Token,
+    AccountId as Account, Encoding, EventKind, ForeignHash, Kind as AnyKind, Standing as AnyStanding, TokenId as Token,
     UserId as User,
 };
 
@@ -48,6 +48,12 @@ terms! {
     AccountId = id(Account::PREFIX);
     /// The id of a user.
     UserId = id(User::PREFIX);
+    /// What happened to a token.
+    EventType = one_of(&EventKind::ALL.map(EventKind::name));
+    /// Ids of messages, or `all` of them.
+    Messages = OneOfBuilder::new()
+        .item(ArrayBuilder::new().items(text().build()).min_items(Some(1)).max_items(Some(1_000)))
+        .item(one_of(&["all"]));
     /// A time in UTC (RFC 3339).
     Moment = text().format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime))).examples(["2026-11-25T09:30:00.000Z"]);
     /// Resource to access: `none`, `read`, `write` (create and update), `full`, or actions joined by `+`. `*` is
@@ -107,6 +113,18 @@ terms! {
 /// An id: its prefix and 22 characters.
 pub(in crate::admin) fn id(prefix: &str) -> ObjectBuilder {
     text().pattern(Some(format!("^{prefix}_[0-9A-Za-z]{{22}}$"))).examples([example_id(prefix)])
+}
+
+/// An id of a message.
+pub(in crate::admin) const MESSAGE: &str = "msg_0123456789abcdef0123456789abcdef";
+
+pub(in crate::admin) fn message() -> ObjectBuilder {
+    text().pattern(Some("^msg_[0-9a-f]{32}$")).examples([MESSAGE])
+}
+
+/// Of a webhook, as the configuration has it.
+pub(in crate::admin) fn webhook() -> ObjectBuilder {
+    text().pattern(Some("^[A-Za-z0-9_.-]{1,64}$")).examples(["security"])
 }
 
 /// One that looks as an id does. Those of one kind are the same, so that examples fit together.

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::turn::Turn;
-use super::{Lifecycle, LifecycleError, NewToken, is_at};
+use super::{Lifecycle, LifecycleError, NewToken, TokenChange, is_at};
 use crate::model::{
     Account, AccountId, AccountState, AccountToken, Grants, LabelEdit, Labels, PlanName, PolicyName, Revision, Token,
     User,
@@ -108,7 +108,11 @@ impl Lifecycle {
             };
             let token = new.token.map(|token| lifecycle.draft(first_token(account.id, token))).transpose()?;
             let token = token.map(|(token, _)| token);
-            Ok((turn.add_account(account, token.clone()).await?, token))
+            let account = turn.add_account(account, token.clone()).await?;
+            if token.is_some() {
+                lifecycle.told.tell(&TokenChange { before: None, after: token.clone() }.at(account.revision));
+            }
+            Ok((account, token))
         })
         .await
     }
@@ -189,8 +193,8 @@ impl Lifecycle {
             if tokens.is_empty() {
                 return Ok(());
             }
-            let writes = tokens.iter().flat_map(|token| self.deletion(token)).collect();
-            match self.commit(writes, tokens.iter().flat_map(Token::digests).collect()).await {
+            let delete = |token: Token| TokenChange { before: Some(token), after: None };
+            match self.commit(tokens.into_iter().map(delete).collect()).await {
                 // Somebody changed or deleted one of them: what is left is listed again.
                 Err(LifecycleError::Conflict(_)) => tokio::task::yield_now().await,
                 done => drop(done?),

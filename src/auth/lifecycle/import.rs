@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 
-use super::{Lifecycle, LifecycleError, NewToken};
+use super::{Lifecycle, LifecycleError, NewToken, TokenChange};
 use crate::auth::rehash::Rehash;
 use crate::auth::verifier::Verifier;
 use crate::model::{ForeignHash, Note, NoteId, Revision, State, Timestamp, Token, TokenId};
-use crate::store::{Expect, StoreError, Write};
+use crate::store::{StoreError, Write};
 
 /// How many digests are replaced side by side; the store's writer takes them together.
 const BATCH: usize = 256;
@@ -55,9 +55,12 @@ struct Draft {
 
 impl Draft {
     /// What is noted goes with what takes its place, or stays.
-    fn writes(&self) -> impl Iterator<Item = Write> + use<> {
-        let forgotten = self.deleted.as_ref().map(|note| Write::DeleteNote { id: note.id, expect: note.revision });
-        forgotten.into_iter().chain([Write::PutToken { token: self.token.clone(), expect: Expect::Absent }])
+    fn forgotten(&self) -> Option<Write> {
+        self.deleted.as_ref().map(|note| Write::DeleteNote { id: note.id, expect: note.revision })
+    }
+
+    fn change(&self) -> TokenChange {
+        TokenChange { before: None, after: Some(self.token.clone()) }
     }
 
     fn made(self, revision: Revision) -> Imported {
@@ -133,9 +136,9 @@ impl Lifecycle {
         if drafts.is_empty() {
             return Vec::new();
         }
-        let writes = drafts.iter().flat_map(|(_, draft)| draft.writes()).collect();
-        let digests = drafts.iter().map(|(_, draft)| draft.token.digest).collect();
-        match self.commit(writes, digests).await {
+        let forgotten = drafts.iter().filter_map(|(_, draft)| draft.forgotten()).collect();
+        let changes = drafts.iter().map(|(_, draft)| draft.change()).collect();
+        match self.commit_after(forgotten, changes).await {
             Ok(revision) => drafts.into_iter().map(|(at, draft)| (at, Ok(draft.made(revision)))).collect(),
             // Two lines of one key, or somebody else imports the same.
             Err(LifecycleError::Conflict(_)) => {
@@ -158,7 +161,7 @@ impl Lifecycle {
 
     async fn put_import(&self, draft: Draft) -> Result<Imported, LifecycleError> {
         let id = draft.token.id;
-        let conflict = match self.commit(draft.writes().collect(), vec![draft.token.digest]).await {
+        let conflict = match self.commit_after(draft.forgotten().into_iter().collect(), vec![draft.change()]).await {
             Ok(revision) => return Ok(draft.made(revision)),
             Err(conflict @ LifecycleError::Conflict(_)) => conflict,
             Err(error) => return Err(error),

@@ -16,6 +16,7 @@ mod places;
 mod purge;
 mod rotation;
 mod tokens;
+mod told;
 mod turn;
 mod users;
 
@@ -38,6 +39,7 @@ pub use self::import::{ForeignKey, Former, Imported};
 pub use self::purge::PurgeLog;
 pub use self::rotation::Rotate;
 pub use self::tokens::{Edit, NewToken};
+pub use self::told::{TokenChange, Told};
 pub use self::users::{NewUser, UserEdit};
 
 /// How often an edit that meets another one is tried again.
@@ -114,6 +116,8 @@ pub struct Lifecycle {
     /// What encrypts copies of tokens; `None`: none is kept.
     sealer: Option<Arc<Sealer>>,
     expected: Option<Revision>,
+    /// Who is told of every change of a token.
+    told: Told,
 }
 
 impl Lifecycle {
@@ -128,6 +132,7 @@ impl Lifecycle {
             places: Arc::default(),
             sealer: None,
             expected: None,
+            told: Told::default(),
         }
     }
 

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use super::{Lifecycle, LifecycleError, TRIES, interrupted, is_at, of_commit, too_busy};
+use super::{Lifecycle, LifecycleError, TRIES, TokenChange, interrupted, is_at, of_commit, too_busy};
 use crate::model::{
-    AccountId, Digest, Filters, Grants, Kind, LabelEdit, Labels, Note, Quota, Revision, RoleName, Standing, State,
-    Timestamp, Token, TokenId, TokenText, Usage, UserId,
+    AccountId, Digest, Filters, Grants, Kind, LabelEdit, Labels, Quota, Revision, RoleName, Standing, State, Timestamp,
+    Token, TokenId, TokenText, Usage, UserId,
 };
-use crate::store::{CommitError, Count, Expect, Found, Search, Write};
+use crate::store::{CommitError, Count, Found, Search, Write};
 
 /// What a creation asks for. The caller has checked the giver's rights against `grants` or `roles`, one
 /// of which is empty.
@@ -105,8 +105,8 @@ impl Lifecycle {
             return Err(LifecycleError::NoAccount(new.account));
         }
         let (token, text) = self.draft(new)?;
-        let write = Write::PutToken { token: token.clone(), expect: Expect::Absent };
-        let revision = self.commit(vec![write], vec![token.digest]).await?;
+        let change = TokenChange { before: None, after: Some(token.clone()) };
+        let revision = self.commit(vec![change]).await?;
         Ok((Token { revision, ..token }, text))
     }
 
@@ -217,20 +217,12 @@ impl Lifecycle {
             if !is_due(&token) {
                 return Ok(false);
             }
-            match self.commit(self.deletion(&token).collect(), token.digests().collect()).await {
+            match self.commit(vec![TokenChange { before: Some(token), after: None }]).await {
                 Err(LifecycleError::Conflict(_)) => {}
                 done => return done.map(|_| true),
             }
         }
         Err(too_busy(id))
-    }
-
-    /// What deletes the token. Of an imported key it stays noted that it was there: what imported it once
-    /// could do it again, and give its bearer back what was taken.
-    pub(super) fn deletion(&self, token: &Token) -> impl Iterator<Item = Write> + use<> {
-        let note = Note::of_deletion(token.id, self.clock.wall());
-        let noted = note.map(|note| Write::PutNote { note, expect: Expect::Absent });
-        [Write::DeleteToken { id: token.id, expect: token.revision }].into_iter().chain(noted)
     }
 
     /// Has a session count as begun at `at`; it ends when it would have ended.
@@ -279,13 +271,11 @@ impl Lifecycle {
             if changed == present {
                 // Nothing to write; but what was read may be another caller's change that is not
                 // durable yet, and whoever is told "done" must be able to rely on it.
-                self.commit(vec![], present.digests().collect()).await?;
+                self.make_durable(vec![], present.digests().collect(), vec![]).await?;
                 return Ok(present);
             }
-            let write = Write::PutToken { token: changed.clone(), expect: Expect::Revision(present.revision) };
-            // Of a text that it has no more, the caches know what it was worth.
-            let digests = present.digests().chain(changed.digests()).collect();
-            match self.commit(vec![write], digests).await {
+            let change = TokenChange { before: Some(present), after: Some(changed.clone()) };
+            match self.commit(vec![change]).await {
                 Err(LifecycleError::Conflict(_)) => {}
                 Err(error) => return Err(error),
                 Ok(revision) => return Ok(Token { revision, ..changed }),
@@ -294,13 +284,38 @@ impl Lifecycle {
         Err(too_busy(id))
     }
 
-    /// Makes the writes durable and forgets the digests, whatever the caller does meanwhile.
-    pub(super) async fn commit(&self, writes: Vec<Write>, digests: Vec<Digest>) -> Result<Revision, LifecycleError> {
-        let (store, verifier) = (Arc::clone(&self.store), self.verifier.clone());
+    /// Makes changes of tokens durable and tells of them, whatever the caller does meanwhile. The one way to
+    /// write a token that may be known already.
+    pub(super) async fn commit(&self, changes: Vec<TokenChange>) -> Result<Revision, LifecycleError> {
+        self.commit_after(Vec::new(), changes).await
+    }
+
+    /// The same, together with writes that go before.
+    pub(super) async fn commit_after(
+        &self,
+        mut writes: Vec<Write>,
+        changes: Vec<TokenChange>,
+    ) -> Result<Revision, LifecycleError> {
+        let now = self.clock.wall();
+        writes.extend(changes.iter().flat_map(|change| change.writes(now)));
+        let digests = changes.iter().flat_map(TokenChange::digests).collect();
+        self.make_durable(writes, digests, changes).await
+    }
+
+    async fn make_durable(
+        &self,
+        writes: Vec<Write>,
+        digests: Vec<Digest>,
+        changes: Vec<TokenChange>,
+    ) -> Result<Revision, LifecycleError> {
+        let (store, verifier, told) = (Arc::clone(&self.store), self.verifier.clone(), self.told.clone());
         let committed = tokio::spawn(async move {
             let outcome = store.commit(writes).await;
             // Also after an error: it may have come after the record was changed.
             digests.iter().for_each(|digest| verifier.invalidate(digest));
+            if let Ok(revision) = outcome {
+                changes.into_iter().for_each(|change| told.tell(&change.at(revision)));
+            }
             outcome
         });
         let outcome = committed.await.unwrap_or_else(|_| Err(CommitError::Store(interrupted())));

@@ -12,7 +12,8 @@ use keygate::auth::{
 };
 use keygate::model::{AccountId, Clock, Grants, Kind, Pepper, TokenHasher, TokenId, TokenPrefix, TokenText};
 use keygate::proxy::{
-    Handler, HostHeader, Proxy, ProxyOptions, Route, Rule, UpstreamOptions, UpstreamVersion, WebSockets, Worker,
+    Handler, HostHeader, Proxy, ProxyOptions, Reports, Route, Rule, UpstreamOptions, UpstreamVersion, WebSockets,
+    Worker,
 };
 use keygate::route::Pattern;
 use keygate::server::{self, ConnectionLimits, ServeOptions, Sweep};
@@ -81,6 +82,7 @@ impl Parts {
             upstreams: vec![to(upstream)],
             realm: "keygate".to_owned(),
             redaction: Redaction::new("kg"),
+            near_expiry: None,
         };
         let proxy = Proxy::new(options).expect("one route has no conflict");
         let listener = server::bind("127.0.0.1:0".parse().expect("an address"), 1).expect("a free port").remove(0);
@@ -119,7 +121,13 @@ fn serve(proxy: Arc<Proxy>, listener: std::net::TcpListener) {
     let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default()).expect("a runtime");
     runtime.block_on(async {
         let sweep = Sweep::new();
-        let worker = Worker::new(proxy, Rc::clone(&sweep), metrics, access_log(false).0.buffer(), Box::new(|_| Ok(())));
+        let worker = Worker::new(
+            proxy,
+            Rc::clone(&sweep),
+            metrics,
+            access_log(false).0.buffer(),
+            Reports { usage: Box::new(|_| Ok(())), limited: Box::new(drop) },
+        );
         tokio::task::spawn_local(Rc::clone(&sweep).run(|_| {}));
         let listener = tokio::net::TcpListener::from_std(listener).expect("not blocking");
         server::serve(listener, options, Handler(worker), sweep, std::future::pending()).await

@@ -56,7 +56,13 @@ fn install(upstream: &Upstream, disk: &SmallDisk) -> Install {
 }
 
 fn install_with(upstream: &Upstream, disk: &SmallDisk, more: &str) -> Install {
+    install_knowing(upstream, disk, more, |_| {})
+}
+
+/// With files that the configuration refers to.
+fn install_knowing(upstream: &Upstream, disk: &SmallDisk, more: &str, files: impl FnOnce(&Path)) -> Install {
     let mut install = Install::new(&upstream.url());
+    files(install.directory.path());
     let path = format!("path = \"{}\"", disk.path().join("data").display());
     install.configure(|text| text.replace("path = \"data\"", &path) + more);
     let made = done(&mut install.command(&["init", "-c", "keygate.toml", "-o", "json"])).json();
@@ -211,4 +217,32 @@ fn without_any_room_the_store_is_not_touched() {
     std::fs::remove_file(filler).expect("removed");
     let served = install.run();
     assert_eq!(passes(&served, &install.admin_token), OK);
+}
+
+#[test]
+fn messages_to_webhooks_do_not_need_room() {
+    let (upstream, disk) = (Upstream::start(), SmallDisk::mount(24));
+    let dead = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr().expect("bound");
+    let hook = |name: &str, address: std::net::SocketAddr| {
+        let lines = "allow_private = true\nevents = [\"token.revoked\"]\nsecret = { file = \"hook.secret\" }";
+        format!("\n[[webhook]]\nname = \"{name}\"\nurl = \"http://{address}/\"\n{lines}\n")
+    };
+    let receiver = Upstream::start();
+    let more = format!("\n[audit]\npath = \"audit\"\n{}{}", hook("alive", receiver.address()), hook("dead", dead));
+    let secret = |directory: &Path| crate::webhooks::write_secret(&directory.join("hook.secret"), &[7; 32]);
+    let install = install_knowing(&upstream, &disk, &more, secret);
+    let mut served = install.run();
+    let leaked = served.admin.create(json!({"name": "leaked", "grants": {"*": "read"}}));
+    let filler = disk.fill();
+    assert_eq!(change(&served, "POST", &format!("/v1/tokens/{}/revoke", leaked.id), &Value::Null).status, 200);
+    eventually("who can be reached is told", || (receiver.seen().len() == 1).then_some(()));
+    std::fs::remove_file(filler).expect("removed");
+    let kept = disk.path().join("data.webhooks");
+    eventually("it is saved", || {
+        std::fs::read_to_string(&kept).is_ok_and(|text| text.contains(&leaked.id)).then_some(())
+    });
+    assert_eq!(served.process.stop("TERM"), Some(0));
+    let again = install.run();
+    let waiting = again.admin.call("GET", "/v1/webhooks/dead", None).json();
+    assert_eq!(waiting["pending"], 1, "{waiting}");
 }

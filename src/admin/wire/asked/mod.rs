@@ -11,6 +11,7 @@ mod query;
 mod rotation;
 mod token;
 mod user;
+mod webhook;
 
 pub(in crate::admin) use account::{AccountEdit, NewAccount};
 pub(in crate::admin) use explain::Question;
@@ -24,3 +25,4 @@ pub(in crate::admin) use token::{NewToken, TokenEdit};
 pub(in crate::admin) use user::{
     AcceptedInvitation, MemberEdit, NewMember, NewSession, NewUser, PasswordChange, UserEdit,
 };
+pub(in crate::admin) use webhook::{DiscardedMessages, RedeliveredMessages};
