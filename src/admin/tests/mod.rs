@@ -12,6 +12,7 @@ mod lists;
 mod policy;
 mod presented;
 mod quota;
+mod reference;
 mod relations;
 mod rights;
 mod rotation;

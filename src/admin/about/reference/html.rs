@@ -43,21 +43,6 @@ pub(super) fn example(value: &Value) -> String {
     escape(text.trim_end())
 }
 
-/// In the alphabet of RFC 4648 section 4.
-pub(super) fn base64(bytes: &[u8]) -> String {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::new();
-    for group in bytes.chunks(3) {
-        let byte = |at: usize| u32::from(group.get(at).copied().unwrap_or(0));
-        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
-        for at in 0..4 {
-            let sign = ALPHABET[(bits >> (18 - 6 * at) & 63) as usize];
-            text.push(if at <= group.len() { char::from(sign) } else { '=' });
-        }
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -65,12 +50,5 @@ mod tests {
     #[test]
     fn nothing_of_a_text_becomes_markup() {
         assert_eq!(inline("a `<b>` **c<d** \"e\""), "a <code>&lt;b&gt;</code> <strong>c&lt;d</strong> &quot;e&quot;");
-    }
-
-    #[test]
-    fn bytes_are_written_as_the_standard_has_them() {
-        for (bytes, text) in [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foobar", "Zm9vYmFy")] {
-            assert_eq!(base64(bytes.as_bytes()), text);
-        }
     }
 }

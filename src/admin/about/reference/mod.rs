@@ -12,10 +12,13 @@ use std::fmt::Write;
 use std::sync::LazyLock;
 
 use aws_lc_rs::digest::{SHA256, digest};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
 use self::html::{escape, prose};
 use super::openapi::describe;
+use crate::admin::endpoint::{ENDPOINTS, Endpoint};
 use crate::problem::code::{self, By, Code};
 
 /// A page, and the policy under which a browser shows it: its own style, and nothing else.
@@ -35,7 +38,7 @@ pub(in crate::admin) fn reference() -> &'static Reference {
 }
 
 fn policy() -> String {
-    let style = html::base64(digest(&SHA256, STYLE.as_bytes()).as_ref());
+    let style = STANDARD.encode(digest(&SHA256, STYLE.as_bytes()));
     format!(
         "default-src 'none'; style-src 'sha256-{style}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )
@@ -95,10 +98,9 @@ struct Group<'a> {
 fn groups(description: &Value) -> Vec<Group<'_>> {
     let tags = description["tags"].as_array().into_iter().flatten();
     let calls_of = |tag: &Value| {
-        let paths = description["paths"].as_object().into_iter().flatten();
-        let calls = paths.flat_map(|(path, item)| {
-            let of_path = item.as_object().into_iter().flatten();
-            of_path.map(move |(method, about)| Call { path, method: method.to_uppercase(), about })
+        let calls = ENDPOINTS.iter().map(|Endpoint { path, method, .. }| {
+            let about = &description["paths"][*path][method.as_str().to_lowercase()];
+            Call { path, method: method.to_string(), about }
         });
         calls.filter(|call| call.about["tags"][0] == tag["name"]).collect()
     };
