@@ -27,6 +27,7 @@ mod proof;
 mod raw;
 mod refusals;
 mod rotation;
+mod schemathesis;
 mod sessions;
 mod store;
 mod support;

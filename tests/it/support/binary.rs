@@ -287,9 +287,14 @@ fn lines(stream: impl Read + Send + 'static) -> Lines {
 }
 
 /// The test's own environment, for what ./test hands over.
-#[expect(clippy::disallowed_methods, reason = "the home of this for tests")]
 pub fn handed_over(name: &str) -> String {
-    std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run ./test, or set it as ./test does"))
+    variable(name).unwrap_or_else(|| panic!("{name} is not set: run ./test, or set it as ./test does"))
+}
+
+/// The same, for what need not be there.
+#[expect(clippy::disallowed_methods, reason = "the home of this for tests")]
+pub fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
 }
 
 /// Every file below a directory with its contents, for "nothing was changed".
