@@ -8,7 +8,6 @@ use serde_json::{Value, json};
 
 use crate::Outcome;
 use crate::machine;
-use crate::options::Options;
 
 /// What a figure has to be.
 #[derive(Debug, Clone, Copy)]
@@ -37,9 +36,10 @@ impl Report {
         self.rows.push(Row { name: name.to_owned(), value, unit, bar });
     }
 
-    pub fn print(&self, options: &Options) {
-        println!("\n{}, {}; {} tokens", Clock::system().wall(), machine::describe(), options.tokens);
-        println!("The bars are for 5,000,000 tokens on a machine with nothing else to do.\n");
+    /// With what has to be known of the bars.
+    pub fn print(&self, tokens: u64, bars: &str) {
+        println!("\n{}, {}; {tokens} tokens", Clock::system().wall(), machine::describe());
+        println!("{bars}\n");
         println!("{:58} {:>12} {:13} {:>14}", "", "", "", "bar");
         for Row { name, value, unit, bar } in &self.rows {
             let (bar, verdict) = match bar {
@@ -55,9 +55,9 @@ impl Report {
         self.rows.iter().all(|row| row.bar.is_met(row.value))
     }
 
-    pub fn write(&self, options: &Options, path: &Path) -> Outcome<()> {
+    pub fn write(&self, tokens: u64, path: &Path) -> Outcome<()> {
         let rows: Vec<Value> = self.rows.iter().map(Row::json).collect();
-        let whole = json!({"machine": machine::describe(), "tokens": options.tokens, "figures": rows});
+        let whole = json!({"machine": machine::describe(), "tokens": tokens, "figures": rows});
         fs::write(path, serde_json::to_string_pretty(&whole)?)?;
         Ok(())
     }
