@@ -36,6 +36,11 @@ impl Refusal {
             }
             Refusal::GrantsExceeded { what, .. } => what.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
             Refusal::NotRoot => "the call is about all accounts: it takes a token of the root account".into(),
+            Refusal::OtherHost => {
+                "the management API does not answer under this name: call it by its address or as localhost, or add \
+                 the name to `listen.admin.hosts`"
+                    .into()
+            }
             Refusal::NoEndpoint => "nothing is served at this path".into(),
             Refusal::WrongMethod { allow } => format!("this path is served for {allow}"),
             Refusal::NoSuch(noun) => format!("there is no such {noun}, or it is out of the token's reach"),

@@ -28,6 +28,7 @@ mod form;
 mod frame;
 mod grants;
 mod health;
+mod hosts;
 mod import;
 mod invitations;
 mod labels;
@@ -72,6 +73,7 @@ use http::Method;
 pub use self::about::description;
 pub use self::endpoint::{ENDPOINTS, Endpoint, Right};
 pub use self::health::Readiness;
+pub use self::hosts::Hosts;
 pub use self::peer::Peer;
 pub use self::quota::AdminLimits;
 use crate::audit::Audit;
@@ -103,6 +105,8 @@ pub struct AdminState {
     pub example_path: String,
     /// Where a request with this host, path and method would go.
     pub leads: Routing,
+    /// What this listener may be called.
+    pub hosts: Hosts,
     /// The realm of `WWW-Authenticate`.
     pub realm: String,
     pub ready: Arc<dyn Fn() -> Readiness + Send + Sync>,
@@ -127,6 +131,7 @@ pub fn router(state: AdminState) -> Router {
         .fallback(async || refusal::Refusal::NoEndpoint)
         .layer(from_fn_with_state(Arc::clone(&state), door::door))
         .layer(from_fn_with_state(Arc::clone(&state), recording::recorded))
+        .layer(from_fn_with_state(Arc::clone(&state), hosts::known))
         .layer(from_fn_with_state(Arc::clone(&state), frame::frame))
         .with_state(state)
 }

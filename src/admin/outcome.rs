@@ -12,6 +12,7 @@ impl Refusal {
             Refusal::Credential(_)
             | Refusal::NotAToken(_)
             | Refusal::UnknownToken
+            | Refusal::OtherHost
             | Refusal::NoEndpoint
             | Refusal::WrongMethod { .. }
             | Refusal::TooOften { .. }

@@ -57,6 +57,8 @@ pub(super) enum Refusal {
     },
     /// The call is about all accounts, and the caller's is not above them all.
     NotRoot,
+    /// The request is for another name than this listener's.
+    OtherHost,
     NoEndpoint,
     WrongMethod {
         allow: String,
@@ -184,6 +186,7 @@ impl Refusal {
             Refusal::FilterNotEnforced => (&code::FILTER_NOT_ENFORCED, Client),
             Refusal::GrantsExceeded { .. } => (&code::GRANTS_EXCEEDED, Client),
             Refusal::NotRoot => (&code::ROOT_ONLY, Client),
+            Refusal::OtherHost => (&code::OTHER_HOST, Client),
             Refusal::NoEndpoint => (&code::NO_ENDPOINT, Client),
             Refusal::WrongMethod { .. } => (&code::METHOD_NOT_ALLOWED, Client),
             Refusal::NoSuch(_) => (&code::NOT_FOUND, Client),

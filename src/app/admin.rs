@@ -21,7 +21,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::error::StartError;
 use super::readiness::Ready;
-use crate::admin::{self, AdminLimits, AdminState, Peer};
+use crate::admin::{self, AdminLimits, AdminState, Hosts, Peer};
 use crate::audit::Audit;
 use crate::auth::{Accounts, Lifecycle, LoginGuard, Passwords, Users, Verifier};
 use crate::config::Settings;
@@ -106,6 +106,8 @@ pub(super) fn state(
         proxy_url: proxy_url.to_owned(),
         example_path: example.map_or_else(|| "/".to_owned(), |route| example_path(&route.path)),
         leads: Arc::new(move |host, path, method| proxy.leads(host, path, method)),
+        // Under TLS, a browser has seen to it that the name is the certificate's.
+        hosts: if settings.admin.tls.is_some() { Hosts::any() } else { Hosts::named(&settings.admin_hosts) },
         realm: settings.server.realm.clone(),
         ready,
         metrics: Arc::new(metrics),

@@ -2,25 +2,32 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
+use super::pattern;
 use super::problem::Place;
 use super::secret::Surroundings;
 use super::settings::Listener;
 use super::table::{Located, Mistake, Reader};
 use super::tls;
-use super::tree::Node;
+use super::tree::{Node, Value};
 use super::value;
 
 const ADMIN_DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9901);
 
 const ADDRESS_HELP: &str = "write an IP address and a port, such as \"0.0.0.0:8080\" or \"[::1]:8080\"";
 
-/// Both listeners, `(public, admin)`.
-pub(super) fn read(root: &mut Reader<'_>, around: &Surroundings<'_>) -> Option<(Listener, Listener)> {
+/// What `[listen]` comes to.
+pub(super) struct Listeners {
+    pub(super) public: Listener,
+    pub(super) admin: Listener,
+    pub(super) admin_hosts: Vec<String>,
+}
+
+pub(super) fn read(root: &mut Reader<'_>, around: &Surroundings<'_>) -> Option<Listeners> {
     let mut listen = root.section("listen")?;
     let public = public(&mut listen, around);
     let admin = admin(&mut listen, around);
     listen.finish();
-    let (public, admin) = (public?, admin?);
+    let (public, (admin, admin_hosts)) = (public?, admin?);
     if overlap(public.value.address, admin.value.address) {
         let findings = root.findings();
         let message = format!(
@@ -32,7 +39,7 @@ pub(super) fn read(root: &mut Reader<'_>, around: &Surroundings<'_>) -> Option<(
         findings.report(place, message, "give `listen.admin.address` another port");
         return None;
     }
-    Some((public.value, admin.value))
+    Some(Listeners { public: public.value, admin: admin.value, admin_hosts })
 }
 
 fn public(listen: &mut Reader<'_>, around: &Surroundings<'_>) -> Option<Located<Listener>> {
@@ -49,16 +56,18 @@ fn public(listen: &mut Reader<'_>, around: &Surroundings<'_>) -> Option<Located<
     Some(Located { value: Listener { address, tls: tls? }, place })
 }
 
-fn admin(listen: &mut Reader<'_>, around: &Surroundings<'_>) -> Option<Located<Listener>> {
+/// With the names that it answers under.
+fn admin(listen: &mut Reader<'_>, around: &Surroundings<'_>) -> Option<(Located<Listener>, Vec<String>)> {
     let mut table = listen.section("admin")?;
     let address = table.field("address", address);
     let tls = tls::listener(&mut table, around);
     let insecure = table.field("insecure", value::boolean).or(false);
+    let hosts = table.field("hosts", hosts).or(Vec::new());
     let place = address.as_good().map_or_else(|| table.place().clone(), |located| located.place.clone());
     let address = address.or(ADMIN_DEFAULT);
     let findings = table.findings();
     table.finish();
-    let (address, tls, insecure) = (address?, tls?, insecure?);
+    let (address, tls, insecure, hosts) = (address?, tls?, insecure?, hosts?);
     if !address.ip().to_canonical().is_loopback() && tls.is_none() {
         let message = format!("the admin listener would send tokens over the network in plain text ({address})");
         if !insecure {
@@ -68,7 +77,20 @@ fn admin(listen: &mut Reader<'_>, around: &Surroundings<'_>) -> Option<Located<L
         }
         findings.warn(format!("{message}: allowed by `listen.admin.insecure`"));
     }
-    Some(Located { value: Listener { address, tls }, place })
+    Some((Located { value: Listener { address, tls }, place }, hosts))
+}
+
+fn hosts(node: &Node) -> Result<Vec<String>, Mistake> {
+    let help = "write names without ports, such as [\"keygate.internal\"]; addresses and localhost are always good";
+    let Value::Array(items) = &node.value else {
+        return Err(Mistake::of_type(node, "a list of strings", help));
+    };
+    let host = |item: &Node| {
+        let host =
+            pattern::host(item).map_err(|mistake| Mistake::new(format!("has an item that {}", mistake.what), help));
+        host.map(|host| host.trim_end_matches('.').to_owned())
+    };
+    items.iter().map(host).collect()
 }
 
 fn address(node: &Node) -> Result<SocketAddr, Mistake> {

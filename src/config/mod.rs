@@ -69,11 +69,16 @@ pub struct Loaded {
 ///
 /// Fails with every problem that there is and not with the first.
 pub fn load(path: &Path, env: &BTreeMap<String, String>) -> Result<Loaded, Problems> {
-    let shown = path.display().to_string();
-    let text = read_text(path).map_err(|problem| Problems::new(vec![problem], &Source::new(shown.clone(), "")))?;
-    let mut source = Source::new(shown, &text);
-    let (parsed, errors) = DeTable::parse_recoverable(&text);
-    let findings = Findings::new(&text, syntax_problems(&errors));
+    let text = read_text(path)
+        .map_err(|problem| Problems::new(vec![problem], &Source::new(path.display().to_string(), "")))?;
+    read(&text, path, env)
+}
+
+/// The same of a text that would stand in the file at `path`, which need not be there.
+pub fn read(text: &str, path: &Path, env: &BTreeMap<String, String>) -> Result<Loaded, Problems> {
+    let mut source = Source::new(path.display().to_string(), text);
+    let (parsed, errors) = DeTable::parse_recoverable(text);
+    let findings = Findings::new(text, syntax_problems(&errors));
     let mut root = Table::from(parsed.get_ref());
     hide_odd_tokens_values(&root, &mut source);
     env::overlay(&mut root, env, &findings);
@@ -151,10 +156,11 @@ fn read_settings(root: &Table, around: &Surroundings<'_>, findings: &Findings) -
     root.finish();
     warn_of_unused(&upstreams, &routes, findings);
     version?;
-    let (public, admin) = listeners?;
+    let listen::Listeners { public, admin, admin_hosts } = listeners?;
     Some(Settings {
         public,
         admin,
+        admin_hosts,
         server: server?,
         store: store?,
         audit: audit?,

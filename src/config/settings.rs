@@ -16,6 +16,8 @@ use crate::model::{
 pub struct Settings {
     pub public: Listener,
     pub admin: Listener,
+    /// What the latter may be called besides `localhost` and addresses, in lower case.
+    pub admin_hosts: Vec<String>,
     pub server: Server,
     pub store: StoreSettings,
     pub audit: AuditSettings,

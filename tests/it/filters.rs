@@ -111,7 +111,7 @@ fn send(client: &mut Client, reader: &Reader, way: &Way, token: &str, attempt: &
     let lines: String = attempt.headers.iter().map(|line| format!("{line}\r\n")).collect();
     let length =
         if attempt.body.is_empty() { String::new() } else { format!("Content-Length: {}\r\n", attempt.body.len()) };
-    let head = format!("{method} {target} HTTP/1.1\r\nHost: gateway.test\r\n{lines}{length}");
+    let head = format!("{method} {target} HTTP/1.1\r\nHost: gateway.localhost\r\n{lines}{length}");
     client.send(format!("{head}Authorization: Bearer {token}\r\n\r\n{}", attempt.body));
     (head, client.read_answer(method))
 }

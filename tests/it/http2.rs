@@ -92,7 +92,7 @@ async fn http2_in_and_http1_out() {
     assert_eq!(response.headers()["content-type"], "application/json");
     let seen = upstream.last();
     assert_eq!(seen.line, "POST /v1/devices/7?x=%2f HTTP/1.1");
-    assert_eq!((seen.header("host"), seen.count("host")), (Some("gateway.test"), 1));
+    assert_eq!((seen.header("host"), seen.count("host")), (Some("gateway.localhost"), 1));
     assert_eq!((seen.header("cookie"), seen.count("cookie")), (Some("a=1; b=2; c=3"), 1), "RFC 9113 section 8.2.3");
     assert_eq!(seen.header("x-keygate-token"), Some(created.id.as_str()));
     assert_eq!(seen.header("x-forwarded-for"), Some("127.0.0.1"));
@@ -132,7 +132,7 @@ async fn http1_in_and_http2_out() {
     blocking.await.expect("the exchange goes well");
     let seen = echo.last();
     assert_eq!(seen.uri.path(), "/public/7");
-    assert_eq!(seen.uri.authority().map(http::uri::Authority::as_str), Some("gateway.test"));
+    assert_eq!(seen.uri.authority().map(http::uri::Authority::as_str), Some("gateway.localhost"));
     for gone in ["host", "connection", "x-hop", "transfer-encoding", "keep-alive"] {
         assert!(!seen.headers.contains_key(gone), "{gone}: {:?}", seen.headers);
     }

@@ -102,8 +102,8 @@ fn a_path_is_sent_in_the_form_that_was_decided_on() {
         ("/v1/d%65vices/adm%69n", "/v1/devices/admin"),
         ("/%76%31/devices/%7euser?q=%69", "/v1/devices/~user?q=%69"),
         ("/v1/devices/caf%c3%a9", "/v1/devices/caf%C3%A9"),
-        ("http://gateway.test/v1/devices/7?x=y", "/v1/devices/7?x=y"),
-        ("HTTP://GATEWAY.test/v1/devices/7", "/v1/devices/7"),
+        ("http://gateway.localhost/v1/devices/7?x=y", "/v1/devices/7?x=y"),
+        ("HTTP://GATEWAY.localhost/v1/devices/7", "/v1/devices/7"),
     ] {
         let got = send(&gateway, &upstream, &format!("GET {sent}"), &[("Authorization", &token)]);
         assert_eq!(got.line, format!("GET {seen} HTTP/1.1"), "{sent}");
@@ -184,7 +184,7 @@ fn the_upstream_is_told_who_asks() {
     assert_eq!(seen.header("x-keygate-filter"), Some(""));
     assert_eq!(seen.header("x-forwarded-for"), Some("127.0.0.1"));
     assert_eq!(seen.header("x-forwarded-proto"), Some("http"));
-    assert_eq!(seen.header("x-forwarded-host"), Some("gateway.test"));
+    assert_eq!(seen.header("x-forwarded-host"), Some("gateway.localhost"));
     assert_eq!(seen.count("authorization"), 0, "the credential stays here");
     let everything = format!("{seen:?}");
     assert!(!everything.contains(&created.secret));
@@ -270,14 +270,14 @@ fn the_host_is_the_clients_the_upstreams_or_a_fixed_one() {
     let upstream = Upstream::start();
     let own = upstream.address().to_string();
     for (line, expected) in [
-        ("host_header = \"preserve\"", "gateway.test"),
+        ("host_header = \"preserve\"", "gateway.localhost"),
         ("host_header = \"upstream\"", own.as_str()),
         ("host_header = \"api.internal:81\"", "api.internal:81"),
     ] {
         let gateway = Builder::new(&upstream.url()).upstream(line).start();
         let seen = send(&gateway, &upstream, "GET /public/7", &[]);
         assert_eq!((seen.header("host"), seen.count("host")), (Some(expected), 1), "{line}");
-        assert_eq!(seen.header("x-forwarded-host"), Some("gateway.test"), "{line}");
+        assert_eq!(seen.header("x-forwarded-host"), Some("gateway.localhost"), "{line}");
     }
 }
 
@@ -289,7 +289,7 @@ fn lawful_oddities_pass_untouched() {
     let mut client = Wire::connect(gateway.proxy);
     client.send(
         [
-            b"GET /public/7 HTTP/1.1\r\nhOsT: gateway.test\r\nX-Obs: caf\xe9 \xff\tx\r\nX-Empty:\r\nX-Twice: 1\r\nX-Twice: 2\r\n",
+            b"GET /public/7 HTTP/1.1\r\nhOsT: gateway.localhost\r\nX-Obs: caf\xe9 \xff\tx\r\nX-Empty:\r\nX-Twice: 1\r\nX-Twice: 2\r\n",
             b"X_Custom.Name: kept\r\nCookie: a=1; b=\"2\"; ".as_slice(),
             cookie.as_bytes(),
             b"\r\nAccept-Encoding: gzip\r\nRange: bytes=0-1\r\nX-Api-Key: theirs\r\n\r\n",

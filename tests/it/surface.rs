@@ -3,6 +3,7 @@
 //! The table says what each call needs, apart from the code that decides it. A call that is missing
 //! from it fails a test of its own.
 
+mod browsers;
 mod routes;
 
 use std::collections::BTreeSet;

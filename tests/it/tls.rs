@@ -11,7 +11,7 @@ use tokio_rustls::{TlsAcceptor, TlsConnector};
 use crate::support::tls::{Authority, TlsUpstream, connect, exchange};
 use crate::support::{Builder, Gateway, Upstream, Wire, h2, timed};
 
-const GET: &str = "GET /public/7 HTTP/1.1\r\nHost: gateway.test\r\nConnection: close\r\n\r\n";
+const GET: &str = "GET /public/7 HTTP/1.1\r\nHost: gateway.localhost\r\nConnection: close\r\n\r\n";
 const ANSWER: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
 /// A gateway whose public listener has a certificate for 127.0.0.1.
@@ -142,7 +142,7 @@ fn an_upstream_is_who_its_certificate_says() {
         assert_eq!(answer.status, status, "{what}: {}", answer.text());
         if status == 200 {
             assert!(
-                upstream.seen().starts_with("GET /public/7 HTTP/1.1\r\nhost: gateway.test\r\n"),
+                upstream.seen().starts_with("GET /public/7 HTTP/1.1\r\nhost: gateway.localhost\r\n"),
                 "{}",
                 upstream.seen()
             );

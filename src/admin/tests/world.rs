@@ -12,7 +12,7 @@ use serde_json::Value;
 use tower::ServiceExt;
 
 use super::description::is_described;
-use crate::admin::{AdminLimits, AdminState, Readiness, router};
+use crate::admin::{AdminLimits, AdminState, Hosts, Readiness, router};
 use crate::audit::{Audit, ChainKey};
 use crate::auth::{
     Accounts, CacheOptions, Denial, Lifecycle, LoginGuard, LoginLimits, NewAccount, NewToken, NewUser, Password,
@@ -138,6 +138,7 @@ impl World {
             proxy_url: "http://127.0.0.1:8080/".into(),
             example_path: "/v1/devices".into(),
             leads: Arc::new(leads),
+            hosts: Hosts::named(&[]),
             realm: "keygate".into(),
             ready: Arc::new(move || ready.lock().expect("not poisoned").clone()),
             metrics: Arc::new(|| "# EOF\n".into()),

@@ -58,6 +58,9 @@ codes! {
     NO_ROUTE 404 Proxy Nothing, "no_route" "No route leads there"
         "The gateway has no route for this host and path; told only to a token in force."
         "Compare host and path with the API's documentation, and the routes in the configuration.";
+    OTHER_HOST 421 Management Nothing, "other_host" "The management API is not called so"
+        "The request names a host that is neither an address nor `localhost` nor one of `listen.admin.hosts`, over plain HTTP: a web page could have a name of its own lead here, and read what is answered."
+        "Call it by its address or as `localhost`, add its name to `listen.admin.hosts`, or give the listener a certificate.";
     NO_ENDPOINT 404 Management Nothing, "no_endpoint" "There is no such call"
         "Nothing is served at this path; told only to a token in force."
         "Look at `GET /docs` for the calls that there are.";

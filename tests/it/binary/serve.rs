@@ -39,7 +39,7 @@ fn a_request_in_flight_is_finished_and_tokens_outlive_the_process() {
 
     let bearer = format!("Bearer {token}");
     let mut slow = Client::connect(served.proxy);
-    slow.send(format!("GET /slow HTTP/1.1\r\nHost: gateway.test\r\nAuthorization: {bearer}\r\n\r\n"));
+    slow.send(format!("GET /slow HTTP/1.1\r\nHost: gateway.localhost\r\nAuthorization: {bearer}\r\n\r\n"));
     eventually("the slow request", || upstream.seen().iter().any(|seen| seen.line.contains("/slow")).then_some(()));
     served.process.signal("TERM");
     eventually("the listener's end", || {
@@ -75,7 +75,7 @@ fn a_request_that_never_ends_is_cut_off_by_the_drain_time_out() {
     let mut served = install.run();
     let mut endless = Client::connect(served.proxy);
     let bearer = format!("Bearer {}", install.admin_token);
-    endless.send(format!("GET /endless HTTP/1.1\r\nHost: gateway.test\r\nAuthorization: {bearer}\r\n\r\n"));
+    endless.send(format!("GET /endless HTTP/1.1\r\nHost: gateway.localhost\r\nAuthorization: {bearer}\r\n\r\n"));
     assert_eq!(endless.read_head().status, 200);
     served.process.signal("INT");
     assert_eq!(served.process.ended().code(), Some(0));

@@ -38,7 +38,7 @@ impl Client {
 
     /// Sends a request without a body, or with one of known length.
     pub fn request(&mut self, method: &str, target: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
-        let mut head = format!("{method} {target} HTTP/1.1\r\nHost: gateway.test\r\n");
+        let mut head = format!("{method} {target} HTTP/1.1\r\nHost: gateway.localhost\r\n");
         headers.iter().for_each(|(name, value)| head.push_str(&format!("{name}: {value}\r\n")));
         if !body.is_empty() {
             head.push_str(&format!("Content-Length: {}\r\n", body.len()));

@@ -60,7 +60,7 @@ pub fn get(target: &str) -> Request<Pieces> {
 }
 
 pub fn request(method: &str, target: &str, body: Pieces) -> Request<Pieces> {
-    Request::builder().method(method).uri(format!("http://gateway.test{target}")).body(body).expect("a request")
+    Request::builder().method(method).uri(format!("http://gateway.localhost{target}")).body(body).expect("a request")
 }
 
 pub async fn connect(address: SocketAddr) -> SendRequest<Pieces> {

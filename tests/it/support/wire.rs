@@ -66,7 +66,7 @@ impl Wire {
 
     /// Sends a request's head, with the usual host.
     pub fn send_head(&mut self, line: &str, headers: &[(&str, &str)]) {
-        let mut head = format!("{line} HTTP/1.1\r\nHost: gateway.test\r\n");
+        let mut head = format!("{line} HTTP/1.1\r\nHost: gateway.localhost\r\n");
         headers.iter().for_each(|(name, value)| head.push_str(&format!("{name}: {value}\r\n")));
         self.send(head + "\r\n");
     }

@@ -74,7 +74,7 @@ upstream = "api"
 
 [[route]]
 name = "hosted"
-host = "gateway.test"
+host = "gateway.localhost"
 path = "/hosted/{*rest}"
 resource = "hosted"
 upstream = "api"

@@ -86,7 +86,7 @@ fn each_request_leaves_one_line_also_when_it_was_refused_or_the_client_hung_up()
         ("listener", json!("public")),
         ("client_ip", json!("127.0.0.1")),
         ("method", json!("POST")),
-        ("host", json!("gateway.test")),
+        ("host", json!("gateway.localhost")),
         ("path", json!("/v1/devices/7")),
         ("proto", json!("HTTP/1.1")),
         ("route", json!("devices")),
