@@ -26,6 +26,7 @@ mod worker;
 
 pub use bad_request::reject_reasons;
 pub use filter::FilterRule;
+pub use parameters::{ParameterFault, Reserved};
 pub use routes::{AccountSelector, Proxy, ProxyOptions, Route, RouteLimit, Rule, lead};
 pub use upstream::{HostHeader, TrustError, UpstreamOptions, UpstreamTls, UpstreamVersion, client_config};
 pub use websocket::WebSockets;

@@ -11,7 +11,7 @@ const MOST_LAYERS: usize = 4;
 
 /// Why parameters do not go together with those that the gateway sets.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum ParameterFault {
+pub enum ParameterFault {
     /// One of them could be taken for this one of the gateway's.
     Taken(String),
     /// They can be read in more than one way; what of them.
@@ -19,7 +19,7 @@ pub(super) enum ParameterFault {
 }
 
 /// The names that only the gateway may set.
-pub(super) struct Reserved(Vec<Name>);
+pub struct Reserved(Vec<Name>);
 
 /// A name without what servers disagree on.
 struct Name {
@@ -31,12 +31,12 @@ struct Name {
 }
 
 impl Reserved {
-    pub(super) fn new(names: impl IntoIterator<Item = String>) -> Self {
+    pub fn new(names: impl IntoIterator<Item = String>) -> Self {
         Self(names.into_iter().map(Name::new).collect())
     }
 
     /// Refuses a client's query that has one of the names, or that could have.
-    pub(super) fn check_query(&self, query: &str) -> Result<(), ParameterFault> {
+    pub fn check_query(&self, query: &str) -> Result<(), ParameterFault> {
         use ParameterFault::Unclear;
         if query.bytes().any(|byte| !byte.is_ascii_graphic() || byte == b';') {
             return Err(Unclear("it has a character that some servers take for a separator, or `;`"));
@@ -53,7 +53,7 @@ impl Reserved {
     }
 
     /// Refuses cookies of one of the names: some servers look for parameters among them too.
-    pub(super) fn check_cookies(&self, cookies: &[u8]) -> Result<(), ParameterFault> {
+    pub fn check_cookies(&self, cookies: &[u8]) -> Result<(), ParameterFault> {
         self.check_layers(String::from_utf8_lossy(cookies).into_owned())
     }
 

@@ -15,6 +15,7 @@ mod decisions;
 mod disk;
 mod filters;
 mod flow;
+mod fuzz;
 mod http2;
 mod import;
 mod life;

@@ -1,0 +1,31 @@
+//! What must hold of every parser of ours for any bytes whatever.
+//!
+//! Each check is the body of a fuzz target of the same name, and is run by `tests/it/fuzz.rs` as well, with
+//! the seeds and with what becomes of them by chance. It panics where something is wrong. Where there is
+//! another reader of the same bytes, the two are compared.
+
+mod credentials;
+mod files;
+mod requests;
+mod routes;
+
+pub use credentials::{credential, selector, token};
+pub use files::{configuration, exchange};
+pub use requests::{head, parameters, path};
+pub use routes::routes;
+
+/// Panics where something is wrong.
+pub type Check = fn(&[u8]);
+
+/// By the name of the target and of its directory of seeds.
+pub const CHECKS: [(&str, Check); 9] = [
+    ("token", token),
+    ("credential", credential),
+    ("head", head),
+    ("path", path),
+    ("routes", routes),
+    ("parameters", parameters),
+    ("selector", selector),
+    ("configuration", configuration),
+    ("exchange", exchange),
+];
