@@ -142,9 +142,12 @@ fn quoted(text: &str) -> impl Iterator<Item = &str> {
 }
 
 #[test]
-fn the_files_and_tests_that_the_architecture_names_are_there() {
+fn the_files_and_tests_that_the_pages_name_are_there() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let page = std::fs::read_to_string(root.join("ARCHITECTURE.md")).expect("the page");
+    let page: String = ["ARCHITECTURE.md", "docs/attacks.md", "docs/threat-model.md"]
+        .iter()
+        .map(|page| std::fs::read_to_string(root.join(page)).expect("the page"))
+        .collect();
     let tests: String =
         ["src", "tests"].iter().flat_map(|directory| files(&root.join(directory)).into_values()).collect();
     let mut wrong = Vec::new();
