@@ -33,6 +33,9 @@ pub struct Problem<'a> {
     /// Seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_after: Option<u64>,
+    /// How many objects are meant now, where another number was to be confirmed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub count: Option<u64>,
     /// What is wrong with each field of the body.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     pub errors: &'a [FieldError],
@@ -49,7 +52,7 @@ impl<'a> Problem<'a> {
     pub fn new(code: &'static Code, detail: &'a str, request_id: &'a str) -> Self {
         let (r#type, instance) = (format!("urn:keygate:problem:{}", code.name), format!("urn:uuid:{request_id}"));
         let Code { name: code, status, title, .. } = *code;
-        Self { r#type, title, status, detail, instance, code, request_id, retry_after: None, errors: &[] }
+        Self { r#type, title, status, detail, instance, code, request_id, retry_after: None, count: None, errors: &[] }
     }
 
     pub fn to_json(&self) -> Vec<u8> {

@@ -76,6 +76,11 @@ impl Caller {
         self.recording.done_as(action, object, change);
     }
 
+    /// For a call that does much, part by part: see [`Recording`].
+    pub(super) fn recording(&self) -> &Recording {
+        &self.recording
+    }
+
     /// To be asked by a call that may take rights away and does not: see [`Recording`].
     pub(super) fn takes_nothing_away(&self) -> Result<(), Refusal> {
         self.recording.takes_nothing_away()

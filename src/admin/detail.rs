@@ -130,6 +130,10 @@ impl Refusal {
                 "somebody changed the object since: its `ETag` is none of those in `If-Match`; read it again and decide anew"
                     .into()
             }
+            Refusal::CountDiffers { expected, count } => format!(
+                "the number of tokens that are meant is {count} now, and not {expected}: nothing was revoked; look at \
+                 them with `dry_run`"
+            ),
             Refusal::BackupRunning => "one backup is made at a time; try again once it is complete".into(),
             Refusal::NotReady(reason) => reason.clone(),
             Refusal::Store(_) => {

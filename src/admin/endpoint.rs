@@ -6,7 +6,7 @@ use http::Method;
 use super::about::{self, Operation};
 use super::sessions::SESSIONS;
 use super::{
-    Shared, accounts, audit, backup, explain, health, import, invitations, manual, members, passwords, policies,
+    Shared, accounts, audit, backup, bulk, explain, health, import, invitations, manual, members, passwords, policies,
     presented, reveal, roles, rotation, sessions, tokens, usage, users, webhooks, whoami,
 };
 use crate::audit::Action as Audited;
@@ -113,6 +113,7 @@ pub static ENDPOINTS: &[Endpoint] = &[
     Endpoint { method: Method::POST, path: "/v1/tokens/{id}/rotation/undo", right: needs(TOKENS, Action::Update), audit: Some(Audited::TokenRotationUndo), mount: |m| on(m, rotation::undo), about: &about::rotation::UNDO },
     // Final, unlike disabling; so it takes the right to delete.
     Endpoint { method: Method::POST, path: "/v1/tokens/{id}/revoke", right: needs(TOKENS, Action::Delete), audit: Some(Audited::TokenRevoke), mount: |m| on(m, tokens::revoke), about: &about::tokens::REVOKE },
+    Endpoint { method: Method::POST, path: "/v1/tokens/revoke", right: needs(TOKENS, Action::Delete), audit: Some(Audited::TokenRevokeMany), mount: |m| on(m, bulk::revoke), about: &about::tokens::REVOKE_MANY },
     // Whoever holds a token may give it up; for any other text the handlers ask for a right.
     Endpoint { method: Method::POST, path: "/v1/tokens/current/revoke", right: Right::Any, audit: Some(Audited::TokenRevoke), mount: |m| on(m, presented::revoke_self), about: &about::presented::REVOKE_SELF },
     Endpoint { method: Method::POST, path: "/v1/introspect", right: Right::Any, audit: None, mount: |m| on(m, presented::introspect), about: &about::presented::INTROSPECT },

@@ -14,6 +14,7 @@ mod accounts;
 mod audit;
 mod backup;
 mod body;
+mod bulk;
 mod caller;
 mod cause;
 mod condition;

@@ -73,6 +73,7 @@ impl Refusal {
             | Refusal::NoCopy(_)
             | Refusal::Conflict(_)
             | Refusal::Stale
+            | Refusal::CountDiffers { .. }
             | Refusal::BackupRunning
             | Refusal::StoreFull(_)
             | Refusal::NoRandomness(_) => Some(Outcome::Refused(code)),

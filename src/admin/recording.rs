@@ -131,6 +131,40 @@ impl Recording {
         self.noted().done.push((action, object, change));
     }
 
+    /// Announces a part of a call that does much, and names it: a crash leaves one part in doubt and no more.
+    /// It takes rights away, so it goes on where it cannot be announced.
+    pub(super) async fn begin_part(&self, action: Action, what: Change) -> Option<Intent> {
+        debug_assert_eq!(action.effect(), Effect::Ends);
+        match self.0.audit.begin(self.entry(action, None, what, Outcome::Begun)).await {
+            Ok(intent) => Some(intent),
+            Err(why) => {
+                tracing::error!(target: "keygate::audit", %why, action = action.name(), "goes on without its announcement");
+                None
+            }
+        }
+    }
+
+    /// Tells how that part ended: what was done, or, where nothing is told, that nobody knows.
+    pub(super) async fn end_part(
+        &self,
+        intent: Option<Intent>,
+        action: Action,
+        done: Result<Vec<(Object, Change)>, &Refusal>,
+    ) {
+        let entries = match done {
+            Ok(done) if done.is_empty() => vec![self.entry(action, None, Change::none(), Outcome::Done)],
+            Ok(done) => {
+                let entry = |(object, change)| self.entry(action, Some(object), change, Outcome::Done);
+                done.into_iter().map(entry).collect()
+            }
+            Err(refusal) => {
+                let outcome = refusal.outcome().unwrap_or(Outcome::Refused(refusal.code().name));
+                vec![self.entry(action, None, Change::none(), outcome)]
+            }
+        };
+        self.tell_all(intent, entries).await;
+    }
+
     /// Notes how it ended, and answers only then.
     async fn finish(&self, response: Response) -> Response {
         let refusal = response.extensions().get::<Arc<Refusal>>().cloned();
@@ -140,13 +174,19 @@ impl Recording {
         if entries.is_empty() && !intent {
             return response;
         }
+        let Some(why) = self.tell_all(noted.intent, entries).await else { return response };
+        let goes_on = refusal.is_some() || blocked || self.0.action.map(Action::effect) == Some(Effect::Ends);
+        if goes_on { response } else { Refusal::Unrecorded { why, done: true }.into_response() }
+    }
+
+    /// Why the entries could not be written; they are in the gateway's own log then.
+    async fn tell_all(&self, intent: Option<Intent>, entries: Vec<Entry>) -> Option<Unrecorded> {
         entries.iter().filter(|entry| entry.outcome == Outcome::Done).for_each(tell);
-        let Err(why) = self.0.audit.settle(noted.intent, entries.clone()).await else { return response };
+        let why = self.0.audit.settle(intent, entries.clone()).await.err()?;
         for entry in entries {
             tracing::error!(target: "keygate::audit", %why, ?entry, "an entry is not in the audit log yet");
         }
-        let goes_on = refusal.is_some() || blocked || self.0.action.map(Action::effect) == Some(Effect::Ends);
-        if goes_on { response } else { Refusal::Unrecorded { why, done: true }.into_response() }
+        Some(why)
     }
 
     fn entries(&self, noted: &Noted, refusal: Option<&Refusal>) -> Vec<Entry> {

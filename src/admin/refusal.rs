@@ -141,6 +141,11 @@ pub(super) enum Refusal {
     Conflict(String),
     /// The object is not as the request says.
     Stale,
+    /// So many are meant as `count` says, and others were expected.
+    CountDiffers {
+        expected: u64,
+        count: u64,
+    },
     NotReady(String),
     BackupRunning,
     Store(StoreError),
@@ -219,6 +224,7 @@ impl Refusal {
             Refusal::NotYours => (&code::NOT_YOURS, Client),
             Refusal::Conflict(_) => (&code::CONFLICT, Client),
             Refusal::Stale => (&code::PRECONDITION_FAILED, Client),
+            Refusal::CountDiffers { .. } => (&code::COUNT_DIFFERS, Client),
             Refusal::BackupRunning => (&code::BACKUP_RUNNING, Client),
             Refusal::NotReady(_) => (&code::NOT_READY, Ours),
             Refusal::Store(_) => (&code::STORE_UNAVAILABLE, Ours),
@@ -291,6 +297,13 @@ impl Refusal {
         }
     }
 
+    fn count(&self) -> Option<u64> {
+        match self {
+            Refusal::CountDiffers { count, .. } => Some(*count),
+            _ => None,
+        }
+    }
+
     fn errors(&self) -> &[FieldError] {
         match self {
             Refusal::InvalidFields(errors) | Refusal::ImmutableFields(errors) | Refusal::InvalidQuery(errors) => errors,
@@ -315,6 +328,7 @@ impl Refusal {
         let (detail, id) = (self.detail(), id.to_string());
         let problem = Problem {
             retry_after: self.retry_after(),
+            count: self.count(),
             errors: self.errors(),
             ..Problem::new(self.code(), &detail, &id)
         };

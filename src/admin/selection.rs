@@ -51,12 +51,22 @@ impl Selection {
         Self { filter, account, below }
     }
 
+    /// Whether something is said of the tokens themselves, and not only where they are.
+    pub(super) fn is_narrow(&self) -> bool {
+        self.filter != TokenFilter::default()
+    }
+
+    /// The account that it begins at.
+    pub(super) fn account(&self, caller: &Caller, state: &AdminState) -> Result<AccountId, Refusal> {
+        match &self.account {
+            None => Ok(caller.account()),
+            Some(text) => reached(text, caller, state).ok_or(Refusal::NoSuch("account")),
+        }
+    }
+
     /// The accounts that it is of: the caller's own where none is named.
     pub(super) fn accounts(&self, caller: &Caller, state: &AdminState) -> Result<Vec<AccountId>, Refusal> {
-        let account = match &self.account {
-            None => caller.account(),
-            Some(text) => reached(text, caller, state).ok_or(Refusal::NoSuch("account"))?,
-        };
+        let account = self.account(caller, state)?;
         if !self.below {
             return Ok(vec![account]);
         }

@@ -46,6 +46,8 @@ actions! {
     TokenDisable = "token.disable", Ends;
     TokenEnable = "token.enable", Changes;
     TokenRevoke = "token.revoke", Ends;
+    /// All that a filter is true for; each of them has an entry of its own besides.
+    TokenRevokeMany = "token.revoke.many", Edits;
     TokenDelete = "token.delete", Ends;
     TokenReveal = "token.reveal", Shows;
     TokenRotate = "token.rotate", Changes;

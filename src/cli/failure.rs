@@ -186,6 +186,7 @@ fn hint(status: u16, code: Option<&str>, retry_after: Option<&str>) -> Option<St
         (409, Some("token_in_use")) => {
             "`keygate token usage` shows more of it; add --acknowledge-use to delete it all the same".to_owned()
         }
+        (409, Some("count_differs")) => "see with --dry-run which they are now".to_owned(),
         (409, Some("too_many_tokens")) => {
             "`keygate token list` shows them; revoke or delete one that is not needed".to_owned()
         }

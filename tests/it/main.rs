@@ -7,6 +7,7 @@ mod accounts;
 mod audit;
 mod binary;
 mod bodies;
+mod bulk;
 mod clients;
 mod coherence;
 mod config;

@@ -5,9 +5,10 @@ use serde_json::{Value, json};
 use super::samples::{self, page, token, with};
 use super::{Answer, Content, ETAG, LOCATION, Link, Operation, Tag, parameters};
 use crate::admin::wire::asked::{
-    DeleteToken, FieldsOf, IfMatch, IfNoneMatch, InAccount, ListTokens, NewImport, NewToken, PageOf, TokenEdit,
+    DeleteToken, FieldsOf, IfMatch, IfNoneMatch, InAccount, ListTokens, NewImport, NewToken, PageOf, RevokeMany,
+    TokenEdit,
 };
-use crate::admin::wire::{Created, ImportRecord, Revealed, TokenRecord, UsageRecord};
+use crate::admin::wire::{Created, ImportRecord, Revealed, RevokedMany, TokenRecord, UsageRecord};
 use crate::problem::code;
 
 /// The id in an answer that is a token.
@@ -149,6 +150,26 @@ pub(in crate::admin) static REVOKE: Operation = Operation::change(
 )
 .text("Final, unlike disabling; unlike a deletion, it leaves the record to look at.")
 .takes(&[parameters::<IfMatch>]);
+
+pub(in crate::admin) static REVOKE_MANY: Operation = Operation::change(
+    "revokeTokens",
+    Tag::Tokens,
+    "Revoke many tokens",
+    Answer::json::<RevokedMany>(
+        200,
+        "How many tokens are meant, how many were revoked, and some of them.",
+        || json!({"dry_run": false, "count": 1, "revoked": 1, "sample": [samples::revoked()]}),
+    ),
+)
+.text(
+    "All that the filters are true for, and that are not revoked yet; never the token that calls. Call it with \
+     `dry_run` to see how many those are, and then with that number as `expect`: where another number is meant by \
+     then, nothing is revoked. They are revoked part by part, each part as a whole, and only what the filters are \
+     still true for at that moment; a call that was cut off is finished by making it again, with the number that is \
+     left. At most 100000 tokens are revoked by one call. Without a filter it has to say `all`.",
+)
+.body(Content::json::<RevokeMany>(|| json!({"label": "env=test", "unused_for": "90d", "expect": 1})))
+.problems(&[&code::NOT_FOUND, &code::COUNT_DIFFERS, &code::INVALID_QUERY]);
 
 pub(in crate::admin) static USAGE: Operation = Operation::read(
     "getTokenUsage",

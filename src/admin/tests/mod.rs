@@ -4,6 +4,7 @@ mod accounts;
 mod answers;
 mod audit;
 mod backup;
+mod bulk;
 mod conditions;
 mod description;
 mod explain;

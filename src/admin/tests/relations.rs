@@ -39,7 +39,7 @@ fn naming(endpoint: &Endpoint) -> Naming {
     match (&endpoint.method, endpoint.path) {
         (_, path) if path.contains("{id}") => Naming::Path,
         (&Method::GET, "/v1/tokens" | "/v1/users" | "/v1/audit") => Naming::Query("account"),
-        (&Method::POST, "/v1/tokens" | "/v1/users") => Naming::Body("account"),
+        (&Method::POST, "/v1/tokens" | "/v1/tokens/revoke" | "/v1/users") => Naming::Body("account"),
         (&Method::POST, "/v1/accounts") => Naming::Body("parent"),
         (_, "/livez" | "/readyz" | "/metrics" | "/openapi.json" | "/docs") => Naming::Nothing,
         (_, path) if path.starts_with("/v1/webhooks") => Naming::Nothing,
@@ -137,6 +137,7 @@ impl Family {
         let mut path = endpoint.path.replace("{id}", &id).replace("{user}", &object.user.to_string());
         let mut body = match (&endpoint.method, endpoint.path) {
             (&Method::POST, "/v1/tokens") => json!({"grants": {"devices": "read"}}),
+            (&Method::POST, "/v1/tokens/revoke") => json!({"all": true, "dry_run": true}),
             (&Method::POST, "/v1/accounts") => json!({"name": "new"}),
             (&Method::POST, "/v1/users") => json!({"login": self.login(), "roles": ["viewer"]}),
             (&Method::POST, "/v1/accounts/{id}/members") => {

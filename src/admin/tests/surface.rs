@@ -176,6 +176,7 @@ async fn body(world: &World, endpoint: &Endpoint, user: UserId) -> String {
             json!({"tokens": [{"hash": "ab".repeat(32), "algorithm": "sha256", "grants": {"devices": "read"}}]})
         }
         (&Method::POST, "/v1/webhooks/{name}/discard") => json!({"ids": "all"}),
+        (&Method::POST, "/v1/tokens/revoke") => json!({"all": true, "dry_run": true}),
         (&Method::POST, "/v1/tokens/{id}/rotation/extend") => json!({"by": "1h"}),
         (&Method::POST, "/v1/explain") => json!({"method": "GET", "path": "/"}),
         (&Method::POST, "/v1/accounts") => json!({"name": "new"}),

@@ -24,7 +24,7 @@ pub(super) use introspection::Introspection;
 pub(super) use json::{Json, SyntaxError};
 pub(super) use policy::PolicyRecord;
 pub(super) use role::RoleRecord;
-pub(super) use token::{Created, Page, Revealed, TokenRecord, grants_record};
+pub(super) use token::{Created, Page, Revealed, RevokedMany, TokenRecord, grants_record};
 pub(super) use usage::UsageRecord;
 pub(super) use user::{Begun, Invited, MemberRecord, UserRecord};
 pub(super) use webhook::{AttemptRecord, DeadLetterRecord, Discarded, Redelivered, WebhookRecord};
@@ -41,6 +41,7 @@ impl Record for ImportRecord {}
 impl Record for Whoami {}
 impl Record for ExplanationRecord {}
 impl Record for Created<'_> {}
+impl Record for RevokedMany {}
 impl Record for Revealed<'_> {}
 impl Record for Introspection {}
 impl Record for UsageRecord {}

@@ -111,6 +111,22 @@ pub(in crate::admin) struct Revealed<'a> {
     pub(in crate::admin) curl: &'a str,
 }
 
+/// What a call that revokes many tokens means, or did.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = RevokedTokens)]
+pub(in crate::admin) struct RevokedMany {
+    /// Whether nothing was done.
+    pub(in crate::admin) dry_run: bool,
+    /// How many tokens are meant: what `expect` has to say.
+    pub(in crate::admin) count: u64,
+    /// How many were revoked: fewer than `count` where some of them were changed, revoked or deleted by others
+    /// while this went on.
+    pub(in crate::admin) revoked: u64,
+    /// Ten of them at most, the oldest first.
+    #[schema(max_items = 10)]
+    pub(in crate::admin) sample: Vec<TokenRecord>,
+}
+
 /// A part of a list.
 #[derive(Debug, Serialize, ToSchema)]
 pub(in crate::admin) struct Page<T> {

@@ -204,6 +204,39 @@ impl Lifecycle {
         .await
     }
 
+    /// Refuses those of these tokens for good that are still meant, all in one commit: each as it was and as
+    /// it is. What is gone or revoked meanwhile is passed over.
+    pub async fn revoke_all(
+        &self,
+        ids: &[TokenId],
+        is_meant: impl Fn(&Token) -> bool,
+    ) -> Result<Vec<(Token, Token)>, LifecycleError> {
+        for _ in 0..TRIES {
+            let at = self.clock.wall();
+            let (mut pairs, mut writes, mut digests) = (Vec::new(), Vec::new(), Vec::new());
+            for &id in ids {
+                let Some(present) = self.store.token(id).await? else { continue };
+                if matches!(present.state, State::Revoked { .. }) || !is_meant(&present) {
+                    continue;
+                }
+                let mut revoked = Token { state: State::Revoked { at }, ..present.clone() };
+                revoked.forget_copies();
+                digests.extend(present.digests());
+                writes.push(Write::PutToken { token: revoked.clone(), expect: Expect::Revision(present.revision) });
+                pairs.push((present, revoked));
+            }
+            match self.commit(writes, digests).await {
+                Err(LifecycleError::Conflict(_)) => {}
+                Err(error) => return Err(error),
+                Ok(revision) => {
+                    pairs.iter_mut().for_each(|(_, revoked)| revoked.revision = revision);
+                    return Ok(pairs);
+                }
+            }
+        }
+        Err(too_busy("one of the tokens"))
+    }
+
     /// Removes the token and all that is known of it; from then on it is as if it had never been.
     pub async fn delete(&self, id: TokenId) -> Result<(), LifecycleError> {
         self.delete_if(id, |_| true).await.map(drop)

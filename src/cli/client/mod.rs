@@ -108,6 +108,11 @@ impl Client {
         Client { endpoint, trust, token: Some(stored.token.clone()), limits: self.limits }
     }
 
+    /// The same, for a call that does much.
+    pub(super) fn patient(self) -> Client {
+        Client { limits: Limits { answer: Duration::from_secs(600), ..self.limits }, ..self }
+    }
+
     /// The admin URL.
     pub(super) fn url(&self) -> String {
         self.endpoint.url()

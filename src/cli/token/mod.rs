@@ -1,7 +1,9 @@
 //! `keygate token …`: the life of tokens, over the admin API; and what a token's text says, without it.
 
+mod bulk;
 mod change;
 mod create;
+mod filter;
 mod inspect;
 mod list;
 mod regex;
@@ -66,7 +68,8 @@ pub(super) enum TokenCommand {
     #[command(after_help = "Examples:\n  keygate token enable tok_…")]
     Enable(ChangeArgs),
     /// Refuses tokens for good; their records stay
-    #[command(after_help = "Examples:\n  keygate token revoke tok_… --yes")]
+    #[command(after_help = "Examples:\n  keygate token revoke tok_… --yes\n  \
+        keygate token revoke --label env=test --unused-for 90d --dry-run")]
     Revoke(RevokeArgs),
     /// Removes tokens and their records
     #[command(after_help = "Examples:\n  keygate token delete tok_… --yes")]

@@ -1,4 +1,4 @@
-//! `keygate token revoke`: tokens by their ids, or the very one that makes the call.
+//! `keygate token revoke`: tokens by their ids, all that a filter is true for, or the very one that makes the call.
 
 use clap::Args;
 use serde_json::Value;
@@ -9,17 +9,20 @@ use super::super::exit::Exit;
 use super::super::failure::Failure;
 use super::super::output::Shape;
 use super::super::terminal::Terminal;
+use super::bulk::{self, BulkArgs};
 use super::change::{Connect, EndArgs, Verb, end};
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct RevokeArgs {
     /// The tokens' ids, tok_…
-    #[arg(required_unless_present = "own", value_name = "ID")]
+    #[arg(required_unless_present_any = ["own", "filter", "every"], value_name = "ID", conflicts_with = "filter")]
     ids: Vec<String>,
     /// The token that is used for the call itself, which needs no right: the way to give up a leaked one
-    #[arg(long = "self", id = "own", conflicts_with = "ids")]
+    #[arg(long = "self", id = "own", conflicts_with_all = ["ids", "filter"])]
     own: bool,
-    /// Do not ask
+    #[command(flatten)]
+    bulk: BulkArgs,
+    /// Do not ask; with a filter, --expect says so
     #[arg(short, long)]
     yes: bool,
     /// json: one line a token
@@ -28,6 +31,13 @@ pub(in crate::cli) struct RevokeArgs {
 }
 
 pub(super) fn revoke(args: &RevokeArgs, connect: Connect<'_>, terminal: &mut Terminal<'_>) -> Result<Exit, Failure> {
+    if args.ids.is_empty() && !args.own {
+        if args.yes {
+            return Err(Failure::usage("--yes does not say how many tokens are meant")
+                .hint("see with --dry-run how many they are, and say so with --expect N"));
+        }
+        return bulk::revoke(&args.bulk, args.output, connect, terminal);
+    }
     if !args.own {
         return end(Verb::Revoke, &EndArgs::of(args.ids.clone(), args.output, args.yes), connect, terminal);
     }

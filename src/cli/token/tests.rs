@@ -8,14 +8,14 @@ use super::super::client::tests::{Canned, answer};
 use super::super::terminal::tests::Fake;
 use super::*;
 
-struct Outcome {
-    exit: u8,
-    fake: Fake,
-    requests: Vec<String>,
+pub(super) struct Outcome {
+    pub(super) exit: u8,
+    pub(super) fake: Fake,
+    pub(super) requests: Vec<String>,
 }
 
 /// Runs `keygate token …` against a server that gives these answers.
-fn run(arguments: &[&str], answers: Vec<String>, mut fake: Fake) -> Outcome {
+pub(super) fn run(arguments: &[&str], answers: Vec<String>, mut fake: Fake) -> Outcome {
     let server = Canned::answering(answers);
     let url = server.url.clone();
     let all = ["keygate", "--admin-url", &url, "token"].into_iter().chain(arguments.iter().copied());
@@ -25,11 +25,16 @@ fn run(arguments: &[&str], answers: Vec<String>, mut fake: Fake) -> Outcome {
     Outcome { exit, fake, requests: server.requests() }
 }
 
+/// Whether `keygate token …` is a command line.
+pub(super) fn parsed(arguments: &[&str]) -> bool {
+    Cli::try_parse_from([&["keygate", "token"], arguments].concat()).is_ok()
+}
+
 fn id() -> String {
     TokenId::fresh().to_string()
 }
 
-fn body(request: &str) -> Value {
+pub(super) fn body(request: &str) -> Value {
     serde_json::from_str(request.split_once("\r\n\r\n").expect("a head").1).expect("JSON")
 }
 

@@ -31,6 +31,9 @@ codes! {
     PRECONDITION_FAILED 412 Management Nothing, "precondition_failed" "The object is not as it was read"
         "Somebody changed the object since it was read: its `ETag` is none of those in `If-Match`."
         "Read it again and decide anew.";
+    COUNT_DIFFERS 409 Management Nothing, "count_differs" "Other than so many are meant"
+        "The filter of a call that revokes many tokens is true for another number of them than `expect` says. `count` has the real one, and nothing was revoked."
+        "Look with `dry_run` at what is meant now, and send that number.";
     OVERLAP_RUNNING 409 Management Nothing, "overlap_running" "The old text is valid yet"
         "The token was rotated before, and its old text is still valid beside the present one."
         "End that overlap first, or say in the call that it ends.";

@@ -21,7 +21,7 @@ pub(in crate::admin) use query::{
     DeleteAccount, DeleteToken, FieldsOf, IfMatch, IfNoneMatch, InAccount, ListTokens, PageOf, SearchAudit,
 };
 pub(in crate::admin) use rotation::{LongerOverlap, NewRotation};
-pub(in crate::admin) use token::{NewToken, TokenEdit};
+pub(in crate::admin) use token::{NewToken, RevokeMany, TokenEdit};
 pub(in crate::admin) use user::{
     AcceptedInvitation, MemberEdit, NewMember, NewSession, NewUser, PasswordChange, UserEdit,
 };

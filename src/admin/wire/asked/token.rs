@@ -51,6 +51,52 @@ pub(in crate::admin) struct NewToken {
     labels: Option<BTreeMap<String, String>>,
 }
 
+/// Which tokens are to be revoked. Filters are written as in the query of a list of tokens; all that are given
+/// have to be met.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::admin) struct RevokeMany {
+    /// Whose tokens; left out, the caller's account.
+    #[schema(required = false, value_type = terms::AccountId)]
+    account: String,
+    /// Whether those of the accounts below it are meant too.
+    #[schema(required = false, default = false)]
+    below: bool,
+    /// States, with commas between; left out, every one but `revoked`.
+    #[schema(required = false, examples("active", "active,disabled"))]
+    state: String,
+    /// Kinds, with commas between.
+    #[schema(required = false, examples("service,shared"))]
+    kind: String,
+    /// Those that are this user's.
+    #[schema(required = false, value_type = terms::Owner)]
+    owner: String,
+    /// Those that this token asked for.
+    #[schema(required = false, value_type = terms::TokenId)]
+    created_by: String,
+    /// Those that were not used for so long, or never.
+    #[schema(required = false, value_type = terms::Length)]
+    unused_for: String,
+    /// Those that expire within so long from now.
+    #[schema(required = false, value_type = terms::Length)]
+    expires_within: String,
+    /// Those with this text in their name or description, in small or capital letters.
+    #[schema(required = false, min_length = 1, max_length = 100)]
+    q: String,
+    /// Those with such labels: `env=prod,team!=x`.
+    #[schema(required = false, examples("env=test"))]
+    label: String,
+    /// Every token of the account, in place of a filter.
+    #[schema(required = false, default = false)]
+    all: bool,
+    /// Whether it is only told what is meant.
+    #[schema(required = false, default = false)]
+    dry_run: bool,
+    /// How many tokens are meant, as a dry run told. Needed for all but that.
+    #[schema(required = false, minimum = 0)]
+    expect: u64,
+}
+
 /// What is to be changed of a token; what is left out stays. A policy may keep fields as they are.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
