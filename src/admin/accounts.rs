@@ -11,19 +11,72 @@ use http::{HeaderValue, StatusCode};
 
 use super::caller::Caller;
 use super::condition::{Condition, tagged};
+use super::cursor::List;
 use super::fields::{Fields, Length};
-use super::page::{PathId, QueryFields, Window};
+use super::page::{PathId, QueryFields};
+use super::projection::Projection;
 use super::refusal::Refusal;
+use super::roster::{Collection, Roster, Wanted};
 use super::rules::Rules;
+use super::selection::{one_or_more, take_labels};
 use super::token_input::reached;
 use super::tokens::json;
-use super::wire::{AccountRecord, Page};
+use super::wire::AccountRecord;
 use super::{AdminState, Shared, grants, labels};
 use crate::audit::{Action, Change, Object};
 use crate::auth::{AccountEdit, LifecycleError, NewAccount};
-use crate::model::{Account, AccountId, AccountState, PlanName, PolicyName};
+use crate::model::{Account, AccountId, AccountState, PlanName, PolicyName, Selector};
 
 const ACCOUNT_NAME: Length = Length { min: 1, max: 100 };
+const STATES: [&str; 2] = ["active", "suspended"];
+
+pub(super) static ACCOUNTS: Collection<Account> = Collection {
+    list: List::Accounts,
+    sorts: &[("created", |_| ""), ("name", |account| &account.name)],
+    id: |account| account.id.to_bytes(),
+    fields: &AccountRecord::FIELDS,
+};
+
+/// What accounts of a list must be like.
+struct AccountFilter {
+    /// It, or below it.
+    account: Option<String>,
+    /// Directly below it.
+    parent: Option<AccountId>,
+    states: Vec<AccountState>,
+    plan: Option<PlanName>,
+    policy: Option<PolicyName>,
+    name: Wanted,
+    labels: Selector,
+}
+
+impl AccountFilter {
+    fn take(query: &mut Fields) -> Self {
+        let state = |name: &str| match name {
+            "active" => Some(AccountState::Active),
+            "suspended" => Some(AccountState::Suspended),
+            _ => None,
+        };
+        Self {
+            account: query.take_text("account"),
+            parent: query.take_parsed("parent"),
+            states: one_or_more(query, "state", &STATES, state),
+            plan: query.take_parsed("plan"),
+            policy: query.take_parsed("policy"),
+            name: Wanted::take(query),
+            labels: take_labels(query),
+        }
+    }
+
+    fn has(&self, account: &Account) -> bool {
+        self.parent.is_none_or(|parent| account.parent == Some(parent))
+            && (self.states.is_empty() || self.states.contains(&account.state))
+            && self.plan.as_ref().is_none_or(|plan| account.plan.as_ref() == Some(plan))
+            && self.policy.as_ref().is_none_or(|policy| account.policy.as_ref() == Some(policy))
+            && self.name.is_in(&[&account.name])
+            && self.labels.has(&account.labels)
+    }
+}
 
 pub(super) async fn create(State(state): State<Shared>, caller: Caller, fields: Fields) -> Result<Response, Refusal> {
     let (account, token) = state.lifecycle.create_account_with(new_account(fields, &caller, &state)?).await?;
@@ -42,14 +95,17 @@ pub(super) async fn list(
     caller: Caller,
     QueryFields(mut query): QueryFields,
 ) -> Result<Response, Refusal> {
-    let Window { after, limit } = Window::<AccountId>::take(&mut query);
+    let filter = AccountFilter::take(&mut query);
+    let roster = Roster::take(&mut query, &ACCOUNTS);
     query.finish_query()?;
-    let reached = state.accounts.within_reach(caller.account());
-    let mut rest = reached.iter().filter(|account| after.is_none_or(|after| account.id > after));
-    let items: Vec<_> = rest.by_ref().take(limit).collect();
-    let next = rest.next().and(items.last()).map(|account| account.id.to_string());
-    let items = items.into_iter().map(AccountRecord::new).collect();
-    Ok(json(StatusCode::OK, &Page { items, next, count: None }))
+    let top = match &filter.account {
+        None => caller.account(),
+        Some(text) => reached(text, &caller, &state).ok_or(Refusal::NoSuch("account"))?,
+    };
+    let page = state.accounts.look_within_reach(top, |all| {
+        roster.page(all.filter(|account| filter.has(account)), |account: &Account| AccountRecord::new(account))
+    });
+    Ok(json(StatusCode::OK, &page))
 }
 
 pub(super) async fn show(
@@ -57,9 +113,12 @@ pub(super) async fn show(
     caller: Caller,
     PathId(id): PathId<AccountId>,
     condition: Condition,
+    QueryFields(mut query): QueryFields,
 ) -> Result<Response, Refusal> {
+    let projection = Projection::take(&mut query, &AccountRecord::FIELDS);
+    query.finish_query()?;
     let account = within_reach(&state, &caller, id)?;
-    Ok(condition.answer(account.revision, json(StatusCode::OK, &AccountRecord::new(&account))))
+    Ok(condition.answer(account.revision, json(StatusCode::OK, &projection.of(AccountRecord::new(&account)))))
 }
 
 pub(super) async fn edit(

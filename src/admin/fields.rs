@@ -2,6 +2,8 @@
 //! [`Fields::finish`] refuses the request with all of them at once.
 
 use std::collections::HashSet;
+use std::fmt::Display;
+use std::str::FromStr;
 
 use super::refusal::Refusal;
 use super::wire::Json;
@@ -96,6 +98,12 @@ impl Fields {
             Json::Text(text) => Some(text),
             other => self.wrong_kind(name, "text", &other),
         }
+    }
+
+    /// A text that is written as these are.
+    pub(super) fn take_parsed<T: FromStr<Err: Display>>(&mut self, name: &'static str) -> Option<T> {
+        let read = self.take_text(name)?.parse();
+        read.map_err(|error: T::Err| self.refuse(name, format!("cannot be read: {error}"))).ok()
     }
 
     pub(super) fn take_flag(&mut self, name: &'static str) -> Option<bool> {

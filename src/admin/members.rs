@@ -9,16 +9,22 @@ use http::{HeaderValue, StatusCode};
 
 use super::caller::Caller;
 use super::condition::{Condition, tagged};
+use super::cursor::List;
 use super::fields::Fields;
-use super::page::{PathId, QueryFields, Window};
+use super::page::{PathId, QueryFields};
 use super::passwords::need;
+use super::projection::Projection;
 use super::refusal::Refusal;
+use super::roster::{Collection, Roster};
 use super::tokens::json;
-use super::users::given;
-use super::wire::{MemberRecord, Page};
+use super::users::{USER_SORTS, UserFilter, given};
+use super::wire::MemberRecord;
 use super::{AdminState, Shared, rights};
 use crate::audit::{Change, Object};
 use crate::model::{AccountId, RoleName, User, UserId};
+
+pub(super) static MEMBERS: Collection<User> =
+    Collection { list: List::Members, sorts: USER_SORTS, id: |user| user.id.to_bytes(), fields: &MemberRecord::FIELDS };
 
 /// An account and a user in a path, `/v1/accounts/{id}/members/{user}`.
 pub(super) struct PathMember(AccountId, UserId);
@@ -30,14 +36,12 @@ pub(super) async fn list(
     QueryFields(mut query): QueryFields,
 ) -> Result<Response, Refusal> {
     within_reach(&state, &caller, account)?;
-    let Window { after, limit } = Window::<UserId>::take(&mut query);
+    let filter = UserFilter::take(&mut query);
+    let roster = Roster::take(&mut query, &MEMBERS);
     query.finish_query()?;
-    let members = state.users.members(account);
-    let mut rest = members.iter().filter(|user| after.is_none_or(|after| user.id > after));
-    let items: Vec<_> = rest.by_ref().take(limit).collect();
-    let next = rest.next().and(items.last()).map(|user| user.id.to_string());
-    let items = items.into_iter().filter_map(|user| record(user, account)).collect();
-    Ok(json(StatusCode::OK, &Page { items, next, count: None }))
+    let members = state.users.members(account).into_iter().filter(|user| filter.has(user, |id| id == account));
+    let record = |user: &User| MemberRecord::new(user, user.roles_in(account).unwrap_or_default());
+    Ok(json(StatusCode::OK, &roster.page(members, record)))
 }
 
 pub(super) async fn add(
@@ -76,9 +80,13 @@ pub(super) async fn show(
     caller: Caller,
     PathMember(account, id): PathMember,
     condition: Condition,
+    QueryFields(mut query): QueryFields,
 ) -> Result<Response, Refusal> {
+    let projection = Projection::take(&mut query, &MemberRecord::FIELDS);
+    query.finish_query()?;
     let user = member(&state, &caller, account, id)?;
-    Ok(condition.answer(user.revision, shown(StatusCode::OK, &user, account)?))
+    let record = record(&user, account).ok_or(Refusal::NoSuch("member"))?;
+    Ok(condition.answer(user.revision, json(StatusCode::OK, &projection.of(record))))
 }
 
 pub(super) async fn edit(

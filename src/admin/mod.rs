@@ -51,6 +51,7 @@ mod refusal;
 mod reveal;
 mod rights;
 mod roles;
+mod roster;
 mod rotation;
 mod rules;
 mod selection;

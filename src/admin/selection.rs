@@ -7,7 +7,7 @@ use super::fields::Fields;
 use super::refusal::Refusal;
 use super::token_input::reached;
 use super::{AdminState, expiry};
-use crate::model::{AccountId, Kind, Standing, Timestamp, TokenFilter};
+use crate::model::{AccountId, Kind, Selector, SelectorError, Standing, Timestamp, TokenFilter};
 use crate::store::{Order, SortBy};
 
 const LONGEST_TEXT: usize = 100;
@@ -25,9 +25,7 @@ impl Selection {
         let account = fields.take_text("account");
         let below = fields.take_switch("below").unwrap_or(false);
         let filter = TokenFilter {
-            states: one_or_more(fields, "state", &Standing::NAMES, |name| {
-                Standing::NAMES.into_iter().find(|known| *known == name)
-            }),
+            states: standings(fields),
             kinds: one_or_more(fields, "kind", &Kind::ALL.map(Kind::name), Kind::from_name),
             user: owner(fields, caller),
             created_by: fields.take_text("created_by").and_then(|text| {
@@ -35,18 +33,8 @@ impl Selection {
             }),
             unused_since: length(fields, "unused_for").map(|length| minus(now, length)),
             expires_by: length(fields, "expires_within").map(|length| now.plus(length)),
-            text: fields.take_text("q").map(|text| {
-                if !(1..=LONGEST_TEXT).contains(&text.chars().count()) {
-                    fields.refuse("q", format!("must have 1 to {LONGEST_TEXT} characters"));
-                }
-                text.to_lowercase()
-            }),
-            labels: fields.take_text("label").map_or_else(Default::default, |text| {
-                text.parse().unwrap_or_else(|error: crate::model::SelectorError| {
-                    fields.refuse("label", format!("cannot be read: {error}"));
-                    Default::default()
-                })
-            }),
+            text: take_search(fields),
+            labels: take_labels(fields),
         };
         Self { filter, account, below }
     }
@@ -74,6 +62,39 @@ impl Selection {
     }
 }
 
+/// Which sessions of a user a list is of.
+pub(super) fn take_sessions(fields: &mut Fields, now: Timestamp) -> TokenFilter {
+    TokenFilter {
+        states: standings(fields),
+        kinds: vec![Kind::Session],
+        unused_since: length(fields, "unused_for").map(|length| minus(now, length)),
+        expires_by: length(fields, "expires_within").map(|length| now.plus(length)),
+        ..TokenFilter::default()
+    }
+}
+
+/// Takes `q`, in lower case.
+pub(super) fn take_search(fields: &mut Fields) -> Option<String> {
+    let text = fields.take_text("q")?;
+    if !(1..=LONGEST_TEXT).contains(&text.chars().count()) {
+        fields.refuse("q", format!("must have 1 to {LONGEST_TEXT} characters"));
+    }
+    Some(text.to_lowercase())
+}
+
+/// Takes `label`.
+pub(super) fn take_labels(fields: &mut Fields) -> Selector {
+    let Some(text) = fields.take_text("label") else { return Selector::default() };
+    text.parse().unwrap_or_else(|error: SelectorError| {
+        fields.refuse("label", format!("cannot be read: {error}"));
+        Selector::default()
+    })
+}
+
+fn standings(fields: &mut Fields) -> Vec<&'static str> {
+    one_or_more(fields, "state", &Standing::NAMES, |name| Standing::NAMES.into_iter().find(|known| *known == name))
+}
+
 /// Takes `sort`: one of the names, with `-` before it for the other direction.
 pub(super) fn take_order(query: &mut Fields, known: &[(&str, SortBy)]) -> Order {
     let Some(text) = query.take_text("sort") else { return Order::default() };
@@ -92,7 +113,12 @@ pub(super) fn take_order(query: &mut Fields, known: &[(&str, SortBy)]) -> Order 
 }
 
 /// `active,disabled`.
-fn one_or_more<T>(fields: &mut Fields, name: &'static str, known: &[&str], read: impl Fn(&str) -> Option<T>) -> Vec<T> {
+pub(super) fn one_or_more<T>(
+    fields: &mut Fields,
+    name: &'static str,
+    known: &[&str],
+    read: impl Fn(&str) -> Option<T>,
+) -> Vec<T> {
     let Some(text) = fields.take_text(name) else { return Vec::new() };
     let read: Option<Vec<T>> = text.split(',').map(|item| read(item.trim())).collect();
     read.unwrap_or_else(|| {

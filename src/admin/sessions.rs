@@ -8,34 +8,30 @@ use http::header::LOCATION;
 use http::{HeaderValue, StatusCode};
 
 use super::caller::{Caller, MaybeCaller};
+use super::cursor::{self, List};
 use super::fields::Fields;
 use super::login;
-use super::page::{OfNoun, PathId, QueryFields, Window};
+use super::page::{OfNoun, PathId, QueryFields, take_limit};
 use super::peer::Peer;
+use super::projection::Projection;
 use super::recording::Recording;
 use super::refusal::Refusal;
 use super::rights::Rights;
 use super::rules::Rules;
-use super::tokens::json;
+use super::selection::{take_order, take_sessions};
+use super::tokens::{count, json};
 use super::wire::{Begun, Page, TokenRecord};
 use super::{AdminState, Shared};
 use crate::audit::{Actor, Change, Object};
 use crate::auth::{LifecycleError, NewToken};
-use crate::model::{AccountId, Action, Kind, Token, TokenId, Usage, UserId};
-
-/// How many tokens one call looks at for the sessions among them; the rest is for the next call.
-const MOST_LOOKED_AT: usize = 2_048;
-const BATCH: usize = 256;
+use crate::model::{Action, Kind, Token, TokenFilter, TokenId, Usage};
+use crate::store::{Found, Search, SortBy};
 
 /// Management of other people's sessions.
 pub(super) const SESSIONS: &str = "keygate.sessions";
 
 /// A session's id in a path.
 pub(super) struct SessionId(TokenId);
-
-/// Where a list of sessions goes on: behind this token of this account.
-#[derive(Clone, Copy)]
-struct Place(AccountId, TokenId);
 
 pub(super) async fn create(
     State(state): State<Shared>,
@@ -70,25 +66,39 @@ pub(super) async fn create(
     Ok(response)
 }
 
+/// What they can be sorted by.
+const SORTS: [(&str, SortBy); 3] =
+    [("created", SortBy::Created), ("expires", SortBy::Expires), ("last_used", SortBy::LastUsed)];
+
+/// What `sort` can say.
+pub(super) fn orders() -> Vec<String> {
+    SORTS.iter().flat_map(|(name, _)| [(*name).to_owned(), format!("-{name}")]).collect()
+}
+
 /// The sessions of the caller's user, in all accounts that it is a member of.
 pub(super) async fn list(
     State(state): State<Shared>,
     caller: Caller,
     QueryFields(mut query): QueryFields,
 ) -> Result<Response, Refusal> {
-    let Window { after, limit } = Window::<Place>::take(&mut query);
+    let now = state.lifecycle.clock().wall();
+    let filter = take_sessions(&mut query, now);
+    let order = take_order(&mut query, &SORTS);
+    let (after, limit) = (cursor::take(&mut query, List::Sessions, order), take_limit(&mut query));
+    let counted = query.take_switch("count").unwrap_or(false);
+    let projection = Projection::take(&mut query, &TokenRecord::FIELDS);
     query.finish_query()?;
     let user = caller.user().and_then(|id| state.users.get(id)).ok_or(Refusal::NoUser)?;
-    let mut accounts: Vec<_> = user.memberships.iter().map(|membership| membership.account).collect();
-    accounts.sort();
-    let (sessions, next) = select(&state, user.id, &accounts, after, limit).await?;
-    let usage = state.lifecycle.usage(sessions.iter().map(|token| token.id).collect()).await?;
-    let now = state.lifecycle.clock().wall();
-    let items = sessions.iter().zip(usage).map(|(token, usage)| TokenRecord::new(token, usage, now)).collect();
-    Ok(json(
-        StatusCode::OK,
-        &Page { items, next: next.map(|Place(account, token)| format!("{account}.{token}")), count: None },
-    ))
+    let accounts = user.memberships.iter().map(|membership| membership.account).collect();
+    let filter = TokenFilter { user: Some(user.id), ..filter };
+    let search = Search { accounts, filter, order, after, limit, now };
+    let count = if counted { Some(count(&state, &search).await?) } else { None };
+    let Found { tokens, next } = state.lifecycle.search(search).await?;
+    let usage = state.lifecycle.usage(tokens.iter().map(|token| token.id).collect()).await?;
+    let record = |(token, usage)| projection.of(TokenRecord::new(token, usage, now));
+    let items = tokens.iter().zip(usage).map(record).collect();
+    let next = next.map(|place| cursor::text(List::Sessions, order, &place));
+    Ok(json(StatusCode::OK, &Page { items, next, count }))
 }
 
 /// Logs out: the session is gone, and nobody can tell that it was there.
@@ -123,48 +133,6 @@ fn may_end(token: &Token, caller: &Caller, state: &AdminState) -> bool {
     is_own
         || (state.accounts.reaches(caller.account(), token.account)
             && caller.effective(state).allow(SESSIONS, Action::Delete))
-}
-
-/// At most `limit` sessions of the user, and where to go on.
-async fn select(
-    state: &AdminState,
-    user: UserId,
-    accounts: &[AccountId],
-    after: Option<Place>,
-    limit: usize,
-) -> Result<(Vec<Token>, Option<Place>), Refusal> {
-    let mut found = Vec::new();
-    let (mut looked_at, mut place) = (0, after);
-    for &account in accounts.iter().filter(|&&account| after.is_none_or(|Place(begin, _)| account >= begin)) {
-        loop {
-            let last = place.filter(|place| place.0 == account).map(|Place(_, token)| token);
-            let tokens = state.lifecycle.list(account, last, BATCH).await?;
-            let is_end = tokens.len() < BATCH;
-            for token in tokens {
-                if found.len() == limit || looked_at == MOST_LOOKED_AT {
-                    return Ok((found, place));
-                }
-                looked_at += 1;
-                place = Some(Place(account, token.id));
-                if token.kind == Kind::Session && token.user == Some(user) {
-                    found.push(token);
-                }
-            }
-            if is_end {
-                break;
-            }
-        }
-    }
-    Ok((found, None))
-}
-
-impl FromStr for Place {
-    type Err = ();
-
-    fn from_str(text: &str) -> Result<Self, ()> {
-        let (account, token) = text.split_once('.').ok_or(())?;
-        Ok(Self(account.parse().map_err(drop)?, token.parse().map_err(drop)?))
-    }
 }
 
 impl FromStr for SessionId {

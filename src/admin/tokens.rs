@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 
 use super::caller::Caller;
 use super::condition::{Condition, tagged};
+use super::cursor::List;
 use super::fields::Fields;
 use super::page::{PathId, QueryFields, take_limit};
 use super::projection::Projection;
@@ -57,7 +58,7 @@ pub(super) async fn list(
     let now = state.lifecycle.clock().wall();
     let selection = Selection::take(&mut query, &caller, now);
     let order = take_order(&mut query, &SORTS);
-    let (after, limit) = (cursor::take(&mut query, order), take_limit(&mut query));
+    let (after, limit) = (cursor::take(&mut query, List::Tokens, order), take_limit(&mut query));
     let counted = query.take_switch("count").unwrap_or(false);
     let projection = Projection::take(&mut query, &TokenRecord::FIELDS);
     query.finish_query()?;
@@ -67,12 +68,12 @@ pub(super) async fn list(
     let Found { tokens, next } = state.lifecycle.search(search).await?;
     let usage = state.lifecycle.usage(tokens.iter().map(|token| token.id).collect()).await?;
     let items = tokens.iter().zip(usage).map(|(token, usage)| projection.of(shown(&state, token, usage))).collect();
-    let next = next.map(|place| cursor::text(order, &place));
+    let next = next.map(|place| cursor::text(List::Tokens, order, &place));
     Ok(json(StatusCode::OK, &Page { items, next, count }))
 }
 
 /// How many there are; `None`: too many to be counted in one call.
-async fn count(state: &AdminState, search: &Search) -> Result<Option<u64>, Refusal> {
+pub(super) async fn count(state: &AdminState, search: &Search) -> Result<Option<u64>, Refusal> {
     Ok(match state.lifecycle.count(search.clone()).await? {
         Count::Exactly(count) => Some(count),
         Count::TooMany => None,

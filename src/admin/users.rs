@@ -1,6 +1,7 @@
 //! Users: create, list, show, edit, delete. A user is managed from its home account; who reaches only
 //! another account that it is a member of sees it, and changes that membership alone.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use axum::extract::State;
@@ -10,17 +11,61 @@ use http::{HeaderValue, StatusCode};
 
 use super::caller::Caller;
 use super::condition::{Condition, tagged};
+use super::cursor::List;
 use super::fields::{Fields, NAME};
-use super::page::{PathId, QueryFields, Window};
+use super::page::{PathId, QueryFields};
+use super::projection::Projection;
 use super::refusal::Refusal;
 use super::rights::{self, Rights};
+use super::roster::{Collection, Roster, Sort, Wanted};
+use super::selection::one_or_more;
 use super::token_input::reached;
 use super::tokens::json;
-use super::wire::{Page, UserRecord};
+use super::wire::UserRecord;
 use super::{AdminState, Shared, passwords};
 use crate::audit::{Change, Object};
 use crate::auth::{NewUser, UserEdit};
 use crate::model::{AccountId, Login, LoginError, RoleName, User, UserId, UserState};
+
+/// In the order of creation, by name or by login; each has one.
+pub(super) const USER_SORTS: &[Sort<User>] =
+    &[("created", |_| ""), ("name", |user| &user.name), ("login", |user| user.login.as_str())];
+
+pub(super) static USERS: Collection<User> =
+    Collection { list: List::Users, sorts: USER_SORTS, id: |user| user.id.to_bytes(), fields: &UserRecord::FIELDS };
+
+/// What users of a list must be like.
+pub(super) struct UserFilter {
+    states: Vec<UserState>,
+    role: Option<RoleName>,
+    text: Wanted,
+}
+
+impl UserFilter {
+    pub(super) fn take(query: &mut Fields) -> Self {
+        let state = |name: &str| match name {
+            "active" => Some(UserState::Active),
+            "disabled" => Some(UserState::Disabled),
+            _ => None,
+        };
+        Self {
+            states: one_or_more(query, "state", &["active", "disabled"], state),
+            role: query.take_parsed("role"),
+            text: Wanted::take(query),
+        }
+    }
+
+    /// The role has to be one in an account that `is_meant`.
+    pub(super) fn has(&self, user: &User, is_meant: impl Fn(AccountId) -> bool) -> bool {
+        let has = |role| {
+            let meant = user.memberships.iter().filter(|membership| is_meant(membership.account));
+            meant.flat_map(|membership| &membership.roles).any(|held| held == role)
+        };
+        (self.states.is_empty() || self.states.contains(&user.state))
+            && self.role.as_ref().is_none_or(has)
+            && self.text.is_in(&[&user.name, user.login.as_str()])
+    }
+}
 
 pub(super) async fn create(
     State(state): State<Shared>,
@@ -57,18 +102,24 @@ pub(super) async fn list(
     QueryFields(mut query): QueryFields,
 ) -> Result<Response, Refusal> {
     let account = query.take_text("account");
-    let Window { after, limit } = Window::<UserId>::take(&mut query);
+    let below = query.take_switch("below").unwrap_or(false);
+    let filter = UserFilter::take(&mut query);
+    let roster = Roster::take(&mut query, &USERS);
     query.finish_query()?;
     let account = match account {
         None => caller.account(),
         Some(text) => reached(&text, &caller, &state).ok_or(Refusal::NoSuch("account"))?,
     };
-    let of_account = state.users.of(account);
-    let mut rest = of_account.iter().filter(|user| after.is_none_or(|after| user.id > after));
-    let items: Vec<_> = rest.by_ref().take(limit).collect();
-    let next = rest.next().and(items.last()).map(|user| user.id.to_string());
-    let items = items.into_iter().map(|user| record(user, &caller, &state)).collect();
-    Ok(json(StatusCode::OK, &Page { items, next, count: None }))
+    let accounts: BTreeSet<_> = if below {
+        state.accounts.look_within_reach(account, |all| all.map(|account| account.id).collect())
+    } else {
+        BTreeSet::from([account])
+    };
+    // One may be of several accounts, and is listed once.
+    let users: BTreeMap<_, _> =
+        accounts.iter().flat_map(|id| state.users.of(*id)).map(|user| (user.id, user)).collect();
+    let meant = users.into_values().filter(|user| filter.has(user, |account| accounts.contains(&account)));
+    Ok(json(StatusCode::OK, &roster.page(meant, |user: &User| record(user, &caller, &state))))
 }
 
 pub(super) async fn show(
@@ -76,9 +127,12 @@ pub(super) async fn show(
     caller: Caller,
     PathId(id): PathId<UserId>,
     condition: Condition,
+    QueryFields(mut query): QueryFields,
 ) -> Result<Response, Refusal> {
+    let projection = Projection::take(&mut query, &UserRecord::FIELDS);
+    query.finish_query()?;
     let user = seen(&state, &caller, id)?;
-    Ok(condition.answer(user.revision, json(StatusCode::OK, &record(&user, &caller, &state))))
+    Ok(condition.answer(user.revision, json(StatusCode::OK, &projection.of(record(&user, &caller, &state)))))
 }
 
 pub(super) async fn edit(

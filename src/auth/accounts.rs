@@ -73,6 +73,13 @@ impl Accounts {
         found
     }
 
+    /// What `see` makes of every account that a token of `own` reaches. They come in any order, and none is copied.
+    pub fn look_within_reach<T>(&self, own: AccountId, see: impl FnOnce(&mut dyn Iterator<Item = &Account>) -> T) -> T {
+        let tree = self.tree.load();
+        let reached = tree.0.values().filter(|node| tree.reaches(own, node.account.id));
+        see(&mut reached.map(|node| &node.account))
+    }
+
     /// Whether tokens of this account work: it is there, and nothing on the way up is suspended.
     pub fn is_active(&self, id: AccountId) -> bool {
         self.tree.load().0.get(&id).is_some_and(|node| node.active)

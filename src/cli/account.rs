@@ -15,6 +15,7 @@ use super::output::{ListOutput, RecordOutput};
 use super::render::{Column, cell, column};
 use super::terminal::Terminal;
 use super::token::rights::{parse_grant, wire_grants};
+use super::user::UserFilterArgs;
 use crate::model::{AccountId, Grants};
 
 #[derive(Debug, Subcommand)]
@@ -24,7 +25,8 @@ pub(super) enum AccountCommand {
         keygate account create staging --parent acc_… --ceiling devices=read")]
     Create(CreateArgs),
     /// Lists the accounts within reach
-    #[command(after_help = "Examples:\n  keygate account list\n  keygate account list -o wide")]
+    #[command(after_help = "Examples:\n  keygate account list\n  keygate account list -o wide\n  \
+        keygate account list --label env=prod --sort name")]
     List(ListArgs),
     /// Shows one account
     #[command(after_help = "Examples:\n  keygate account show acc_… --field state")]
@@ -63,6 +65,30 @@ pub(super) struct CreateArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct ListArgs {
+    /// This account, acc_…, and those below it [default: the admin token's account]
+    #[arg(long, value_name = "ID")]
+    account: Option<String>,
+    /// Those directly below this one, acc_…
+    #[arg(long, value_name = "ID")]
+    parent: Option<String>,
+    /// active or suspended
+    #[arg(long)]
+    state: Option<String>,
+    /// With this plan
+    #[arg(long, value_name = "NAME")]
+    plan: Option<String>,
+    /// With this policy of their own
+    #[arg(long, value_name = "NAME")]
+    policy: Option<String>,
+    /// With this text in the name
+    #[arg(short, long = "search", value_name = "TEXT")]
+    q: Option<String>,
+    /// With these labels: `env=prod,team!=x`, `env in (a,b)`, `env`, `!env`; may be repeated
+    #[arg(long = "label", value_name = "SELECTOR")]
+    labels: Vec<String>,
+    /// created or name; with - before it in the other direction
+    #[arg(long, value_name = "[-]FIELD", allow_hyphen_values = true)]
+    sort: Option<String>,
     #[command(flatten)]
     output: ListOutput,
 }
@@ -122,6 +148,8 @@ pub(super) struct LimitArgs {
 pub(super) struct MembersArgs {
     /// The account's id, acc_…
     id: String,
+    #[command(flatten)]
+    filter: UserFilterArgs,
     #[command(flatten)]
     output: ListOutput,
 }
@@ -184,7 +212,7 @@ pub(super) fn account(
         AccountCommand::Members(args) => {
             let path = format!("/v1/accounts/{}/members", account_id(&args.id)?);
             let (pages, output) = (&PageArgs::all(), &args.output);
-            Listing { path: &path, parameters: &[], pages, output, columns: MEMBERS }
+            Listing { path: &path, parameters: &args.filter.parameters(), pages, output, columns: MEMBERS }
                 .print(&Client::new(admin, environment, terminal)?, terminal)
         }
         AccountCommand::Delete(args) => delete(args, admin, environment, terminal),
@@ -295,7 +323,18 @@ const MEMBERS: &[Column] = &[
 
 fn list(args: &ListArgs, client: &Client, terminal: &mut Terminal<'_>) -> Result<Exit, Failure> {
     let (pages, output) = (&PageArgs::all(), &args.output);
-    Listing { path: "/v1/accounts", parameters: &[], pages, output, columns: COLUMNS }.print(client, terminal)
+    let labels = (!args.labels.is_empty()).then(|| args.labels.join(","));
+    let parameters = [
+        ("account", args.account.as_deref()),
+        ("parent", args.parent.as_deref()),
+        ("state", args.state.as_deref()),
+        ("plan", args.plan.as_deref()),
+        ("policy", args.policy.as_deref()),
+        ("q", args.q.as_deref()),
+        ("label", labels.as_deref()),
+        ("sort", args.sort.as_deref()),
+    ];
+    Listing { path: "/v1/accounts", parameters: &parameters, pages, output, columns: COLUMNS }.print(client, terminal)
 }
 
 /// The argument as an id; it is not repeated in the error, as with tokens.

@@ -16,7 +16,7 @@ use crate::model::TokenId;
 #[derive(Debug, Subcommand)]
 pub(super) enum SessionCommand {
     /// Lists the sessions of the user whose session's token is used
-    #[command(after_help = "Examples:\n  keygate session list --all")]
+    #[command(after_help = "Examples:\n  keygate session list --all\n  keygate session list --sort -last_used")]
     List(ListArgs),
     /// Ends a session: one's own, or with the right keygate.sessions one of somebody else
     #[command(after_help = "Examples:\n  keygate session end tok_…")]
@@ -25,6 +25,18 @@ pub(super) enum SessionCommand {
 
 #[derive(Debug, Args)]
 pub(super) struct ListArgs {
+    /// active, disabled, revoked, expired or not_yet_valid; several with commas between
+    #[arg(long)]
+    state: Option<String>,
+    /// Neither begun nor used for so long: 7d
+    #[arg(long, value_name = "TIME")]
+    unused_for: Option<String>,
+    /// That expire within so long: 7d
+    #[arg(long, value_name = "TIME")]
+    expires_within: Option<String>,
+    /// created, expires or last_used; with - before it in the other direction
+    #[arg(long, value_name = "[-]FIELD", allow_hyphen_values = true)]
+    sort: Option<String>,
     #[command(flatten)]
     pages: PageArgs,
     #[command(flatten)]
@@ -56,7 +68,14 @@ pub(super) fn session(
         SessionCommand::List(args) => {
             let client = Client::new(admin, environment, terminal)?;
             let (pages, output) = (&args.pages, &args.output);
-            Listing { path: "/v1/sessions", parameters: &[], pages, output, columns: COLUMNS }.print(&client, terminal)
+            let parameters = [
+                ("state", args.state.as_deref()),
+                ("unused_for", args.unused_for.as_deref()),
+                ("expires_within", args.expires_within.as_deref()),
+                ("sort", args.sort.as_deref()),
+            ];
+            Listing { path: "/v1/sessions", parameters: &parameters, pages, output, columns: COLUMNS }
+                .print(&client, terminal)
         }
         SessionCommand::End(args) => {
             let id: TokenId = args.id.parse().map_err(|error| {

@@ -21,6 +21,7 @@ mod http2;
 mod import;
 mod life;
 mod limits;
+mod lists;
 mod near_expiry;
 mod passage;
 mod products;

@@ -4,7 +4,9 @@ use serde_json::json;
 
 use super::samples::{account, page, policy};
 use super::{Answer, Content, ETAG, LOCATION, Link, Operation, Tag, parameters};
-use crate::admin::wire::asked::{AccountEdit, DeleteAccount, IfMatch, IfNoneMatch, NewAccount, PageOf};
+use crate::admin::wire::asked::{
+    AccountEdit, AccountFieldsOf, DeleteAccount, IfMatch, IfNoneMatch, ListAccounts, NewAccount, PageOf,
+};
 use crate::admin::wire::{AccountRecord, PolicyRecord};
 use crate::problem::code;
 
@@ -15,9 +17,13 @@ pub(in crate::admin) static LIST: Operation = Operation::read(
     "listAccounts",
     Tag::Accounts,
     "List accounts",
-    Answer::page::<AccountRecord>("The caller's account and those below it that it reaches.", || page(account())),
+    Answer::page_of_parts::<AccountRecord>("The caller's account and those below it that it reaches.", || {
+        page(account())
+    }),
 )
-.takes(&[parameters::<PageOf>]);
+.text("The oldest first, unless `sort` says otherwise.")
+.takes(&[parameters::<ListAccounts>, parameters::<PageOf>])
+.problems(&[&code::NOT_FOUND]);
 
 pub(in crate::admin) static CREATE: Operation = Operation::change(
     "createAccount",
@@ -42,9 +48,9 @@ pub(in crate::admin) static SHOW: Operation = Operation::read(
     "getAccount",
     Tag::Accounts,
     "Show an account",
-    Answer::json::<AccountRecord>(200, "The account.", account).headers(&[ETAG]),
+    Answer::parts::<AccountRecord>("The account.", account).headers(&[ETAG]),
 )
-.takes(&[parameters::<IfNoneMatch>]);
+.takes(&[parameters::<AccountFieldsOf>, parameters::<IfNoneMatch>]);
 
 pub(in crate::admin) static EDIT: Operation = Operation::change(
     "editAccount",

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::samples::{member, page};
 use super::{Answer, Content, ETAG, LOCATION, Link, Operation, Tag, parameters};
 use crate::admin::wire::MemberRecord;
-use crate::admin::wire::asked::{IfMatch, IfNoneMatch, MemberEdit, NewMember, PageOf};
+use crate::admin::wire::asked::{IfMatch, IfNoneMatch, ListUsers, MemberEdit, MemberFieldsOf, NewMember, PageOf};
 use crate::problem::code;
 
 /// The account of the request, and the user of the answer.
@@ -15,9 +15,10 @@ pub(in crate::admin) static LIST: Operation = Operation::read(
     "listMembers",
     Tag::Members,
     "List members of an account",
-    Answer::page::<MemberRecord>("Its members, the oldest user first.", || page(member())),
+    Answer::page_of_parts::<MemberRecord>("Its members.", || page(member())),
 )
-.takes(&[parameters::<PageOf>]);
+.text("The oldest user first, unless `sort` says otherwise.")
+.takes(&[parameters::<ListUsers>, parameters::<PageOf>, parameters::<MemberFieldsOf>]);
 
 pub(in crate::admin) static ADD: Operation = Operation::change(
     "addMember",
@@ -37,9 +38,9 @@ pub(in crate::admin) static SHOW: Operation = Operation::read(
     "getMember",
     Tag::Members,
     "Show a member",
-    Answer::json::<MemberRecord>(200, "The member.", member).headers(&[ETAG]),
+    Answer::parts::<MemberRecord>("The member.", member).headers(&[ETAG]),
 )
-.takes(&[parameters::<IfNoneMatch>]);
+.takes(&[parameters::<MemberFieldsOf>, parameters::<IfNoneMatch>]);
 
 pub(in crate::admin) static EDIT: Operation = Operation::change(
     "editMember",

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::samples::{TOKEN_TEXT, page, session, with};
 use super::{Answer, Content, LOCATION, Link, Operation, Tag, parameters};
-use crate::admin::wire::asked::{NewSession, PageOf};
+use crate::admin::wire::asked::{FieldsOf, ListSessions, NewSession, PageOf};
 use crate::admin::wire::{Begun, TokenRecord};
 use crate::problem::code;
 
@@ -42,9 +42,10 @@ pub(in crate::admin) static LIST: Operation = Operation::read(
     "listSessions",
     Tag::Sessions,
     "List one's own sessions",
-    Answer::page::<TokenRecord>("The sessions of the caller's user, in all its accounts.", || page(session())),
+    Answer::page_of_parts::<TokenRecord>("The sessions of the caller's user, in all its accounts.", || page(session())),
 )
-.takes(&[parameters::<PageOf>])
+.text("The oldest first, unless `sort` says otherwise.")
+.takes(&[parameters::<ListSessions>, parameters::<PageOf>, parameters::<FieldsOf>])
 .problems(&[&code::NO_USER]);
 
 pub(in crate::admin) static END_CURRENT: Operation = Operation::change(

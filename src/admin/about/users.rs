@@ -5,7 +5,8 @@ use serde_json::json;
 use super::samples::{page, user, user_id};
 use super::{Answer, Content, ETAG, LOCATION, Link, Operation, Tag, parameters};
 use crate::admin::wire::asked::{
-    AcceptedInvitation, IfMatch, IfNoneMatch, InAccount, NewUser, PageOf, PasswordChange, UserEdit,
+    AcceptedInvitation, IfMatch, IfNoneMatch, InAccount, ListUsers, NewUser, PageOf, PasswordChange, UserEdit,
+    UserFieldsOf, WithBelow,
 };
 use crate::admin::wire::{Invited, RoleRecord, UserRecord};
 use crate::problem::code;
@@ -17,11 +18,16 @@ pub(in crate::admin) static LIST: Operation = Operation::read(
     "listUsers",
     Tag::Users,
     "List users",
-    Answer::page::<UserRecord>("Users who are managed in the account, or members of it, the oldest first.", || {
-        page(user())
-    }),
+    Answer::page_of_parts::<UserRecord>("Users who are managed in the account, or members of it.", || page(user())),
 )
-.takes(&[parameters::<InAccount>, parameters::<PageOf>])
+.text("The oldest first, unless `sort` says otherwise.")
+.takes(&[
+    parameters::<InAccount>,
+    parameters::<WithBelow>,
+    parameters::<ListUsers>,
+    parameters::<PageOf>,
+    parameters::<UserFieldsOf>,
+])
 .problems(&[&code::NOT_FOUND]);
 
 pub(in crate::admin) static CREATE: Operation = Operation::change(
@@ -43,9 +49,9 @@ pub(in crate::admin) static SHOW: Operation = Operation::read(
     "getUser",
     Tag::Users,
     "Show a user",
-    Answer::json::<UserRecord>(200, "The user, with those memberships that the caller reaches.", user).headers(&[ETAG]),
+    Answer::parts::<UserRecord>("The user, with those memberships that the caller reaches.", user).headers(&[ETAG]),
 )
-.takes(&[parameters::<IfNoneMatch>]);
+.takes(&[parameters::<UserFieldsOf>, parameters::<IfNoneMatch>]);
 
 pub(in crate::admin) static EDIT: Operation = Operation::change(
     "editUser",

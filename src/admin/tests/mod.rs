@@ -16,6 +16,7 @@ mod quota;
 mod reference;
 mod relations;
 mod rights;
+mod rosters;
 mod rotation;
 mod schema;
 mod sessions;

@@ -38,7 +38,7 @@ enum Naming {
 fn naming(endpoint: &Endpoint) -> Naming {
     match (&endpoint.method, endpoint.path) {
         (_, path) if path.contains("{id}") => Naming::Path,
-        (&Method::GET, "/v1/tokens" | "/v1/users" | "/v1/audit") => Naming::Query("account"),
+        (&Method::GET, "/v1/tokens" | "/v1/accounts" | "/v1/users" | "/v1/audit") => Naming::Query("account"),
         (&Method::POST, "/v1/tokens" | "/v1/tokens/revoke" | "/v1/users") => Naming::Body("account"),
         (&Method::POST, "/v1/accounts") => Naming::Body("parent"),
         (_, "/livez" | "/readyz" | "/metrics" | "/openapi.json" | "/docs") => Naming::Nothing,
@@ -46,7 +46,7 @@ fn naming(endpoint: &Endpoint) -> Naming {
         (_, "/v1/whoami" | "/v1/explain" | "/v1/store/backup" | "/v1/audit/export") => Naming::Nothing,
         // For the root account alone.
         (_, "/v1/tokens/import") => Naming::Nothing,
-        (&Method::GET, "/v1/accounts" | "/v1/policies" | "/v1/roles") => Naming::Nothing,
+        (&Method::GET, "/v1/policies" | "/v1/roles") => Naming::Nothing,
         // By the text of a token, or by the caller's own.
         (_, "/v1/introspect" | "/v1/revoke" | "/v1/tokens/current/revoke") => Naming::Nothing,
         (_, "/v1/sessions" | "/v1/sessions/current" | "/v1/invitations" | "/v1/users/me/password") => Naming::Nothing,

@@ -46,6 +46,10 @@ pub(in crate::admin) struct Whoami {
 }
 
 impl AccountRecord {
+    /// What `fields` may ask for.
+    pub(in crate::admin) const FIELDS: [&str; 10] =
+        ["id", "parent", "name", "state", "visible_to_parent", "ceiling", "plan", "policy", "labels", "created"];
+
     pub(in crate::admin) fn new(account: &Account) -> Self {
         Self {
             id: account.id.to_string(),

@@ -9,9 +9,9 @@ use utoipa::openapi::schema::{AdditionalProperties, ArrayBuilder, ObjectBuilder,
 use utoipa::openapi::{KnownFormat, RefOr, Schema, SchemaFormat};
 use utoipa::{PartialSchema, ToSchema};
 
-use super::TokenRecord;
+use super::{AccountRecord, MemberRecord, TokenRecord, UserRecord};
 use crate::admin::about::Schemas;
-use crate::admin::tokens;
+use crate::admin::{accounts, sessions, tokens, users};
 use crate::audit::Outcome;
 use crate::model::{
     AccountId as Account, Encoding, EventKind, ForeignHash, Kind as AnyKind, Standing as AnyStanding, TokenId as Token,
@@ -79,7 +79,7 @@ terms! {
     /// A user's id, or `me`: the user for whom the caller stands.
     Owner = text().pattern(Some(format!("^(me|{}_[0-9A-Za-z]{{22}})$", User::PREFIX))).examples(["me"]);
     /// What a list of tokens is sorted by; with `-` before it, the other way round.
-    TokenOrder = one_of(&tokens::orders().iter().map(String::as_str).collect::<Vec<_>>()).default(Some("created".into()));
+    TokenOrder = order(&tokens::orders());
     /// A field of a token.
     TokenField = one_of(&TokenRecord::FIELDS);
     /// By which a key's text was hashed.
@@ -88,6 +88,18 @@ terms! {
     HashEncoding = one_of(&Encoding::ALL.map(Encoding::name)).default(Some("hex".into()));
     /// What became of a key.
     ImportStatus = one_of(&["created", "exists", "refused"]);
+    /// What a list of sessions is sorted by; with `-` before it, the other way round.
+    SessionOrder = order(&sessions::orders());
+    /// What a list of accounts is sorted by; with `-` before it, the other way round.
+    AccountOrder = order(&accounts::ACCOUNTS.orders());
+    /// A field of an account.
+    AccountField = one_of(&AccountRecord::FIELDS);
+    /// What a list of users or members is sorted by; with `-` before it, the other way round.
+    UserOrder = order(&users::USERS.orders());
+    /// A field of a user.
+    UserField = one_of(&UserRecord::FIELDS);
+    /// A field of a member.
+    MemberField = one_of(&MemberRecord::FIELDS);
     /// True.
     Yes = flag(true);
     /// False.
@@ -130,6 +142,11 @@ pub(in crate::admin) fn webhook() -> ObjectBuilder {
 /// One that looks as an id does. Those of one kind are the same, so that examples fit together.
 pub(in crate::admin) fn example_id(prefix: &str) -> String {
     format!("{prefix}_02DVhPTXLd2OJGUcjM8Hw{}", if prefix == "acc" { '1' } else { '2' })
+}
+
+/// What `sort` can say.
+fn order(names: &[String]) -> ObjectBuilder {
+    one_of(&names.iter().map(String::as_str).collect::<Vec<_>>()).default(Some("created".into()))
 }
 
 /// One of these texts.

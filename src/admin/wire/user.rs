@@ -75,6 +75,10 @@ pub(in crate::admin) struct Begun<'a> {
 }
 
 impl UserRecord {
+    /// What `fields` may ask for.
+    pub(in crate::admin) const FIELDS: [&str; 9] =
+        ["id", "account", "login", "name", "state", "password", "invitation_expires", "memberships", "created"];
+
     /// With those memberships alone that the reader may know of.
     pub(in crate::admin) fn new(user: &User, now: Timestamp, is_shown: impl Fn(AccountId) -> bool) -> Self {
         let shown = user.memberships.iter().filter(|membership| is_shown(membership.account));
@@ -94,6 +98,9 @@ impl UserRecord {
 }
 
 impl MemberRecord {
+    /// What `fields` may ask for.
+    pub(in crate::admin) const FIELDS: [&str; 5] = ["user", "login", "name", "state", "roles"];
+
     pub(in crate::admin) fn new(user: &User, roles: &[RoleName]) -> Self {
         Self {
             user: user.id.to_string(),

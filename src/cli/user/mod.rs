@@ -1,5 +1,6 @@
 //! `keygate user …`: people, over the admin API.
 
+mod filter;
 mod member;
 mod proof;
 
@@ -19,6 +20,7 @@ use super::output::{ListOutput, RecordOutput};
 use super::render::{Column, cell, column};
 use super::terminal::Terminal;
 use crate::model::{AccountId, UserId};
+pub(super) use filter::UserFilterArgs;
 use member::MemberCommand;
 use proof::{AcceptArgs, InviteArgs, PasswordArgs};
 
@@ -30,7 +32,10 @@ pub(super) enum UserCommand {
         keygate user create bot@example.org --account acc_… --role viewer -o json")]
     Create(CreateArgs),
     /// Lists the users of an account
-    #[command(after_help = "Examples:\n  keygate user list\n  keygate user list --account acc_… --all --field login")]
+    #[command(
+        after_help = "Examples:\n  keygate user list\n  keygate user list --account acc_… --all --field login\n  \
+        keygate user list --below --role owner --sort login"
+    )]
     List(ListArgs),
     /// Shows all that is known of a user
     #[command(after_help = "Examples:\n  keygate user show usr_…")]
@@ -88,6 +93,11 @@ pub(super) struct ListArgs {
     /// Of which account, acc_… [default: the admin token's account]
     #[arg(long, value_name = "ID")]
     account: Option<String>,
+    /// Also those of the accounts below
+    #[arg(long)]
+    below: bool,
+    #[command(flatten)]
+    filter: UserFilterArgs,
     #[command(flatten)]
     pages: PageArgs,
     #[command(flatten)]
@@ -161,7 +171,8 @@ pub(super) fn user(
             Ok(Exit::Ok)
         }
         UserCommand::List(args) => {
-            let parameters = [("account", args.account.as_deref())];
+            let place = [("account", args.account.as_deref()), ("below", args.below.then_some("true"))];
+            let parameters: Vec<_> = place.into_iter().chain(args.filter.parameters()).collect();
             let (pages, output) = (&args.pages, &args.output);
             Listing { path: "/v1/users", parameters: &parameters, pages, output, columns: COLUMNS }
                 .print(&connect(terminal)?, terminal)

@@ -64,6 +64,118 @@ pub(in crate::admin) struct ListTokens {
     count: bool,
 }
 
+/// Which accounts, and in which order.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(in crate::admin) struct ListAccounts {
+    /// This account and those below it; left out, the caller's.
+    #[param(required = false, value_type = terms::AccountId)]
+    account: String,
+    /// Those directly below this account.
+    #[param(required = false, value_type = terms::AccountId)]
+    parent: String,
+    /// Those that are in one of these states themselves, whatever those above them are.
+    #[param(required = false, style = Form, explode = false, value_type = Vec<terms::AccountState>, min_items = 1)]
+    state: String,
+    /// Those with this plan.
+    #[param(required = false)]
+    plan: String,
+    /// Those with this policy of their own.
+    #[param(required = false)]
+    policy: String,
+    /// Those with this text in their name, in small or capital letters.
+    #[param(required = false, min_length = 1, max_length = 100)]
+    q: String,
+    /// Those with such labels: `env=prod`, `env!=prod`, `env in (a,b)`, `env notin (a,b)`, `env`, `!env`; several
+    /// with commas between, or given several times, have all to be met.
+    #[param(required = false, style = Form, explode = true, value_type = Vec<String>)]
+    label: String,
+    #[param(required = false, value_type = terms::AccountOrder)]
+    sort: String,
+    /// Whether `count` is to be answered: how many there are on all pages.
+    #[param(required = false, default = false)]
+    count: bool,
+    /// Of each account only these; left out, all.
+    #[param(required = false, style = Form, explode = false, value_type = Vec<terms::AccountField>, min_items = 1)]
+    fields: String,
+}
+
+/// Whether users of accounts below are listed too.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(in crate::admin) struct WithBelow {
+    /// Whether those of the accounts below it are listed too, each once.
+    #[param(required = false, default = false)]
+    below: bool,
+}
+
+/// Which users, and in which order.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(in crate::admin) struct ListUsers {
+    /// Those that are in one of these states.
+    #[param(required = false, style = Form, explode = false, value_type = Vec<terms::UserState>, min_items = 1)]
+    state: String,
+    /// Members with this role, in an account that the list is of.
+    #[param(required = false)]
+    role: String,
+    /// Those with this text in their name or login, in small or capital letters.
+    #[param(required = false, min_length = 1, max_length = 100)]
+    q: String,
+    #[param(required = false, value_type = terms::UserOrder)]
+    sort: String,
+    /// Whether `count` is to be answered: how many there are on all pages.
+    #[param(required = false, default = false)]
+    count: bool,
+}
+
+/// Which sessions, and in which order.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(in crate::admin) struct ListSessions {
+    /// Those that are in one of these states now.
+    #[param(required = false, style = Form, explode = false, value_type = Vec<terms::Standing>, min_items = 1)]
+    state: String,
+    /// Those that were not used for so long, or never.
+    #[param(required = false, value_type = terms::Length)]
+    unused_for: String,
+    /// Those that expire within so long from now.
+    #[param(required = false, value_type = terms::Length)]
+    expires_within: String,
+    #[param(required = false, value_type = terms::SessionOrder)]
+    sort: String,
+    /// Whether `count` is to be answered: how many there are on all pages.
+    #[param(required = false, default = false)]
+    count: bool,
+}
+
+/// Which fields of an account.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(in crate::admin) struct AccountFieldsOf {
+    /// Of the account only these; left out, all.
+    #[param(required = false, style = Form, explode = false, value_type = Vec<terms::AccountField>, min_items = 1)]
+    fields: String,
+}
+
+/// Which fields of a user.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(in crate::admin) struct UserFieldsOf {
+    /// Of each user only these; left out, all.
+    #[param(required = false, style = Form, explode = false, value_type = Vec<terms::UserField>, min_items = 1)]
+    fields: String,
+}
+
+/// Which fields of a member.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(in crate::admin) struct MemberFieldsOf {
+    /// Of each member only these; left out, all.
+    #[param(required = false, style = Form, explode = false, value_type = Vec<terms::MemberField>, min_items = 1)]
+    fields: String,
+}
+
 /// Which fields.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
