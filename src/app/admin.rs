@@ -1,13 +1,14 @@
 //! Serving the management API: an ordinary listener on the control runtime.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::Router;
+use http::Request;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
@@ -28,7 +29,7 @@ use crate::config::Settings;
 use crate::event::Webhooks;
 use crate::model::Policies;
 use crate::proxy::Proxy;
-use crate::server::Duplex;
+use crate::server::{Duplex, TrustedHeader, TrustedProxies};
 use crate::store::Backups;
 
 /// For a TLS handshake, and for a request's head.
@@ -42,8 +43,29 @@ pub(super) struct AdminOptions<'a> {
     pub(super) runtime: &'a Handle,
     pub(super) listener: std::net::TcpListener,
     pub(super) tls: Option<Arc<ServerConfig>>,
+    pub(super) trust: Trust,
     pub(super) state: AdminState,
     pub(super) stopped: watch::Receiver<bool>,
+}
+
+/// Whose word is taken for where calls come from.
+pub(super) struct Trust {
+    pub(super) proxies: Arc<TrustedProxies>,
+    pub(super) header: TrustedHeader,
+}
+
+impl Trust {
+    fn source<B>(&self, request: &Request<B>, peer: IpAddr) -> Peer {
+        let told = self.proxies.provenance(self.header, request.headers(), peer);
+        Peer::new(told.map_or(peer, |told| told.client))
+    }
+}
+
+/// What all connections are served with.
+struct Door {
+    tls: Option<TlsAcceptor>,
+    trust: Trust,
+    router: Router,
 }
 
 /// The running listener.
@@ -127,13 +149,14 @@ fn example_path(pattern: &str) -> String {
 
 impl AdminServer {
     pub(super) fn start(options: AdminOptions<'_>) -> Result<Self, StartError> {
-        let AdminOptions { runtime, listener, tls, state, stopped } = options;
+        let AdminOptions { runtime, listener, tls, trust, state, stopped } = options;
         let thread_error = |error| StartError::Thread("the management listener", error);
         let address = listener.local_addr().map_err(thread_error)?;
         let _inside = runtime.enter();
         let listener = TcpListener::from_std(listener).map_err(thread_error)?;
         let limits = Arc::clone(&state.limits);
-        let task = runtime.spawn(serve(listener, tls.map(TlsAcceptor::from), admin::router(state), limits, stopped));
+        let door = Door { tls: tls.map(TlsAcceptor::from), trust, router: admin::router(state) };
+        let task = runtime.spawn(serve(listener, Arc::new(door), limits, stopped));
         Ok(Self { address, task })
     }
 
@@ -150,13 +173,7 @@ impl AdminServer {
     }
 }
 
-async fn serve(
-    listener: TcpListener,
-    tls: Option<TlsAcceptor>,
-    router: Router,
-    limits: Arc<AdminLimits>,
-    mut stopped: watch::Receiver<bool>,
-) {
+async fn serve(listener: TcpListener, door: Arc<Door>, limits: Arc<AdminLimits>, mut stopped: watch::Receiver<bool>) {
     let mut connections = JoinSet::new();
     let mut pruning = tokio::time::interval(PRUNE);
     loop {
@@ -167,8 +184,7 @@ async fn serve(
             _ = pruning.tick() => limits.prune(),
             accepted = listener.accept(), if connections.len() < MAX_CONNECTIONS => match accepted {
                 Ok((stream, address)) => {
-                    let peer = Peer::new(address.ip());
-                    connections.spawn(serve_one(stream, peer, tls.clone(), router.clone(), stopped.clone()));
+                    connections.spawn(serve_one(stream, address.ip(), Arc::clone(&door), stopped.clone()));
                 }
                 Err(error) => {
                     tracing::error!(%error, "a management connection cannot be accepted; trying again");
@@ -181,21 +197,16 @@ async fn serve(
     while connections.join_next().await.is_some() {}
 }
 
-async fn serve_one(
-    stream: TcpStream,
-    peer: Peer,
-    tls: Option<TlsAcceptor>,
-    router: Router,
-    mut stopped: watch::Receiver<bool>,
-) {
-    let Ok(Ok(stream)) = tokio::time::timeout(HEAD_TIMEOUT, establish(stream, tls)).await else { return };
+async fn serve_one(stream: TcpStream, peer: IpAddr, door: Arc<Door>, mut stopped: watch::Receiver<bool>) {
+    let established = tokio::time::timeout(HEAD_TIMEOUT, establish(stream, door.tls.as_ref()));
+    let Ok(Ok(stream)) = established.await else { return };
     let mut builder = Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_headers(100);
     builder.http2().timer(TokioTimer::new()).max_concurrent_streams(64);
-    let (asked, service) = (AtomicBool::new(false), TowerToHyperService::new(router));
+    let (asked, service) = (AtomicBool::new(false), TowerToHyperService::new(door.router.clone()));
     let service = service_fn(|mut request| {
         asked.store(true, Ordering::Relaxed);
-        peer.note(&mut request);
+        door.trust.source(&request, peer).note(&mut request);
         service.call(request)
     });
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
@@ -222,7 +233,7 @@ async fn stop(stopped: &mut watch::Receiver<bool>) {
     drop(stopped.wait_for(|stopped| *stopped).await);
 }
 
-async fn establish(stream: TcpStream, tls: Option<TlsAcceptor>) -> io::Result<Box<dyn Duplex>> {
+async fn establish(stream: TcpStream, tls: Option<&TlsAcceptor>) -> io::Result<Box<dyn Duplex>> {
     match tls {
         None => Ok(Box::new(stream)),
         Some(tls) => Ok(Box::new(tls.accept(stream).await?)),

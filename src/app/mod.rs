@@ -132,6 +132,7 @@ impl Gateway {
             purge::Purge { lifecycle: lifecycle.clone(), policies: Arc::clone(&policies), audit: audit.clone() };
         runtime.spawn(purge.clone().run());
 
+        let trusted = parts::trusted_proxies(&settings);
         let proxy = Proxy::new(ProxyOptions {
             verifier: verifier.clone(),
             accounts: accounts.clone(),
@@ -141,6 +142,7 @@ impl Gateway {
             realm: settings.server.realm.clone(),
             redaction: Redaction::new(settings.tokens.prefix.as_str()),
             near_expiry: parts::near_expiry(&settings.tokens),
+            forwarding: parts::forwarding(&settings, &trusted),
         })?;
         let login_guard = Arc::new(LoginGuard::new(LoginLimits::default()));
         runtime.spawn(prune(Arc::clone(&proxy), limits, Arc::clone(&login_guard)));
@@ -188,6 +190,7 @@ impl Gateway {
             runtime: runtime.handle(),
             listener: admin_listener,
             tls: admin_tls.clone(),
+            trust: admin::Trust { proxies: trusted, header: parts::trusted_header(&settings) },
             state: admin::state(
                 &settings,
                 &url(proxy_tls, workers.address()),

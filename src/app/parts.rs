@@ -13,11 +13,11 @@ use crate::config::{self, Settings};
 use crate::limit::KeyedLimiter;
 use crate::model::TokenHasher;
 use crate::proxy::{
-    AccountSelector, FilterRule, HostHeader, Route, RouteLimit, Rule, UpstreamOptions, UpstreamTls, UpstreamVersion,
-    WebSockets, client_config,
+    AccountSelector, Emit, FilterRule, Forwarding, HostHeader, Route, RouteLimit, Rule, UpstreamOptions, UpstreamTls,
+    UpstreamVersion, WebSockets, client_config,
 };
 use crate::route::Pattern;
-use crate::server;
+use crate::server::{self, TrustedHeader, TrustedProxies};
 
 pub(super) fn worker_count(server: &config::Server) -> usize {
     server.workers.unwrap_or_else(|| available_parallelism().map_or(1, usize::from))
@@ -27,6 +27,27 @@ pub(super) fn listener_tls(listener: &config::Listener) -> Result<Option<Arc<Ser
     let files = listener.tls.as_ref();
     let config = files.map(|files| server::server_config(&files.certificate, &files.key, &[b"h2", b"http/1.1"]));
     Ok(config.transpose()?)
+}
+
+pub(super) fn trusted_proxies(settings: &Settings) -> Arc<TrustedProxies> {
+    Arc::new(TrustedProxies::new(settings.forwarding.trusted_proxies.clone()))
+}
+
+pub(super) fn trusted_header(settings: &Settings) -> TrustedHeader {
+    match settings.forwarding.trusted_header {
+        config::TrustedHeader::XForwarded => TrustedHeader::XForwarded,
+        config::TrustedHeader::Forwarded => TrustedHeader::Forwarded,
+    }
+}
+
+pub(super) fn forwarding(settings: &Settings, trusted: &Arc<TrustedProxies>) -> Forwarding {
+    let emit = match settings.forwarding.emit {
+        config::Emit::XForwarded => Emit::XForwarded,
+        config::Emit::Forwarded => Emit::Forwarded,
+        config::Emit::Both => Emit::Both,
+        config::Emit::Nothing => Emit::Nothing,
+    };
+    Forwarding { trusted: Arc::clone(trusted), header: trusted_header(settings), emit }
 }
 
 pub(super) fn verifier(settings: &Settings) -> VerifierOptions {

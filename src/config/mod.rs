@@ -12,6 +12,7 @@ mod audit;
 mod conflict;
 mod env;
 mod filter;
+mod forwarding;
 mod header;
 mod limit;
 mod listen;
@@ -143,6 +144,7 @@ fn read_settings(root: &Table, around: &Surroundings<'_>, findings: &Findings) -
     let server = server::read(&mut root);
     let store = store::read(&mut root, around);
     let audit = audit::read(&mut root, around, store.as_ref());
+    let forwarding = forwarding::read(&mut root);
     let management = admin::read(&mut root);
     let tokens = tokens::read(&mut root, around);
     let roles = role::read(&mut root);
@@ -164,6 +166,7 @@ fn read_settings(root: &Table, around: &Surroundings<'_>, findings: &Findings) -
         server: server?,
         store: store?,
         audit: audit?,
+        forwarding: forwarding?,
         management: management?,
         tokens: tokens?,
         roles: roles?,

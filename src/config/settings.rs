@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use http::Method;
+use ipnet::IpNet;
 
 use crate::model::{
     AccountId, Action, EventKind, Pepper, Policies, Quota, ResourceName, Roles, TokenPrefix, WebhookSecret,
@@ -19,6 +20,7 @@ pub struct Settings {
     /// What the latter may be called besides `localhost` and addresses, in lower case.
     pub admin_hosts: Vec<String>,
     pub server: Server,
+    pub forwarding: Forwarding,
     pub store: StoreSettings,
     pub audit: AuditSettings,
     pub management: AdminSettings,
@@ -69,6 +71,33 @@ pub struct Server {
     pub max_connections: usize,
     /// The realm of `WWW-Authenticate` (default `keygate`).
     pub realm: String,
+}
+
+/// `[forwarding]`.
+#[derive(Debug, Clone)]
+pub struct Forwarding {
+    /// Whose word is taken for where requests come from (default: nobody's).
+    pub trusted_proxies: Vec<IpNet>,
+    /// Where they say it (default `X-Forwarded-…`).
+    pub trusted_header: TrustedHeader,
+    /// What upstreams are told (default `X-Forwarded-…`).
+    pub emit: Emit,
+}
+
+/// `trusted_header = "x-forwarded" | "forwarded"`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TrustedHeader {
+    XForwarded,
+    Forwarded,
+}
+
+/// `emit = "x-forwarded" | "forwarded" | "both" | "none"`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Emit {
+    XForwarded,
+    Forwarded,
+    Both,
+    Nothing,
 }
 
 /// `[store]`.

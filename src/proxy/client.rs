@@ -3,11 +3,13 @@
 use std::net::IpAddr;
 use std::rc::Rc;
 
-use http::{HeaderValue, Request, StatusCode};
+use http::{HeaderMap, HeaderValue, Request, StatusCode};
 use hyper::body::{Body, Incoming};
 
 use super::bad_request::UNPARSED;
+use super::forwarded::{self, Forwarding, Origin};
 use super::record::RequestRecord;
+use super::sanitize::is_host;
 use super::websocket::{self, Ask};
 use super::worker::Worker;
 use crate::server::{ConnectionState, Fault};
@@ -17,15 +19,35 @@ use crate::telemetry::Reason;
 pub(super) struct Client {
     pub(super) worker: Rc<Worker>,
     pub(super) connection: Rc<ConnectionState>,
+    /// As it is written for upstreams.
     pub(super) address: HeaderValue,
+    peer: IpAddr,
+    /// Whether the peer's word is taken for whose requests it sends.
+    is_trusted: bool,
 }
 
 impl Client {
     pub(super) fn new(worker: Rc<Worker>, connection: Rc<ConnectionState>) -> Self {
         worker.metrics().connection_opened();
-        let address =
-            HeaderValue::try_from(connection.peer().ip().to_canonical().to_string()).expect("an address is ASCII");
-        Self { worker, connection, address }
+        let peer = connection.peer().ip().to_canonical();
+        let is_trusted = worker.proxy().forwarding.trusted.trusts(peer);
+        Self { worker, connection, address: forwarded::address(peer), peer, is_trusted }
+    }
+
+    /// From where a request comes, if not from the peer.
+    pub(super) fn origin(&self, headers: &HeaderMap) -> Origin {
+        if !self.is_trusted {
+            return None;
+        }
+        let Forwarding { trusted, header, .. } = &self.worker.proxy().forwarding;
+        let mut told = trusted.provenance(*header, headers, self.peer)?;
+        told.host.take_if(|host| !is_host(host.as_bytes()));
+        Some(Box::new(told))
+    }
+
+    /// The address that a request is counted, logged and judged by.
+    pub(super) fn source(&self, origin: &Origin) -> IpAddr {
+        origin.as_ref().map_or(self.peer, |told| told.client)
     }
 
     /// Whether a request is the one whose bytes were let through, and whether it asks for a WebSocket.
@@ -38,21 +60,21 @@ impl Client {
         }
         Ok(asked)
     }
+}
 
-    /// Counts the peer's address as a limiter's key.
-    pub(super) fn address_key(&self) -> u128 {
-        match self.connection.peer().ip().to_canonical() {
-            IpAddr::V4(address) => u128::from(address.to_bits()),
-            // A client has a whole /64, and may use another address of it for every request.
-            IpAddr::V6(address) => address.to_bits() >> 64 << 64,
-        }
+/// An address as a limiter's key.
+pub(super) fn address_key(address: IpAddr) -> u128 {
+    match address {
+        IpAddr::V4(address) => u128::from(address.to_bits()),
+        // A client has a whole /64, and may use another address of it for every request.
+        IpAddr::V6(address) => address.to_bits() >> 64 << 64,
     }
 }
 
 impl Drop for Client {
     fn drop(&mut self) {
         if self.connection.is_unparsed() {
-            let mut record = RequestRecord::begin::<()>(&self.worker, &self.connection, None);
+            let mut record = RequestRecord::begin::<()>(&self.worker, &self.connection, self.peer, None);
             record.answered(StatusCode::BAD_REQUEST);
             record.decided(Reason::BadRequest);
             record.refused(UNPARSED);

@@ -1,6 +1,6 @@
 //! The headers that tell the upstream who asks. Always all of them, so that no forged one survives.
 
-use http::header::{AUTHORIZATION, HOST};
+use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::auth::Permit;
@@ -12,10 +12,6 @@ const SUBJECT: HeaderName = HeaderName::from_static("x-keygate-subject");
 const KIND: HeaderName = HeaderName::from_static("x-keygate-kind");
 const ACCESS: HeaderName = HeaderName::from_static("x-keygate-access");
 const FILTER: HeaderName = HeaderName::from_static("x-keygate-filter");
-
-const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
-const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 
 /// Writes what the permit says over whatever stands there, and takes the credential out.
 ///
@@ -43,16 +39,6 @@ pub(super) fn write(headers: &mut HeaderMap, permit: &Permit) {
                 headers.insert(name, EMPTY);
             }
         }
-    }
-}
-
-/// Writes where the request came from, as this connection knows it.
-pub(super) fn write_forwarded(headers: &mut HeaderMap, client: &HeaderValue, tls: bool) {
-    headers.insert(FORWARDED_FOR, client.clone());
-    headers.insert(FORWARDED_PROTO, HeaderValue::from_static(if tls { "https" } else { "http" }));
-    if let Some(host) = headers.get(HOST) {
-        let host = host.clone();
-        headers.insert(FORWARDED_HOST, host);
     }
 }
 

@@ -8,6 +8,7 @@
 mod bad_request;
 mod client;
 mod filter;
+mod forwarded;
 mod headers;
 mod identity;
 mod parameters;
@@ -26,6 +27,7 @@ mod worker;
 
 pub use bad_request::reject_reasons;
 pub use filter::FilterRule;
+pub use forwarded::{Emit, Forwarding};
 pub use parameters::{ParameterFault, Reserved};
 pub use routes::{AccountSelector, Proxy, ProxyOptions, Route, RouteLimit, Rule, lead};
 pub use upstream::{HostHeader, TrustError, UpstreamOptions, UpstreamTls, UpstreamVersion, client_config};

@@ -3,6 +3,7 @@
 //! Each step takes what the step before it gave; each refusal is a [`Rejection`]. A request reaches an
 //! upstream by way of [`prepare`] alone, which consumes the permit that only authorization can make.
 
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -11,8 +12,9 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Status
 use hyper::body::Incoming;
 
 use super::bad_request::BadRequest;
-use super::client::Client;
+use super::client::{Client, address_key};
 use super::filter::{self, FilterRule};
+use super::forwarded::Origin;
 use super::record::RequestRecord;
 use super::reject::Rejection;
 use super::reply::{Content, ReplyBody};
@@ -23,7 +25,7 @@ use super::upgrade::{self, Opening};
 use super::upstream::{Exchanged, Outgoing, Pool};
 use super::websocket::{self, Ask, Side};
 use super::worker::Worker;
-use super::{headers, identity};
+use super::{forwarded, headers, identity};
 use crate::auth::{self, Bearer, CredentialError, Denial, Need, Permit, Principal, Source, Verdict, Verifier};
 use crate::model::{AccountId, Action, Secret};
 use crate::route::{Found, RouteIndex, action_of};
@@ -40,13 +42,15 @@ const NO_ACCOUNT: &str = "?";
 /// The request lies in this future once, and the steps work on it in place: each step that took it by
 /// value would add its size to what every connection holds.
 pub(super) async fn answer(client: &Client, mut request: Request<Incoming>, asked: Ask) -> Response<ReplyBody> {
-    let mut record = RequestRecord::begin(&client.worker, &client.connection, Some(&request));
+    let origin = client.origin(request.headers());
+    let source = client.source(&origin);
+    let mut record = RequestRecord::begin(&client.worker, &client.connection, source, Some(&request));
     let admitted = match sanitize(&mut request) {
         Ok(reading) if reading.is_about_the_server => {
             let reply = about_the_server(&mut record);
             return finish(client, record, reply);
         }
-        Ok(reading) => admit(client, &mut record, &mut request, reading, asked).await,
+        Ok(reading) => admit(client, &mut record, &mut request, Arrival { reading, asked, origin }).await,
         Err(bad) => Err(Rejection::Bad(bad)),
     };
     let reply = match admitted {
@@ -67,7 +71,7 @@ pub(super) async fn answer(client: &Client, mut request: Request<Incoming>, aske
 
 /// Answers in the place of a request whose bytes were refused. Nothing is known of it.
 pub(super) fn turn_away(client: &Client, fault: Fault) -> Response<ReplyBody> {
-    let mut record = RequestRecord::begin::<()>(&client.worker, &client.connection, None);
+    let mut record = RequestRecord::begin::<()>(&client.worker, &client.connection, client.source(&None), None);
     let reply = refuse(client, &mut record, &Rejection::Bad(BadRequest::Bytes(fault)));
     finish(client, record, reply)
 }
@@ -144,11 +148,19 @@ fn switch(
     Response::from_parts(head, ReplyBody::switched())
 }
 
+/// What is known of a request beside its head.
+struct Arrival {
+    reading: Reading,
+    asked: Ask,
+    origin: Origin,
+}
+
 /// A request that may go on: only [`prepare`] takes one.
 struct Admitted<'worker> {
     permit: Permit,
     route: &'worker Route,
     reading: Reading,
+    origin: Origin,
     opening: Option<Opening>,
 }
 
@@ -157,8 +169,7 @@ async fn admit<'w>(
     client: &'w Client,
     record: &mut RequestRecord,
     request: &mut Request<Incoming>,
-    reading: Reading,
-    asked: Ask,
+    arrival: Arrival,
 ) -> Result<Admitted<'w>, Rejection> {
     let worker = &client.worker;
     let matched = find_route(worker, record, request);
@@ -180,12 +191,13 @@ async fn admit<'w>(
         }
     };
     let matched = matched?;
+    let Arrival { reading, asked, origin } = arrival;
     let opening = upgrade::opening(asked, &matched, request.method())?;
     let Matched { route, .. } = matched;
     filter::enforce(route.filter.as_ref(), &permit, request)?;
-    charge(client, record, route, &permit)?;
+    charge(record, route, &permit, client.source(&origin))?;
     check_length(request.headers(), route.max_body)?;
-    Ok(Admitted { permit, route, reading, opening })
+    Ok(Admitted { permit, route, reading, origin, opening })
 }
 
 /// A route, and the account that the request names for it.
@@ -296,7 +308,7 @@ fn denied(denial: Denial, resource: &str, action: Action) -> Rejection {
 }
 
 /// The token's own limit, then the route's.
-fn charge(client: &Client, record: &RequestRecord, route: &Route, permit: &Permit) -> Result<(), Rejection> {
+fn charge(record: &RequestRecord, route: &Route, permit: &Permit, source: IpAddr) -> Result<(), Rejection> {
     let token = permit.bearer().map(|bearer| &bearer.principal);
     let limited = |wait| Rejection::RateLimited { wait };
     let token_limited = |wait| {
@@ -308,7 +320,7 @@ fn charge(client: &Client, record: &RequestRecord, route: &Route, permit: &Permi
         limiter.charge(key).map_err(token_limited)?;
     }
     if let Some(limit) = &route.limit {
-        let key = if limit.each { token_key.unwrap_or_else(|| client.address_key()) } else { 0 };
+        let key = if limit.each { token_key.unwrap_or_else(|| address_key(source)) } else { 0 };
         // What all share over, no token is to blame for.
         let refused = |wait| if limit.each { token_limited(wait) } else { limited(wait) };
         limit.limiter.charge(key).map_err(refused)?;
@@ -332,10 +344,10 @@ fn prepare<'w>(
     admitted: Admitted<'_>,
     mut request: Request<Incoming>,
 ) -> Forward<'w> {
-    let Admitted { permit, route, reading, opening } = admitted;
+    let Admitted { permit, route, reading, origin, opening } = admitted;
     let headers = request.headers_mut();
     identity::write(headers, &permit);
-    identity::write_forwarded(headers, &client.address, client.connection.is_tls());
+    forwarded::write(headers, client, &origin);
     headers.insert(REQUEST_ID, record.id.clone());
     if opening.is_some() {
         websocket::demand(headers);

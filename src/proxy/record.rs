@@ -2,6 +2,7 @@
 //! client who vanished leaves its line too.
 
 use std::fmt::Write;
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -22,6 +23,8 @@ const CLIENT_CLOSED: u16 = 499;
 pub(super) struct RequestRecord {
     worker: Rc<Worker>,
     connection: Rc<ConnectionState>,
+    /// The client's address.
+    client: IpAddr,
     pub(super) id: HeaderValue,
     pub(super) now: Timestamp,
     started: Instant,
@@ -51,15 +54,17 @@ impl RequestRecord {
     pub(super) fn begin<B>(
         worker: &Rc<Worker>,
         connection: &Rc<ConnectionState>,
+        client: IpAddr,
         request: Option<&Request<B>>,
     ) -> Box<Self> {
         connection.begin_request();
         let Moment { wall, mono } = worker.now();
         let id = worker.next_request_id(wall);
-        let line = worker.has_log().then(|| begin_line(worker, connection, request, &id, wall));
+        let line = worker.has_log().then(|| begin_line(worker, client, request, &id, wall));
         Box::new(Self {
             worker: Rc::clone(worker),
             connection: Rc::clone(connection),
+            client,
             id,
             now: wall,
             started: mono,
@@ -177,17 +182,16 @@ impl RequestRecord {
 
 fn begin_line<B>(
     worker: &Worker,
-    connection: &ConnectionState,
+    client: IpAddr,
     request: Option<&Request<B>>,
     id: &HeaderValue,
     now: Timestamp,
 ) -> String {
     let redaction = &worker.proxy().redaction;
     let mut line = String::with_capacity(512);
-    let peer = connection.peer().ip();
     let id = id.to_str().unwrap_or_default();
     let begun =
-        write!(line, r#"{{"ts":"{now}","request_id":"{id}","listener":"public","client_ip":"{peer}","method":""#);
+        write!(line, r#"{{"ts":"{now}","request_id":"{id}","listener":"public","client_ip":"{client}","method":""#);
     debug_assert!(begun.is_ok(), "a string takes any text");
     let Some(request) = request else {
         line.push_str("\",\"host\":\"\",\"path\":\"\",\"proto\":\"\",\"user_agent\":\"\"");
@@ -225,7 +229,7 @@ impl Drop for RequestRecord {
         }
         metrics.bytes(self.received, self.sent);
         if let (Some((token, _)), Some(route), true) = (self.bearer, route, self.reason.allowed()) {
-            self.worker.note_use(token, self.secret, route, self.connection.peer().ip(), self.now);
+            self.worker.note_use(token, self.secret, route, self.client, self.now);
         }
         if let Some(line) = self.line.take() {
             self.write_line(line, took);

@@ -6,6 +6,7 @@ use std::time::Duration;
 use http::{HeaderName, Method};
 
 use super::filter::FilterRule;
+use super::forwarded::Forwarding;
 use super::sanitize::routing_name;
 use super::upstream::UpstreamOptions;
 use super::websocket::WebSockets;
@@ -81,6 +82,7 @@ pub struct ProxyOptions {
     pub redaction: Redaction,
     /// Tells clients of an expiry that is near.
     pub near_expiry: Option<NearExpiry>,
+    pub forwarding: Forwarding,
 }
 
 /// The part of the proxy that no request changes.
@@ -94,15 +96,28 @@ pub struct Proxy {
     pub(super) realm: String,
     pub(super) redaction: Redaction,
     pub(super) near_expiry: Option<NearExpiry>,
+    pub(super) forwarding: Forwarding,
 }
 
 impl Proxy {
     pub fn new(options: ProxyOptions) -> Result<Arc<Self>, TableError> {
-        let ProxyOptions { verifier, accounts, clock, routes, upstreams, realm, redaction, near_expiry } = options;
+        let ProxyOptions { verifier, accounts, clock, routes, upstreams, realm, redaction, near_expiry, forwarding } =
+            options;
         let (patterns, routes): (Vec<Pattern>, Vec<Route>) = routes.into_iter().unzip();
         let table = RouteTable::new(&patterns)?;
         let upstreams = upstreams.into_iter().map(Arc::new).collect();
-        Ok(Arc::new(Self { verifier, accounts, clock, table, routes, upstreams, realm, redaction, near_expiry }))
+        Ok(Arc::new(Self {
+            verifier,
+            accounts,
+            clock,
+            table,
+            routes,
+            upstreams,
+            realm,
+            redaction,
+            near_expiry,
+            forwarding,
+        }))
     }
 
     /// Where a request would go, and what it would need there. `host`: as in the request's `Host`.

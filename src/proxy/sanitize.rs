@@ -121,7 +121,7 @@ fn canonical_host(host: &[u8]) -> Option<String> {
 }
 
 /// Whether the bytes are a host and maybe a port: no user, no list, no path, no blank.
-fn is_host(host: &[u8]) -> bool {
+pub(super) fn is_host(host: &[u8]) -> bool {
     let (name, port) = match host {
         // An IPv6 address has colons of its own, and stands in brackets.
         [b'[', rest @ ..] => {

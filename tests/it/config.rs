@@ -414,6 +414,8 @@ tls = { zzzzzzzzzz = 1 }
 zzzzzzzzzz = 1
 [server]
 zzzzzzzzzz = 1
+[forwarding]
+zzzzzzzzzz = 1
 [store]
 kind = "sled"
 zzzzzzzzzz = 1

@@ -16,6 +16,7 @@ mod decisions;
 mod disk;
 mod filters;
 mod flow;
+mod forwarding;
 mod fuzz;
 mod http2;
 mod import;

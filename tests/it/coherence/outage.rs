@@ -12,11 +12,11 @@ use keygate::auth::{
 };
 use keygate::model::{AccountId, Clock, Grants, Kind, Pepper, TokenHasher, TokenId, TokenPrefix, TokenText};
 use keygate::proxy::{
-    Handler, HostHeader, Proxy, ProxyOptions, Reports, Route, Rule, UpstreamOptions, UpstreamVersion, WebSockets,
-    Worker,
+    Emit, Forwarding, Handler, HostHeader, Proxy, ProxyOptions, Reports, Route, Rule, UpstreamOptions, UpstreamVersion,
+    WebSockets, Worker,
 };
 use keygate::route::Pattern;
-use keygate::server::{self, ConnectionLimits, ServeOptions, Sweep};
+use keygate::server::{self, ConnectionLimits, ServeOptions, Sweep, TrustedHeader};
 use keygate::telemetry::{Metrics, MetricsLayout, Redaction, access_log};
 use tokio::runtime::{Builder, LocalOptions, Runtime};
 
@@ -83,6 +83,11 @@ impl Parts {
             realm: "keygate".to_owned(),
             redaction: Redaction::new("kg"),
             near_expiry: None,
+            forwarding: Forwarding {
+                trusted: Arc::default(),
+                header: TrustedHeader::XForwarded,
+                emit: Emit::XForwarded,
+            },
         };
         let proxy = Proxy::new(options).expect("one route has no conflict");
         let listener = server::bind("127.0.0.1:0".parse().expect("an address"), 1).expect("a free port").remove(0);

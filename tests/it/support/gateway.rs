@@ -17,6 +17,7 @@ use super::client::{Answer, request};
 pub struct Builder {
     upstream: String,
     server: String,
+    forwarding: String,
     tokens: String,
     routes: String,
     policies: String,
@@ -85,6 +86,7 @@ impl Builder {
         Self {
             upstream: format!("[[upstream]]\nname = \"api\"\nurl = \"{upstream}\"\n"),
             server: "workers = 2\npin_workers = false\n".to_owned(),
+            forwarding: String::new(),
             tokens: String::new(),
             routes: ROUTES.to_owned(),
             policies: String::new(),
@@ -105,6 +107,13 @@ impl Builder {
     /// Lines for `[server]` in place of the usual two workers.
     pub fn server_alone(mut self, lines: &str) -> Self {
         self.server = format!("{lines}\n");
+        self
+    }
+
+    /// Lines for `[forwarding]`.
+    pub fn forwarding(mut self, lines: &str) -> Self {
+        self.forwarding.push_str(lines);
+        self.forwarding.push('\n');
         self
     }
 
@@ -163,10 +172,10 @@ impl Builder {
     }
 
     pub fn text(&self) -> String {
-        let Self { upstream, server, tokens, routes, policies, public, management, .. } = self;
+        let Self { upstream, server, forwarding, tokens, routes, policies, public, management, .. } = self;
         format!(
             "version = 1\n[listen.public]\naddress = \"127.0.0.1:0\"\n{public}[listen.admin]\naddress = \"127.0.0.1:0\"\n{management}\
-             [server]\n{server}[store]\nkind = \"sled\"\npath = \"data\"\n[tokens]\npepper = {{ file = \"pepper\" }}\n{tokens}\
+             [server]\n{server}[forwarding]\n{forwarding}[store]\nkind = \"sled\"\npath = \"data\"\n[tokens]\npepper = {{ file = \"pepper\" }}\n{tokens}\
              [log]\naccess = \"off\"\nlevel = \"warn\"\n{upstream}{routes}{policies}"
         )
     }

@@ -1,0 +1,66 @@
+//! `[forwarding]`: whom to believe about where a request comes from, and what upstreams are told of it.
+
+use ipnet::IpNet;
+
+use super::settings::{Emit, Forwarding, TrustedHeader};
+use super::table::{Located, Mistake, Reader};
+use super::tree::{Node, Value};
+use super::value;
+
+const HEADERS: &[(&str, TrustedHeader)] =
+    &[("x-forwarded", TrustedHeader::XForwarded), ("forwarded", TrustedHeader::Forwarded)];
+
+const EMITS: &[(&str, Emit)] =
+    &[("x-forwarded", Emit::XForwarded), ("forwarded", Emit::Forwarded), ("both", Emit::Both), ("none", Emit::Nothing)];
+
+const NETWORKS_HELP: &str = "write a list of addresses and networks, such as `[\"10.0.0.7\", \"fd00::/8\"]`";
+
+pub(super) fn read(root: &mut Reader<'_>) -> Option<Forwarding> {
+    let mut table = root.section("forwarding")?;
+    let trusted = table.field("trusted_proxies", networks);
+    let header = table.field("trusted_header", value::choice(HEADERS));
+    let emit = table.field("emit", value::choice(EMITS)).or(Emit::XForwarded);
+    let trusts_nobody = trusted.as_good().map_or(!table.has("trusted_proxies"), |good| good.value.is_empty());
+    if let (Some(Located { place, .. }), true) = (header.as_good(), trusts_nobody) {
+        let message = "`forwarding.trusted_header` is never read: no proxy is trusted";
+        table.findings().report(place, message, "name your proxies in `trusted_proxies`, or remove `trusted_header`");
+    }
+    let findings = table.findings();
+    table.finish();
+    let trusted_proxies = trusted.or(Vec::new())?;
+    for network in trusted_proxies.iter().filter(|network| network.prefix_len() == 0) {
+        findings.warn(format!(
+            "`forwarding.trusted_proxies` has {network}: every client is believed whatever it says of where it comes from"
+        ));
+    }
+    Some(Forwarding { trusted_proxies, trusted_header: header.or(TrustedHeader::XForwarded)?, emit: emit? })
+}
+
+fn networks(node: &Node) -> Result<Vec<IpNet>, Mistake> {
+    let Value::Array(items) = &node.value else { return Err(Mistake::of_type(node, "a list", NETWORKS_HELP)) };
+    items.iter().map(network).collect()
+}
+
+fn network(item: &Node) -> Result<IpNet, Mistake> {
+    let text = item
+        .as_text()
+        .ok_or_else(|| Mistake::new(format!("must have texts alone in it, not {}", item.type_name()), NETWORKS_HELP))?;
+    if let Ok(address) = text.parse::<std::net::IpAddr>() {
+        return Ok(address.to_canonical().into());
+    }
+    let network: IpNet = text
+        .parse()
+        .map_err(|_| Mistake::new(format!("has `{text}`, which is no address and no network"), NETWORKS_HELP))?;
+    if network != network.trunc() {
+        let help = format!("write \"{}\", or \"{}\" for the one address", network.trunc(), network.addr());
+        return Err(Mistake::new(format!("has `{text}`, which has bits behind its length"), help));
+    }
+    // Connections are compared in the short form.
+    match network {
+        IpNet::V6(mapped) if mapped.addr().to_ipv4_mapped().is_some() && mapped.prefix_len() > 0 => {
+            let help = "write IPv4 networks in their own form, such as \"10.0.0.0/8\"";
+            Err(Mistake::new(format!("has `{text}`, which maps IPv4 addresses"), help))
+        }
+        network => Ok(network),
+    }
+}

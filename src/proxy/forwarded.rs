@@ -1,0 +1,150 @@
+//! What the upstream is told of the way that a request came: by whom it was sent, over which scheme, to
+//! which host.
+
+use std::fmt::Write;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use http::header::{FORWARDED, HOST};
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use super::client::Client;
+use crate::server::{Provenance, TrustedHeader, TrustedProxies};
+
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+
+/// Whom to believe, and what to tell.
+#[derive(Debug, Clone)]
+pub struct Forwarding {
+    pub trusted: Arc<TrustedProxies>,
+    pub header: TrustedHeader,
+    pub emit: Emit,
+}
+
+/// In which headers upstreams are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Emit {
+    XForwarded,
+    Forwarded,
+    Both,
+    Nothing,
+}
+
+impl Emit {
+    fn is_x_forwarded(self) -> bool {
+        matches!(self, Emit::XForwarded | Emit::Both)
+    }
+
+    fn is_forwarded(self) -> bool {
+        matches!(self, Emit::Forwarded | Emit::Both)
+    }
+}
+
+/// From where one request comes. Boxed: most come from nobody who is trusted.
+pub(super) type Origin = Option<Box<Provenance>>;
+
+/// Writes what is true as far as this gateway knows: of a chain that was told, only the part that was
+/// believed, so that its beginning is the client and nothing that the client wrote.
+pub(super) fn write(headers: &mut HeaderMap, client: &Client, origin: &Origin) {
+    let emit = client.worker.proxy().forwarding.emit;
+    let told = origin.as_deref();
+    let is_tls = told.and_then(|told| told.is_tls).unwrap_or(client.connection.is_tls());
+    let scheme = if is_tls { "https" } else { "http" };
+    let host = told.and_then(|told| told.host.clone()).or_else(|| headers.get(HOST).cloned());
+    if emit.is_forwarded() {
+        let chain = told.map_or(&[][..], |told| &told.proxies);
+        headers.insert(FORWARDED, forwarded(client.source(origin), chain, scheme, host.as_ref()));
+    }
+    if emit.is_x_forwarded() {
+        let addresses = told.map_or_else(|| client.address.clone(), x_forwarded_for);
+        headers.insert(FORWARDED_FOR, addresses);
+        headers.insert(FORWARDED_PROTO, HeaderValue::from_static(scheme));
+        if let Some(host) = host {
+            headers.insert(FORWARDED_HOST, host);
+        }
+    }
+}
+
+pub(super) fn address(address: IpAddr) -> HeaderValue {
+    HeaderValue::try_from(address.to_string()).expect("an address is ASCII")
+}
+
+fn x_forwarded_for(told: &Provenance) -> HeaderValue {
+    let mut text = told.client.to_string();
+    for proxy in &told.proxies {
+        let written = write!(text, ", {proxy}");
+        debug_assert!(written.is_ok(), "a string takes any text");
+    }
+    HeaderValue::try_from(text).expect("addresses are ASCII")
+}
+
+/// RFC 7239: scheme and host stand with the client, whose they are.
+fn forwarded(client: IpAddr, proxies: &[IpAddr], scheme: &str, host: Option<&HeaderValue>) -> HeaderValue {
+    let mut text = format!("for={}", Node(client));
+    if let Some(host) = host.and_then(|host| host.to_str().ok()) {
+        // A host that was found valid has no character that would need an escape.
+        let quote = if host.contains([':', '[']) { "\"" } else { "" };
+        text.extend([";host=", quote, host, quote]);
+    }
+    text.extend([";proto=", scheme]);
+    for &proxy in proxies {
+        let written = write!(text, ", for={}", Node(proxy));
+        debug_assert!(written.is_ok(), "a string takes any text");
+    }
+    HeaderValue::try_from(text).expect("hosts and addresses are ASCII")
+}
+
+/// An address as a value of a pair (RFC 7239 section 6).
+struct Node(IpAddr);
+
+impl std::fmt::Display for Node {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0 {
+            IpAddr::V4(address) => write!(f, "{address}"),
+            IpAddr::V6(address) => write!(f, "\"[{address}]\""),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// The next gateway, which trusts this one, reads the same of it.
+        #[test]
+        fn what_is_written_is_what_is_read(
+            client in any::<IpAddr>(),
+            proxies in proptest::collection::vec(any::<[u8; 3]>(), 1..4),
+            host in "[a-z0-9.-]{1,20}(:[0-9]{1,5})?",
+            is_tls in any::<bool>(),
+        ) {
+            let trusted = TrustedProxies::new(vec!["10.0.0.0/8".parse().expect("a network")]);
+            let client = client.to_canonical();
+            prop_assume!(!trusted.trusts(client));
+            let proxies: Vec<IpAddr> = proxies.into_iter().map(|[a, b, c]| IpAddr::from([10, a, b, c])).collect();
+            let peer = IpAddr::from([10, 0, 0, 1]);
+            let host = HeaderValue::try_from(host).expect("ASCII");
+            let expected = Provenance {
+                client,
+                proxies: [&proxies[..], &[peer]].concat(),
+                is_tls: Some(is_tls),
+                host: Some(host.clone()),
+            };
+            let scheme = if is_tls { "https" } else { "http" };
+            let told = Provenance { proxies: proxies.clone(), ..expected.clone() };
+            let plain = HeaderMap::from_iter([
+                (FORWARDED_FOR, x_forwarded_for(&told)),
+                (FORWARDED_PROTO, HeaderValue::from_static(scheme)),
+                (FORWARDED_HOST, host.clone()),
+            ]);
+            prop_assert_eq!(trusted.provenance(TrustedHeader::XForwarded, &plain, peer), Some(expected.clone()));
+            let one = HeaderMap::from_iter([(FORWARDED, forwarded(client, &proxies, scheme, Some(&host)))]);
+            prop_assert_eq!(trusted.provenance(TrustedHeader::Forwarded, &one, peer), Some(expected));
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! Where requests come from: who is believed, what is told upstreams of it, and what else it is used for.
+
+mod chain;
