@@ -14,6 +14,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
 use rustls::ServerConfig;
+use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
@@ -29,7 +30,7 @@ use crate::config::Settings;
 use crate::event::Webhooks;
 use crate::model::Policies;
 use crate::proxy::Proxy;
-use crate::server::{Duplex, TrustedHeader, TrustedProxies};
+use crate::server::{Announced, Duplex, ProxyProtocol, TrustedHeader, TrustedProxies};
 use crate::store::Backups;
 
 /// For a TLS handshake, and for a request's head.
@@ -52,6 +53,7 @@ pub(super) struct AdminOptions<'a> {
 pub(super) struct Trust {
     pub(super) proxies: Arc<TrustedProxies>,
     pub(super) header: TrustedHeader,
+    pub(super) protocol: ProxyProtocol,
 }
 
 impl Trust {
@@ -184,7 +186,7 @@ async fn serve(listener: TcpListener, door: Arc<Door>, limits: Arc<AdminLimits>,
             _ = pruning.tick() => limits.prune(),
             accepted = listener.accept(), if connections.len() < MAX_CONNECTIONS => match accepted {
                 Ok((stream, address)) => {
-                    connections.spawn(serve_one(stream, address.ip(), Arc::clone(&door), stopped.clone()));
+                    connections.spawn(serve_one(stream, address, Arc::clone(&door), stopped.clone()));
                 }
                 Err(error) => {
                     tracing::error!(%error, "a management connection cannot be accepted; trying again");
@@ -197,9 +199,9 @@ async fn serve(listener: TcpListener, door: Arc<Door>, limits: Arc<AdminLimits>,
     while connections.join_next().await.is_some() {}
 }
 
-async fn serve_one(stream: TcpStream, peer: IpAddr, door: Arc<Door>, mut stopped: watch::Receiver<bool>) {
-    let established = tokio::time::timeout(HEAD_TIMEOUT, establish(stream, door.tls.as_ref()));
-    let Ok(Ok(stream)) = established.await else { return };
+async fn serve_one(stream: TcpStream, peer: SocketAddr, door: Arc<Door>, mut stopped: watch::Receiver<bool>) {
+    let established = tokio::time::timeout(HEAD_TIMEOUT, establish(stream, peer, &door));
+    let Ok(Ok((stream, peer))) = established.await else { return };
     let mut builder = Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_headers(100);
     builder.http2().timer(TokioTimer::new()).max_concurrent_streams(64);
@@ -233,11 +235,20 @@ async fn stop(stopped: &mut watch::Receiver<bool>) {
     drop(stopped.wait_for(|stopped| *stopped).await);
 }
 
-async fn establish(stream: TcpStream, tls: Option<&TlsAcceptor>) -> io::Result<Box<dyn Duplex>> {
-    match tls {
-        None => Ok(Box::new(stream)),
-        Some(tls) => Ok(Box::new(tls.accept(stream).await?)),
-    }
+/// The stream, and who is at its other end.
+async fn establish(mut stream: TcpStream, peer: SocketAddr, door: &Door) -> io::Result<(Box<dyn Duplex>, IpAddr)> {
+    let Announced { client, first } = door.trust.protocol.receive(&mut stream, peer, &door.trust.proxies).await?;
+    let stream: Box<dyn Duplex> = match &door.tls {
+        None if first.is_empty() => Box::new(stream),
+        None => {
+            let (read, write) = stream.into_split();
+            Box::new(tokio::io::join(io::Cursor::new(first).chain(read), write))
+        }
+        // No handshake begins like a header of that protocol.
+        Some(_) if !first.is_empty() => return Err(io::ErrorKind::InvalidData.into()),
+        Some(tls) => Box::new(tls.accept(stream).await?),
+    };
+    Ok((stream, client.ip()))
 }
 
 #[cfg(test)]

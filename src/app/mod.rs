@@ -158,7 +158,7 @@ impl Gateway {
         let usage = runtime.spawn(folder.run());
         let workers = Workers::start(workers::WorkersOptions {
             listeners: public,
-            serve: workers::ServeSettings::of(&settings.server, public_tls),
+            serve: workers::ServeSettings::of(&settings, public_tls, Arc::clone(&trusted)),
             pin: settings.server.pin_workers,
             proxy: Arc::clone(&proxy),
             metrics: Arc::clone(&metrics),
@@ -190,7 +190,11 @@ impl Gateway {
             runtime: runtime.handle(),
             listener: admin_listener,
             tls: admin_tls.clone(),
-            trust: admin::Trust { proxies: trusted, header: parts::trusted_header(&settings) },
+            trust: admin::Trust {
+                proxies: trusted,
+                header: parts::trusted_header(&settings),
+                protocol: parts::proxy_protocol(&settings.admin),
+            },
             state: admin::state(
                 &settings,
                 &url(proxy_tls, workers.address()),

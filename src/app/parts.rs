@@ -17,7 +17,7 @@ use crate::proxy::{
     UpstreamVersion, WebSockets, client_config,
 };
 use crate::route::Pattern;
-use crate::server::{self, TrustedHeader, TrustedProxies};
+use crate::server::{self, ProxyProtocol, TrustedHeader, TrustedProxies};
 
 pub(super) fn worker_count(server: &config::Server) -> usize {
     server.workers.unwrap_or_else(|| available_parallelism().map_or(1, usize::from))
@@ -31,6 +31,14 @@ pub(super) fn listener_tls(listener: &config::Listener) -> Result<Option<Arc<Ser
 
 pub(super) fn trusted_proxies(settings: &Settings) -> Arc<TrustedProxies> {
     Arc::new(TrustedProxies::new(settings.forwarding.trusted_proxies.clone()))
+}
+
+pub(super) fn proxy_protocol(listener: &config::Listener) -> ProxyProtocol {
+    match listener.proxy_protocol {
+        config::ProxyProtocol::Off => ProxyProtocol::Off,
+        config::ProxyProtocol::Optional => ProxyProtocol::Optional,
+        config::ProxyProtocol::Required => ProxyProtocol::Required,
+    }
 }
 
 pub(super) fn trusted_header(settings: &Settings) -> TrustedHeader {

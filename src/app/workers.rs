@@ -14,10 +14,11 @@ use tokio::sync::{mpsc, watch};
 
 use super::error::{StartError, StopError};
 use super::events::LimitedReport;
+use super::parts;
 use super::usage::Report;
-use crate::config;
+use crate::config::Settings;
 use crate::proxy::{Handler, Proxy, Reports, Worker};
-use crate::server::{ConnectionLimits, ServeOptions, Sweep, serve};
+use crate::server::{ConnectionLimits, ProxyProtocol, ServeOptions, Sweep, TrustedProxies, serve};
 use crate::telemetry::{LogBuffer, LogSink, Metrics, WorkerMetrics};
 
 /// Header lines, head bytes and HTTP/2 streams: what no honest client needs more of.
@@ -43,13 +44,17 @@ pub(super) struct WorkersOptions {
 #[derive(Clone)]
 pub(super) struct ServeSettings {
     tls: Option<Arc<ServerConfig>>,
+    proxy_protocol: ProxyProtocol,
+    trusted: Arc<TrustedProxies>,
     limits: ConnectionLimits,
     max_connections: usize,
     drain_timeout: Duration,
 }
 
 impl ServeSettings {
-    pub(super) fn of(server: &config::Server, tls: Option<Arc<ServerConfig>>) -> Self {
+    pub(super) fn of(settings: &Settings, tls: Option<Arc<ServerConfig>>, trusted: Arc<TrustedProxies>) -> Self {
+        let server = &settings.server;
+        let proxy_protocol = parts::proxy_protocol(&settings.public);
         let limits = ConnectionLimits {
             header_timeout: server.header_timeout,
             idle_timeout: server.idle_timeout,
@@ -57,12 +62,13 @@ impl ServeSettings {
             max_head_bytes: MAX_HEAD_BYTES,
             max_streams: MAX_STREAMS,
         };
-        Self { tls, limits, max_connections: server.max_connections, drain_timeout: server.drain_timeout }
+        let (max_connections, drain_timeout) = (server.max_connections, server.drain_timeout);
+        Self { tls, proxy_protocol, trusted, limits, max_connections, drain_timeout }
     }
 
     fn options(self) -> ServeOptions {
-        let Self { tls, limits, max_connections, drain_timeout } = self;
-        ServeOptions { tls, limits, max_connections, drain_timeout }
+        let Self { tls, proxy_protocol, trusted, limits, max_connections, drain_timeout } = self;
+        ServeOptions { tls, proxy_protocol, trusted, limits, max_connections, drain_timeout }
     }
 }
 

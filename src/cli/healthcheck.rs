@@ -71,7 +71,14 @@ mod tests {
             ("[::]:9901", "http://[::1]:9901"),
             ("10.1.2.3:9901", "http://10.1.2.3:9901"),
         ] {
-            assert_eq!(url_of(&Listener { address: address.parse().unwrap(), tls: None }), url);
+            assert_eq!(
+                url_of(&Listener {
+                    address: address.parse().unwrap(),
+                    tls: None,
+                    proxy_protocol: crate::config::ProxyProtocol::Off
+                }),
+                url
+            );
         }
     }
 }

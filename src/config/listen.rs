@@ -5,13 +5,16 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use super::pattern;
 use super::problem::Place;
 use super::secret::Surroundings;
-use super::settings::Listener;
+use super::settings::{Listener, ProxyProtocol};
 use super::table::{Located, Mistake, Reader};
 use super::tls;
 use super::tree::{Node, Value};
 use super::value;
 
 const ADMIN_DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9901);
+
+const PROXY_PROTOCOL: &[(&str, ProxyProtocol)] =
+    &[("off", ProxyProtocol::Off), ("optional", ProxyProtocol::Optional), ("required", ProxyProtocol::Required)];
 
 const ADDRESS_HELP: &str = "write an IP address and a port, such as \"0.0.0.0:8080\" or \"[::1]:8080\"";
 
@@ -22,10 +25,11 @@ pub(super) struct Listeners {
     pub(super) admin_hosts: Vec<String>,
 }
 
-pub(super) fn read(root: &mut Reader<'_>, around: &Surroundings<'_>) -> Option<Listeners> {
+/// `trusts_somebody`: whether any proxy is trusted.
+pub(super) fn read(root: &mut Reader<'_>, around: &Surroundings<'_>, trusts_somebody: bool) -> Option<Listeners> {
     let mut listen = root.section("listen")?;
-    let public = public(&mut listen, around);
-    let admin = admin(&mut listen, around);
+    let public = public(&mut listen, around, trusts_somebody);
+    let admin = admin(&mut listen, around, trusts_somebody);
     listen.finish();
     let (public, (admin, admin_hosts)) = (public?, admin?);
     if overlap(public.value.address, admin.value.address) {
@@ -42,7 +46,7 @@ pub(super) fn read(root: &mut Reader<'_>, around: &Surroundings<'_>) -> Option<L
     Some(Listeners { public: public.value, admin: admin.value, admin_hosts })
 }
 
-fn public(listen: &mut Reader<'_>, around: &Surroundings<'_>) -> Option<Located<Listener>> {
+fn public(listen: &mut Reader<'_>, around: &Surroundings<'_>, trusts_somebody: bool) -> Option<Located<Listener>> {
     if listen.node("public").is_none() {
         let help = "write `[listen.public]` and below it `address = \"0.0.0.0:8080\"`";
         listen.findings().report_absence(listen.place(), "`[listen.public]` is missing", help);
@@ -51,16 +55,22 @@ fn public(listen: &mut Reader<'_>, around: &Surroundings<'_>) -> Option<Located<
     let mut table = listen.section("public")?;
     let address = table.required("address", ADDRESS_HELP, address);
     let tls = tls::listener(&mut table, around);
+    let proxy_protocol = proxy_protocol(&mut table, trusts_somebody);
     table.finish();
     let Located { value: address, place } = address?;
-    Some(Located { value: Listener { address, tls: tls? }, place })
+    Some(Located { value: Listener { address, tls: tls?, proxy_protocol: proxy_protocol? }, place })
 }
 
 /// With the names that it answers under.
-fn admin(listen: &mut Reader<'_>, around: &Surroundings<'_>) -> Option<(Located<Listener>, Vec<String>)> {
+fn admin(
+    listen: &mut Reader<'_>,
+    around: &Surroundings<'_>,
+    trusts_somebody: bool,
+) -> Option<(Located<Listener>, Vec<String>)> {
     let mut table = listen.section("admin")?;
     let address = table.field("address", address);
     let tls = tls::listener(&mut table, around);
+    let proxy_protocol = proxy_protocol(&mut table, trusts_somebody);
     let insecure = table.field("insecure", value::boolean).or(false);
     let hosts = table.field("hosts", hosts).or(Vec::new());
     let place = address.as_good().map_or_else(|| table.place().clone(), |located| located.place.clone());
@@ -68,6 +78,12 @@ fn admin(listen: &mut Reader<'_>, around: &Surroundings<'_>) -> Option<(Located<
     let findings = table.findings();
     table.finish();
     let (address, tls, insecure, hosts) = (address?, tls?, insecure?, hosts?);
+    if proxy_protocol == Some(ProxyProtocol::Required) {
+        findings.warn(
+            "`listen.admin.proxy_protocol` is \"required\": the command line and `keygate healthcheck` do not get \
+             through, unless by a trusted proxy that announces them",
+        );
+    }
     if !address.ip().to_canonical().is_loopback() && tls.is_none() {
         let message = format!("the admin listener would send tokens over the network in plain text ({address})");
         if !insecure {
@@ -77,7 +93,7 @@ fn admin(listen: &mut Reader<'_>, around: &Surroundings<'_>) -> Option<(Located<
         }
         findings.warn(format!("{message}: allowed by `listen.admin.insecure`"));
     }
-    Some((Located { value: Listener { address, tls }, place }, hosts))
+    Some((Located { value: Listener { address, tls, proxy_protocol: proxy_protocol? }, place }, hosts))
 }
 
 fn hosts(node: &Node) -> Result<Vec<String>, Mistake> {
@@ -91,6 +107,19 @@ fn hosts(node: &Node) -> Result<Vec<String>, Mistake> {
         host.map(|host| host.trim_end_matches('.').to_owned())
     };
     items.iter().map(host).collect()
+}
+
+/// Only trusted proxies are heard, so without any it means nothing, or that nobody is served.
+fn proxy_protocol(table: &mut Reader<'_>, trusts_somebody: bool) -> Option<ProxyProtocol> {
+    let field = table.field("proxy_protocol", value::choice(PROXY_PROTOCOL));
+    if let Some(Located { value: ProxyProtocol::Optional | ProxyProtocol::Required, place }) = field.as_good()
+        && !trusts_somebody
+    {
+        let message = format!("`{}` is for trusted proxies, and there are none", table.name_of("proxy_protocol"));
+        let help = "name them in `forwarding.trusted_proxies`, such as `[\"10.0.0.0/8\"]`";
+        table.findings().report(place, message, help);
+    }
+    field.or(ProxyProtocol::Off)
 }
 
 fn address(node: &Node) -> Result<SocketAddr, Mistake> {

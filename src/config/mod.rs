@@ -140,11 +140,13 @@ fn hide(node: &Node, source: &mut Source) {
 fn read_settings(root: &Table, around: &Surroundings<'_>, findings: &Findings) -> Option<Settings> {
     let mut root = Reader::root(root, findings);
     let version = root.required("version", "write `version = 1` first", version);
-    let listeners = listen::read(&mut root, around);
+    let forwarding = forwarding::read(&mut root);
+    // A list with a mistake in it was meant to have somebody in it.
+    let trusts_somebody = forwarding.as_ref().is_none_or(|forwarding| !forwarding.trusted_proxies.is_empty());
+    let listeners = listen::read(&mut root, around, trusts_somebody);
     let server = server::read(&mut root);
     let store = store::read(&mut root, around);
     let audit = audit::read(&mut root, around, store.as_ref());
-    let forwarding = forwarding::read(&mut root);
     let management = admin::read(&mut root);
     let tokens = tokens::read(&mut root, around);
     let roles = role::read(&mut root);

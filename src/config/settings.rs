@@ -43,6 +43,16 @@ pub struct Listener {
     pub address: SocketAddr,
     /// `None`: plain text.
     pub tls: Option<TlsFiles>,
+    /// `proxy_protocol = "off" | "optional" | "required"` (default off).
+    pub proxy_protocol: ProxyProtocol,
+}
+
+/// Whether a listener's connections begin by saying whose they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProxyProtocol {
+    Off,
+    Optional,
+    Required,
 }
 
 /// `tls = { certificate = "…", key = "…" }`: PEM files, read and matched while checking.

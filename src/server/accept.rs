@@ -18,6 +18,8 @@ use tokio::sync::Notify;
 use tokio_rustls::TlsAcceptor;
 
 use super::connection::{Connection, ConnectionLimits, ConnectionState, in_time};
+use super::provenance::TrustedProxies;
+use super::proxy_protocol::{Announced, ProxyProtocol};
 use super::sweep::Sweep;
 
 /// What an HTTP/2 client sends first when it knows beforehand that we speak it (RFC 9113 section 3.4).
@@ -41,6 +43,9 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 /// How one thread serves.
 pub struct ServeOptions {
     pub tls: Option<Arc<ServerConfig>>,
+    pub proxy_protocol: ProxyProtocol,
+    /// Who may say whose a connection is.
+    pub trusted: Arc<TrustedProxies>,
     pub limits: ConnectionLimits,
     /// Connections at a time; further ones wait in the kernel.
     pub max_connections: usize,
@@ -126,13 +131,21 @@ impl<H: ConnectionHandler> Server<H> {
     /// Finds out which protocol the client speaks: by ALPN under TLS, else by its first bytes.
     async fn establish(&self, mut stream: TcpStream, state: &Rc<ConnectionState>) -> io::Result<Connection> {
         let state = Rc::clone(state);
+        let Announced { client, first: begun } =
+            self.options.proxy_protocol.receive(&mut stream, state.peer(), &self.options.trusted).await?;
+        state.come_from(client);
         if let Some(config) = &self.options.tls {
+            // No handshake begins like a header of that protocol.
+            if !begun.is_empty() {
+                return Err(io::ErrorKind::InvalidData.into());
+            }
             let stream = TlsAcceptor::from(Arc::clone(config)).accept(stream).await?;
             let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
             return Ok(Connection::new(stream, &[], http2, state));
         }
         let mut first = [0; PREFACE.len()];
-        let mut read = 0;
+        let mut read = begun.len();
+        first[..read].copy_from_slice(&begun);
         while read < first.len() && first[..read] == PREFACE[..read] {
             match stream.read(&mut first[read..]).await? {
                 0 => break,

@@ -60,7 +60,7 @@ enum Phase {
 
 /// What a connection is doing. Shared on its thread by the stream, the service and the task.
 pub struct ConnectionState {
-    peer: SocketAddr,
+    peer: Cell<SocketAddr>,
     tls: bool,
     limits: ConnectionLimits,
     timer: Timer,
@@ -89,7 +89,7 @@ impl ConnectionState {
         let (due, broken_body, unparsed) = (Cell::new(None), Cell::new(None), Cell::new(false));
         let (withheld, reader, switching) = (Cell::new(false), Cell::new(None), Switching::default());
         Self {
-            peer,
+            peer: Cell::new(peer),
             tls,
             limits,
             timer,
@@ -106,9 +106,14 @@ impl ConnectionState {
         }
     }
 
-    /// The address at the other end.
+    /// The address at the other end, or that of whom a trusted proxy has announced.
     pub fn peer(&self) -> SocketAddr {
-        self.peer
+        self.peer.get()
+    }
+
+    /// Whose connection it is has been announced.
+    pub(super) fn come_from(&self, client: SocketAddr) {
+        self.peer.set(client);
     }
 
     pub fn is_tls(&self) -> bool {

@@ -16,7 +16,7 @@ use keygate::proxy::{
     WebSockets, Worker,
 };
 use keygate::route::Pattern;
-use keygate::server::{self, ConnectionLimits, ServeOptions, Sweep, TrustedHeader};
+use keygate::server::{self, ConnectionLimits, ProxyProtocol, ServeOptions, Sweep, TrustedHeader};
 use keygate::telemetry::{Metrics, MetricsLayout, Redaction, access_log};
 use tokio::runtime::{Builder, LocalOptions, Runtime};
 
@@ -119,7 +119,14 @@ fn serve(proxy: Arc<Proxy>, listener: std::net::TcpListener) {
         max_head_bytes: 65_536,
         max_streams: 8,
     };
-    let options = ServeOptions { tls: None, limits, max_connections: 100, drain_timeout: Duration::from_secs(1) };
+    let options = ServeOptions {
+        tls: None,
+        proxy_protocol: ProxyProtocol::Off,
+        trusted: Arc::default(),
+        limits,
+        max_connections: 100,
+        drain_timeout: Duration::from_secs(1),
+    };
     let (routes, upstreams) = (vec!["devices".to_owned()], vec!["api".to_owned()]);
     let layout = MetricsLayout { routes, upstreams, ..MetricsLayout::default() };
     let metrics = Metrics::new(layout, 1).worker(0);

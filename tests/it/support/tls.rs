@@ -82,8 +82,12 @@ impl Identity {
 
 /// A connection to `127.0.0.1`, by that name; the handshake is made with the first bytes.
 pub fn connect(address: SocketAddr, config: Arc<ClientConfig>) -> StreamOwned<ClientConnection, TcpStream> {
+    connect_over(TcpStream::connect(address).expect("the gateway listens"), config)
+}
+
+/// The same over a connection that was made before.
+pub fn connect_over(socket: TcpStream, config: Arc<ClientConfig>) -> StreamOwned<ClientConnection, TcpStream> {
     let name = ServerName::try_from("127.0.0.1").expect("an address");
-    let socket = TcpStream::connect(address).expect("the gateway listens");
     socket.set_read_timeout(Some(DEADLINE)).expect("a socket option");
     StreamOwned::new(ClientConnection::new(config, name).expect("a configuration"), socket)
 }
