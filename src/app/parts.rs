@@ -55,7 +55,13 @@ pub(super) fn forwarding(settings: &Settings, trusted: &Arc<TrustedProxies>) -> 
         config::Emit::Both => Emit::Both,
         config::Emit::Nothing => Emit::Nothing,
     };
-    Forwarding { trusted: Arc::clone(trusted), header: trusted_header(settings), emit }
+    let via = match &settings.forwarding.via {
+        config::Via::Off => None,
+        config::Via::Named(name) => Some(name.clone()),
+        // No secret, and told from another gateway's all the same.
+        config::Via::Made => Some(format!("keygate-{:08x}", fastrand::u32(..))),
+    };
+    Forwarding { trusted: Arc::clone(trusted), header: trusted_header(settings), emit, via }
 }
 
 pub(super) fn verifier(settings: &Settings) -> VerifierOptions {

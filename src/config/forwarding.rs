@@ -2,7 +2,7 @@
 
 use ipnet::IpNet;
 
-use super::settings::{Emit, Forwarding, TrustedHeader};
+use super::settings::{Emit, Forwarding, TrustedHeader, Via};
 use super::table::{Located, Mistake, Reader};
 use super::tree::{Node, Value};
 use super::value;
@@ -20,6 +20,7 @@ pub(super) fn read(root: &mut Reader<'_>) -> Option<Forwarding> {
     let trusted = table.field("trusted_proxies", networks);
     let header = table.field("trusted_header", value::choice(HEADERS));
     let emit = table.field("emit", value::choice(EMITS)).or(Emit::XForwarded);
+    let via = table.field("via", via).or(Via::Made);
     let trusts_nobody = trusted.as_good().map_or(!table.has("trusted_proxies"), |good| good.value.is_empty());
     if let (Some(Located { place, .. }), true) = (header.as_good(), trusts_nobody) {
         let message = "`forwarding.trusted_header` is never read: no proxy is trusted";
@@ -33,7 +34,21 @@ pub(super) fn read(root: &mut Reader<'_>) -> Option<Forwarding> {
             "`forwarding.trusted_proxies` has {network}: every client is believed whatever it says of where it comes from"
         ));
     }
-    Some(Forwarding { trusted_proxies, trusted_header: header.or(TrustedHeader::XForwarded)?, emit: emit? })
+    Some(Forwarding { trusted_proxies, trusted_header: header.or(TrustedHeader::XForwarded)?, emit: emit?, via: via? })
+}
+
+/// Stands in `Via`, which has no quotes.
+fn via(node: &Node) -> Result<Via, Mistake> {
+    let name = value::text(node)?;
+    let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    match name.as_str() {
+        "off" => Ok(Via::Off),
+        _ if (1..=64).contains(&name.len()) && name.bytes().all(is_token) => Ok(Via::Named(name)),
+        _ => {
+            let help = "write 1 to 64 of a-z, A-Z, 0-9, `-`, `.`, `_` and `~`, such as \"edge-1\"; or write \"off\"";
+            Err(Mistake::new("cannot stand in a Via header", help))
+        }
+    }
 }
 
 fn networks(node: &Node) -> Result<Vec<IpNet>, Mistake> {

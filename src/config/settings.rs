@@ -92,6 +92,16 @@ pub struct Forwarding {
     pub trusted_header: TrustedHeader,
     /// What upstreams are told (default `X-Forwarded-…`).
     pub emit: Emit,
+    pub via: Via,
+}
+
+/// `via = "<a name>" | "off"`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Via {
+    /// A name that is made at the start (the default).
+    Made,
+    Named(String),
+    Off,
 }
 
 /// `trusted_header = "x-forwarded" | "forwarded"`.

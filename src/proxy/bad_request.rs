@@ -19,6 +19,8 @@ pub(super) enum BadRequest {
     Trailer,
     /// CONNECT: this gateway opens no tunnels.
     Connect,
+    /// It came through this gateway before.
+    Loop,
     /// It asks for a WebSocket in a way that no client of one does.
     Upgrade(UpgradeFault),
 }
@@ -33,7 +35,8 @@ pub fn reject_reasons() -> Vec<&'static str> {
     let headers = HeaderFault::ALL.into_iter().map(BadRequest::Header);
     let hosts = HostFault::ALL.into_iter().map(BadRequest::Host);
     let upgrades = UpgradeFault::ALL.into_iter().map(BadRequest::Upgrade);
-    let parsed = headers.chain(hosts).chain([BadRequest::Trailer, BadRequest::Connect]).chain(upgrades);
+    let parsed =
+        headers.chain(hosts).chain([BadRequest::Trailer, BadRequest::Connect, BadRequest::Loop]).chain(upgrades);
     let all = bytes.chain(paths).chain(parsed);
     all.map(BadRequest::label).chain([UNPARSED]).collect()
 }
@@ -48,6 +51,7 @@ impl BadRequest {
             BadRequest::Host(fault) => fault.label(),
             BadRequest::Trailer => "trailer",
             BadRequest::Connect => "connect",
+            BadRequest::Loop => "loop",
             BadRequest::Upgrade(fault) => fault.label(),
         }
     }
@@ -61,6 +65,7 @@ impl BadRequest {
             | BadRequest::Header(_)
             | BadRequest::Host(_)
             | BadRequest::Connect
+            | BadRequest::Loop
             | BadRequest::Upgrade(_) => false,
         }
     }
@@ -74,6 +79,7 @@ impl BadRequest {
             BadRequest::Host(fault) => host(fault),
             BadRequest::Trailer => (&code::BAD_TRAILER, "a trailer carries what only a header may carry"),
             BadRequest::Connect => (&code::CONNECT_REFUSED, "this gateway opens no tunnels"),
+            BadRequest::Loop => (&code::LOOP_DETECTED, "the request came through this gateway before"),
             BadRequest::Upgrade(fault) => (&code::BAD_UPGRADE, fault.text()),
         }
     }

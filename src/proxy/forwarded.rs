@@ -21,6 +21,8 @@ pub struct Forwarding {
     pub trusted: Arc<TrustedProxies>,
     pub header: TrustedHeader,
     pub emit: Emit,
+    /// What the gateway calls itself in `Via`; `None`: it does not say that requests came through it.
+    pub via: Option<String>,
 }
 
 /// In which headers upstreams are told.

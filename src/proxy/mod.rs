@@ -22,6 +22,7 @@ mod routes;
 mod sanitize;
 mod upgrade;
 mod upstream;
+mod via;
 mod websocket;
 mod worker;
 

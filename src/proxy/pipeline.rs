@@ -50,6 +50,9 @@ pub(super) async fn answer(client: &Client, mut request: Request<Incoming>, aske
             let reply = about_the_server(&mut record);
             return finish(client, record, reply);
         }
+        Ok(_) if client.worker.via().is_some_and(|via| via.has_seen(request.headers())) => {
+            Err(Rejection::Bad(BadRequest::Loop))
+        }
         Ok(reading) => admit(client, &mut record, &mut request, Arrival { reading, asked, origin }).await,
         Err(bad) => Err(Rejection::Bad(bad)),
     };
@@ -345,9 +348,13 @@ fn prepare<'w>(
     mut request: Request<Incoming>,
 ) -> Forward<'w> {
     let Admitted { permit, route, reading, origin, opening } = admitted;
+    let version = request.version();
     let headers = request.headers_mut();
     identity::write(headers, &permit);
     forwarded::write(headers, client, &origin);
+    if let Some(via) = client.worker.via() {
+        via.add(headers, version);
+    }
     headers.insert(REQUEST_ID, record.id.clone());
     if opening.is_some() {
         websocket::demand(headers);

@@ -17,6 +17,7 @@ use super::reply::ReplyBody;
 use super::request_id::RequestIds;
 use super::routes::Proxy;
 use super::upstream::Pool;
+use super::via::Via;
 use super::websocket::Leases;
 use crate::model::{self, Moment, Timestamp, TokenId};
 use crate::server::{ConnectionHandler, ConnectionState, Sweep};
@@ -53,6 +54,7 @@ pub struct Worker {
     reports: Reports,
     ids: RefCell<RequestIds>,
     leases: Rc<Leases>,
+    via: Option<Via>,
 }
 
 impl Worker {
@@ -68,6 +70,7 @@ impl Worker {
             .map(|(at, upstream)| Pool::new(Arc::clone(upstream), at, Arc::clone(&metrics), Rc::clone(&sweep)))
             .collect();
         let (log, usage, ids) = (RefCell::new(log), RefCell::default(), RefCell::new(RequestIds::new()));
+        let via = proxy.forwarding.via.as_deref().map(Via::new);
         Rc::new(Self {
             proxy,
             pools,
@@ -79,6 +82,7 @@ impl Worker {
             reports,
             ids,
             leases: Rc::default(),
+            via,
         })
     }
 
@@ -126,6 +130,10 @@ impl Worker {
 
     pub(super) fn sweep(&self) -> &Rc<Sweep> {
         &self.sweep
+    }
+
+    pub(super) fn via(&self) -> Option<&Via> {
+        self.via.as_ref()
     }
 
     pub(super) fn leases(&self) -> &Rc<Leases> {

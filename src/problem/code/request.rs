@@ -43,6 +43,9 @@ codes! {
     CONNECT_REFUSED 501 Proxy Nothing, "connect_refused" "There are no tunnels"
         "The method is CONNECT, and the gateway opens no tunnels."
         "Send the request itself.";
+    LOOP_DETECTED 508 Proxy Nothing, "loop_detected" "The request goes in a circle"
+        "`Via` names this gateway: it sent this request before, and it came back."
+        "Look where the gateway's upstream leads. Where one gateway is meant to stand behind another, give each a name of its own by `forwarding.via`.";
     BAD_UPGRADE 400 Proxy Nothing, "bad_upgrade" "The request for a WebSocket is not right"
         "A WebSocket is asked for with another method than GET, with a body, without a key of 16 bytes, or in another version than 13."
         "Use a WebSocket client of today; if it is one, look at what is between client and gateway.";

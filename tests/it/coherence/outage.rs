@@ -87,6 +87,7 @@ impl Parts {
                 trusted: Arc::default(),
                 header: TrustedHeader::XForwarded,
                 emit: Emit::XForwarded,
+                via: None,
             },
         };
         let proxy = Proxy::new(options).expect("one route has no conflict");
