@@ -9,6 +9,7 @@ mod bad_request;
 mod client;
 mod filter;
 mod forwarded;
+mod grpc;
 mod headers;
 mod identity;
 mod parameters;

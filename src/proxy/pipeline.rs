@@ -15,6 +15,7 @@ use super::bad_request::BadRequest;
 use super::client::{Client, address_key};
 use super::filter::{self, FilterRule};
 use super::forwarded::Origin;
+use super::grpc::Speaks;
 use super::record::RequestRecord;
 use super::reject::Rejection;
 use super::reply::{Content, ReplyBody};
@@ -42,6 +43,7 @@ const NO_ACCOUNT: &str = "?";
 /// The request lies in this future once, and the steps work on it in place: each step that took it by
 /// value would add its size to what every connection holds.
 pub(super) async fn answer(client: &Client, mut request: Request<Incoming>, asked: Ask) -> Response<ReplyBody> {
+    let speaks = Speaks::of(&request);
     let origin = client.origin(request.headers());
     let source = client.source(&origin);
     let mut record = RequestRecord::begin(&client.worker, &client.connection, source, Some(&request));
@@ -57,7 +59,7 @@ pub(super) async fn answer(client: &Client, mut request: Request<Incoming>, aske
         Err(bad) => Err(Rejection::Bad(bad)),
     };
     let reply = match admitted {
-        Err(rejection) => refuse(client, &mut record, &rejection),
+        Err(rejection) => refuse(client, &mut record, &rejection, speaks),
         Ok(admitted) => {
             let mut forward = prepare(client, &record, admitted, request);
             match forward.pool.exchange(&mut forward.outgoing, &forward.progress).await {
@@ -65,7 +67,7 @@ pub(super) async fn answer(client: &Client, mut request: Request<Incoming>, aske
                     return switch(client, record, head, (*side, forward));
                 }
                 Ok(exchanged) => pass_on(&mut record, exchanged, forward.progress),
-                Err(rejection) => refuse(client, &mut record, &name_fault(client, rejection)),
+                Err(rejection) => refuse(client, &mut record, &name_fault(client, rejection), speaks),
             }
         }
     };
@@ -75,7 +77,7 @@ pub(super) async fn answer(client: &Client, mut request: Request<Incoming>, aske
 /// Answers in the place of a request whose bytes were refused. Nothing is known of it.
 pub(super) fn turn_away(client: &Client, fault: Fault) -> Response<ReplyBody> {
     let mut record = RequestRecord::begin::<()>(&client.worker, &client.connection, client.source(&None), None);
-    let reply = refuse(client, &mut record, &Rejection::Bad(BadRequest::Bytes(fault)));
+    let reply = refuse(client, &mut record, &Rejection::Bad(BadRequest::Bytes(fault)), Speaks::Http);
     finish(client, record, reply)
 }
 
@@ -110,9 +112,9 @@ fn about_the_server(record: &mut RequestRecord) -> Reply {
     (Content::Own(None), head, None)
 }
 
-fn refuse(client: &Client, record: &mut RequestRecord, rejection: &Rejection) -> Reply {
+fn refuse(client: &Client, record: &mut RequestRecord, rejection: &Rejection, to: Speaks) -> Reply {
     let id = record.id.to_str().unwrap_or_default();
-    let (response, reason) = rejection.response(&client.worker.proxy().realm, id);
+    let (response, reason) = rejection.response(&client.worker.proxy().realm, id, to);
     if let Some(reason) = reason {
         record.decided(reason);
     }
@@ -120,7 +122,8 @@ fn refuse(client: &Client, record: &mut RequestRecord, rejection: &Rejection) ->
         record.refused(fault.label());
     }
     let (head, body) = response.into_parts();
-    (Content::Own(Some(body)), head, None)
+    // Without a body the head is the end, and not a frame of nothing behind it.
+    (Content::Own(Some(body).filter(|body| !body.is_empty())), head, None)
 }
 
 fn pass_on(record: &mut RequestRecord, exchanged: Exchanged, progress: Rc<Progress>) -> Reply {

@@ -13,6 +13,7 @@ use http::{HeaderValue, Method, Response};
 use self::holder::{denied, filter};
 use super::bad_request::BadRequest;
 use super::filter::FilterFault;
+use super::grpc::{self, Speaks};
 use super::headers::HeaderFault;
 use crate::auth::{CredentialError, Denial};
 use crate::model::{Action, TokenTextError};
@@ -157,7 +158,7 @@ impl Rejection {
 
     /// The response, and the reason for the record. hyper leaves the body out where the request was a
     /// HEAD.
-    pub(super) fn response(&self, realm: &str, request_id: &str) -> (Response<Bytes>, Option<Reason>) {
+    pub(super) fn response(&self, realm: &str, request_id: &str, to: Speaks) -> (Response<Bytes>, Option<Reason>) {
         let answer = self.answer();
         let mut document = Problem::new(answer.code, &answer.detail, request_id);
         let retry_after = self.retry_after();
@@ -191,6 +192,10 @@ impl Rejection {
             }
             _ => {}
         }
+        let response = match to {
+            Speaks::Http => response,
+            Speaks::Grpc => grpc::trailers_only(response, grpc::Code::of(self), &answer.detail),
+        };
         (response, answer.reason)
     }
 

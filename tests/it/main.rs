@@ -18,6 +18,7 @@ mod filters;
 mod flow;
 mod forwarding;
 mod fuzz;
+mod grpc;
 mod http2;
 mod import;
 mod life;
