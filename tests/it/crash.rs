@@ -232,7 +232,7 @@ impl Line {
         let body = body.map(|body| body.to_string()).unwrap_or_default();
         let (bearer, length) = (&self.bearer, body.len());
         let request = format!(
-            "{method} {target} HTTP/1.1\r\nHost: admin.test\r\nAuthorization: Bearer {bearer}\r\n\
+            "{method} {target} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {bearer}\r\n\
              Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
         );
         self.stream.get_mut().write_all(request.as_bytes())?;

@@ -213,7 +213,7 @@ impl Lifecycle {
     ) -> Result<Vec<(Token, Token)>, LifecycleError> {
         for _ in 0..TRIES {
             let at = self.clock.wall();
-            let (mut pairs, mut writes, mut digests) = (Vec::new(), Vec::new(), Vec::new());
+            let mut pairs = Vec::new();
             for &id in ids {
                 let Some(present) = self.store.token(id).await? else { continue };
                 if matches!(present.state, State::Revoked { .. }) || !is_meant(&present) {
@@ -221,11 +221,13 @@ impl Lifecycle {
                 }
                 let mut revoked = Token { state: State::Revoked { at }, ..present.clone() };
                 revoked.forget_copies();
-                digests.extend(present.digests());
-                writes.push(Write::PutToken { token: revoked.clone(), expect: Expect::Revision(present.revision) });
                 pairs.push((present, revoked));
             }
-            match self.commit(writes, digests).await {
+            let change = |(present, revoked): &(Token, Token)| TokenChange {
+                before: Some(present.clone()),
+                after: Some(revoked.clone()),
+            };
+            match self.commit(pairs.iter().map(change).collect()).await {
                 Err(LifecycleError::Conflict(_)) => {}
                 Err(error) => return Err(error),
                 Ok(revision) => {

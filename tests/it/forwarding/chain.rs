@@ -54,7 +54,7 @@ fn an_upstream_is_told_the_part_of_a_chain_that_is_believed() {
     ] {
         let headers = [("X-Forwarded-For", chain), ("X-Forwarded-Proto", "https"), ("X-Forwarded-Host", "b:8443")];
         let told = told(&seen(&gateway, &upstream, &headers), NAMES);
-        let rest = if expected == own { ["http", "gateway.test"] } else { ["https", "b:8443"] };
+        let rest = if expected == own { ["http", "gateway.localhost"] } else { ["https", "b:8443"] };
         assert_eq!(told, texts([expected, rest[0], rest[1], ""]), "{chain}");
     }
     // What is no scheme and no host is not passed on, and neither is what no proxy is believed about.
@@ -69,7 +69,7 @@ fn an_upstream_is_told_the_part_of_a_chain_that_is_believed() {
         ("X-Real-IP", "192.0.2.7"),
     ];
     let seen = seen(&gateway, &upstream, &odd);
-    assert_eq!(told(&seen, NAMES), texts([own, "http", "gateway.test", ""]));
+    assert_eq!(told(&seen, NAMES), texts([own, "http", "gateway.localhost", ""]));
     for name in ["x-forwarded-port", "x-forwarded-prefix", "x-original-url", "x_forwarded_for", "x-real-ip"] {
         assert_eq!(seen.header(name), None);
     }
@@ -87,7 +87,7 @@ fn one_of_the_two_headers_is_read_and_the_other_never() {
     assert_eq!(told_of(&both), texts(["192.0.2.2, 127.0.0.1", "https", "b", ""]));
     assert_eq!(
         told_of(&both[..1]),
-        texts(["127.0.0.1", "http", "gateway.test", ""]),
+        texts(["127.0.0.1", "http", "gateway.localhost", ""]),
         "not even where the other is absent"
     );
 }
@@ -101,12 +101,12 @@ fn an_upstream_is_told_in_the_headers_that_it_wants() {
     let long = "for=\"[2001:db8::7]\";host=\"a:8080\";proto=https, for=10.1.2.3, for=127.0.0.1";
     let addresses = "2001:db8::7, 10.1.2.3, 127.0.0.1";
     for (emit, first, second) in [
-        ("x-forwarded", [addresses, "https", "a:8080", ""], ["127.0.0.1", "http", "gateway.test", ""]),
-        ("forwarded", ["", "", "", long], ["", "", "", "for=127.0.0.1;host=gateway.test;proto=http"]),
+        ("x-forwarded", [addresses, "https", "a:8080", ""], ["127.0.0.1", "http", "gateway.localhost", ""]),
+        ("forwarded", ["", "", "", long], ["", "", "", "for=127.0.0.1;host=gateway.localhost;proto=http"]),
         (
             "both",
             [addresses, "https", "a:8080", long],
-            ["127.0.0.1", "http", "gateway.test", "for=127.0.0.1;host=gateway.test;proto=http"],
+            ["127.0.0.1", "http", "gateway.localhost", "for=127.0.0.1;host=gateway.localhost;proto=http"],
         ),
         ("none", [""; 4], [""; 4]),
     ] {

@@ -171,7 +171,7 @@ fn the_management_listener_takes_it_too() {
     let gateway = builder.management("proxy_protocol = \"optional\"").start();
     let body = r#"{"name": "announced", "grants": {"devices": "read"}}"#;
     let call = format!(
-        "POST /v1/tokens HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {}\r\nContent-Type: application/json\r\n\
+        "POST /v1/tokens HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {}\r\nContent-Type: application/json\r\n\
          Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
         gateway.admin.token,
         body.len()
