@@ -8,7 +8,6 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use keygate::admin::ENDPOINTS;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -112,13 +111,10 @@ impl Subject {
     fn start(guided: bool) -> Self {
         let tables = "[admin]\nrate_limit = \"unlimited\"\naddress_rate_limit = \"unlimited\"\n\
                       [policy.default]\nreveal = \"retrievable\"\n";
-        let mut builder = Builder::new("http://127.0.0.1:9").reveal_key().policies(tables);
-        if ENDPOINTS.iter().any(|endpoint| endpoint.path == "/v1/webhooks") {
-            let secret = builder.directory().join("webhook.secret");
-            std::fs::write(&secret, format!("whsec_{}", "MDEyMzQ1Njc4OWFi".repeat(2))).expect("a writable directory");
-            std::fs::set_permissions(&secret, Permissions::from_mode(0o600)).expect("our own file");
-            builder = builder.policies(WEBHOOK);
-        }
+        let builder = Builder::new("http://127.0.0.1:9").reveal_key().policies(tables).policies(WEBHOOK);
+        let secret = builder.directory().join("webhook.secret");
+        std::fs::write(&secret, format!("whsec_{}", "MDEyMzQ1Njc4OWFi".repeat(2))).expect("a writable directory");
+        std::fs::set_permissions(&secret, Permissions::from_mode(0o600)).expect("our own file");
         let gateway = builder.start();
         let subject = Self { gateway, files: TempDir::new().expect("a temporary directory") };
         subject.prepare(guided);
