@@ -120,9 +120,11 @@ fn tell(report: &mut Report, what: &str, mut taken: Samples, bar: Bar) {
     }
 }
 
-/// Threads of which each does its share at the times when it is due.
+/// A thread that does its share at the times when it is due: how long each took, and what came of it.
+type Share<T> = thread::JoinHandle<Outcome<(Samples, Vec<T>)>>;
+
 struct Paced<T> {
-    threads: Vec<thread::JoinHandle<Outcome<(Samples, Vec<T>)>>>,
+    threads: Vec<Share<T>>,
 }
 
 fn paced<T: Send + 'static, W>(
