@@ -296,6 +296,67 @@ fn users_and_members_are_filtered_and_sorted_as_a_reference_says() {
     assert!(found > 200 && !members.is_empty(), "{found}");
 }
 
+const DAY: i64 = 86_400_000;
+
+#[test]
+fn slow_tokens_are_filtered_and_sorted_as_a_reference_says() {
+    let upstream = Upstream::start();
+    let gateway = Gateway::start(&upstream.url());
+    let mut rng = Rng::with_seed(13);
+    let everything = json!({"*": "full", "keygate.*": "full"});
+    let maker = gateway.admin.create(json!({"name": "maker", "grants": everything, "expires": "never"}));
+    let mut lines = [line(&gateway.admin), Line::connect(gateway.admin.address, &maker.secret).expect("a connection")];
+    for number in 0..24 {
+        if number == 12 {
+            gateway.clock.step_millis(2 * DAY);
+        }
+        let (name, env) = (["Alpha", "beta", "ALPHA", "Ähre"][rng.usize(..4)], ["prod", "test"][rng.usize(..2)]);
+        let expires = ["1d", "10d", "30d", "never"][rng.usize(..4)];
+        let mut body = json!({"name": name, "grants": {"devices": "read"}, "labels": {"lot": "1"}, "expires": expires});
+        if rng.bool() {
+            body["labels"]["env"] = env.into();
+            body["description"] = format!("of {env}").into();
+        }
+        if rng.u8(..3) == 0 {
+            (body["kind"], body["filters"]) = ("shared".into(), json!({"region": "eu"}));
+        }
+        let token = make(&mut lines[rng.usize(..2)], "/v1/tokens", body);
+        if let Some(verb) = ["disable", "revoke"].get(rng.usize(..5)) {
+            gateway.admin.change(&text(&token["id"]), verb);
+        }
+    }
+    let line = &mut lines[0];
+    let all = walk(line, "/v1/tokens", "label=lot", 200);
+    assert_eq!(all.len(), 24);
+    let now = gateway.clock.wall();
+    let (soon, lately) = (now.plus(std::time::Duration::from_secs(15 * 86_400)).to_string(), now.millis() - DAY);
+    let lately = keygate::model::Timestamp::from_millis(lately).to_string();
+    let env = |token: &Value| token["labels"]["env"].as_str().map(str::to_owned);
+    let is = |token: &Value, states: &[&str]| states.contains(&&*text(&token["state"]));
+    let expires = |token: &Value| token["expires"].as_str().map_or("~".to_owned(), str::to_owned);
+    let by_maker = format!("created_by={}", maker.id);
+    let tests: &[Test<'_>] = &[
+        ("", &|_| true),
+        ("state=active", &|token| is(token, &["active"])),
+        ("state=revoked,expired,disabled", &|token| is(token, &["revoked", "expired", "disabled"])),
+        ("kind=shared", &|token| token["kind"] == "shared"),
+        ("kind=personal,session", &|_| false),
+        (&by_maker, &|token| token["created_by"] == maker.id.as_str()),
+        ("unused_for=1d", &|token| text(&token["created"]) < lately),
+        ("expires_within=15d", &|token| (now.to_string()..=soon.clone()).contains(&expires(token))),
+        ("q=%C3%84hre", &|token| has(token, "name", "ähre")),
+        ("q=OF%20PROD", &|token| has(token, "description", "of prod")),
+        ("label=env%20in%20(prod)", &|token| env(token).as_deref() == Some("prod")),
+        ("label=env%21%3Dprod", &|token| env(token).as_deref() != Some("prod")),
+        ("label=%21env&state=active&kind=service", &|token| {
+            env(token).is_none() && is(token, &["active"]) && token["kind"] == "service"
+        }),
+    ];
+    let keys: &[Key<'_>] = &[("created", &created), ("name", &name), ("expires", &expires)];
+    let found = agrees(line, "/v1/tokens", "label=lot&", &all, tests, keys);
+    assert!(found > 400, "{found}");
+}
+
 /// A cursor is good for the list and the order that it was given out for, and no other text is one.
 #[test]
 fn cursors_that_were_not_given_out_for_this_list_are_refused() {

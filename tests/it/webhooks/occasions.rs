@@ -62,6 +62,9 @@ fn every_way_to_end_a_token_is_told_of() {
         let edited = gateway.admin.create(read("edited"));
         let path = format!("/v1/tokens/{}", edited.id);
         assert_eq!(gateway.admin.call("PATCH", &path, Some(json!({"expires": "1h"}))).status, 200);
+        let among = gateway.admin.create(read("among many"));
+        let many = json!({"q": "among many", "expect": 1});
+        assert_eq!(gateway.admin.call("POST", "/v1/tokens/revoke", Some(many)).status, 200);
         let account = gateway.admin.call("POST", "/v1/accounts", Some(json!({"name": "acme"}))).json();
         let account = account["id"].as_str().expect("an id").to_owned();
         let mut inside = read("with its account");
@@ -69,16 +72,16 @@ fn every_way_to_end_a_token_is_told_of() {
         let inside = gateway.admin.create(inside);
         let path = format!("/v1/accounts/{account}?everything=acme");
         assert_eq!(gateway.admin.call("DELETE", &path, None).status, 204);
-        [by_text.id, itself.id, edited.id, inside.id].into()
+        [by_text.id, itself.id, edited.id, among.id, inside.id].into()
     };
-    until(&gateway, "four are delivered", |status| status["delivered"] == 4);
-    assert_eq!(types(&receiver), ["token.revoked", "token.revoked", "token.updated", "token.deleted"]);
+    until(&gateway, "five are delivered", |status| status["delivered"] == 5);
+    assert_eq!(types(&receiver), ["token.revoked", "token.revoked", "token.updated", "token.revoked", "token.deleted"]);
     let told: Vec<_> = receiver.seen().iter().map(|message| body(message)["data"]["token"]["id"].clone()).collect();
     assert_eq!(told, ids);
     let expired = gateway.admin.create(json!({"name": "purged", "grants": {"*": "read"}, "expires": "1h"}));
     gateway.clock.step_millis(31 * DAY);
     gateway.inner().as_ref().expect("it runs").purge().expect("a store that works");
-    until(&gateway, "the purge is delivered", |status| status["delivered"].as_u64() >= Some(5));
+    until(&gateway, "the purge is delivered", |status| status["delivered"].as_u64() >= Some(6));
     let last = receiver.seen().iter().map(body).find(|body| body["data"]["token"]["id"] == expired.id);
     assert_eq!(last.expect("it is told")["type"], "token.deleted");
 }
