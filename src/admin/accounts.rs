@@ -16,6 +16,7 @@ use super::fields::{Fields, Length};
 use super::page::{PathId, QueryFields};
 use super::projection::Projection;
 use super::refusal::Refusal;
+use super::repeat::{self, Creation};
 use super::roster::{Collection, Roster, Wanted};
 use super::rules::Rules;
 use super::selection::{one_or_more, take_labels};
@@ -24,8 +25,8 @@ use super::tokens::json;
 use super::wire::AccountRecord;
 use super::{AdminState, Shared, grants, labels};
 use crate::audit::{Action, Change, Object};
-use crate::auth::{AccountEdit, LifecycleError, NewAccount};
-use crate::model::{Account, AccountId, AccountState, PlanName, PolicyName, Selector};
+use crate::auth::{AccountEdit, Again, LifecycleError, NewAccount};
+use crate::model::{Account, AccountId, AccountState, MadeObject, PlanName, PolicyName, Selector};
 
 const ACCOUNT_NAME: Length = Length { min: 1, max: 100 };
 const STATES: [&str; 2] = ["active", "suspended"];
@@ -78,8 +79,17 @@ impl AccountFilter {
     }
 }
 
-pub(super) async fn create(State(state): State<Shared>, caller: Caller, fields: Fields) -> Result<Response, Refusal> {
-    let (account, token) = state.lifecycle.create_account_with(new_account(fields, &caller, &state)?).await?;
+pub(super) async fn create(
+    State(state): State<Shared>,
+    caller: Caller,
+    creation: Creation,
+) -> Result<Response, Refusal> {
+    let (fields, once) = match creation.begin() {
+        Ok(begun) => begun,
+        Err(again) => return created_before(&again, &caller, &state),
+    };
+    let (account, token) =
+        state.lifecycle.once(once).create_account_with(new_account(fields, &caller, &state)?).await?;
     caller.record(Object::account(&account), Change::made(&account));
     if let Some(token) = token {
         caller.record_as(Action::TokenCreate, Object::token(&token), Change::made(&token));
@@ -88,6 +98,14 @@ pub(super) async fn create(State(state): State<Shared>, caller: Caller, fields: 
     let location = HeaderValue::try_from(format!("/v1/accounts/{}", account.id)).expect("an id is ASCII");
     response.headers_mut().insert(LOCATION, location);
     Ok(tagged(account.revision, response))
+}
+
+fn created_before(again: &Again, caller: &Caller, state: &AdminState) -> Result<Response, Refusal> {
+    let MadeObject::Account(id) = again.object() else { return Err(repeat::other_object()) };
+    let account = within_reach(state, caller, id).map_err(repeat::gone)?;
+    repeat::note(caller, Object::account(&account), false);
+    let response = json(StatusCode::CREATED, &AccountRecord::new(&account));
+    Ok(repeat::replayed(Some(format!("/v1/accounts/{id}")), tagged(account.revision, response)))
 }
 
 pub(super) async fn list(

@@ -2,8 +2,8 @@
 
 use axum::extract::{FromRequest, Request};
 use bytes::Bytes;
-use http::HeaderValue;
 use http::header::{CONTENT_TYPE, GetAll};
+use http::{HeaderMap, HeaderValue};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Body as _;
 
@@ -18,12 +18,15 @@ impl<S: Sync> FromRequest<S> for Fields {
     type Rejection = Refusal;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Refusal> {
-        // A web page can make a browser send text or a form to anywhere, but not this media type.
-        if !is_of(request.headers().get_all(CONTENT_TYPE), b"application/json") {
-            return Err(Refusal::NotJson);
-        }
+        declared(request.headers())?;
         Fields::of_body(Json::parse(&collect(request).await?).map_err(Refusal::Malformed)?)
     }
+}
+
+/// Refuses a body that is not declared as JSON: a web page can make a browser send text or a form to anywhere, but
+/// not this media type.
+pub(super) fn declared(headers: &HeaderMap) -> Result<(), Refusal> {
+    if is_of(headers.get_all(CONTENT_TYPE), b"application/json") { Ok(()) } else { Err(Refusal::NotJson) }
 }
 
 /// A body that may be left out, with its `Content-Type`: no fields then.

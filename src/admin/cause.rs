@@ -51,6 +51,8 @@ impl From<LifecycleError> for Refusal {
             }
             LifecycleError::Seal(SealError::Cipher) => Refusal::Broken("the cipher of copies failed"),
             LifecycleError::Stale(_) => Refusal::Stale,
+            LifecycleError::UnderWay => Refusal::UnderWay,
+            LifecycleError::OtherRequest => Refusal::OtherRequest,
             LifecycleError::Conflict(what) => Refusal::Conflict(what),
             LifecycleError::NoRandomness(what) => Refusal::NoRandomness(what),
             LifecycleError::Store(error) => error.into(),

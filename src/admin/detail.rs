@@ -69,6 +69,17 @@ impl Refusal {
                  call again with `?everything=` and the account's name, {name}"
             ),
             Refusal::RootAccount => "the root account can be neither moved nor deleted".into(),
+            Refusal::BadRepeatKey(what) => format!("`Idempotency-Key` {what}; send 1 to 255 visible characters, once"),
+            Refusal::UnderWay => "a request with this `Idempotency-Key` is being done; ask again for what it made".into(),
+            Refusal::OtherRequest => {
+                "this `Idempotency-Key` came with another body before: a request that is not the same needs another key"
+                    .into()
+            }
+            Refusal::MadeAndGone => {
+                "what the first request with this `Idempotency-Key` made was deleted, or is out of the token's reach; to \
+                 make another, use another key"
+                    .into()
+            }
             Refusal::LastOwner => {
                 "it is the account's last owner: make another member owner first, or delete the account".into()
             }

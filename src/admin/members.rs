@@ -15,13 +15,15 @@ use super::page::{PathId, QueryFields};
 use super::passwords::need;
 use super::projection::Projection;
 use super::refusal::Refusal;
+use super::repeat::{self, Creation};
 use super::roster::{Collection, Roster};
 use super::tokens::json;
 use super::users::{USER_SORTS, UserFilter, given};
 use super::wire::MemberRecord;
 use super::{AdminState, Shared, rights};
 use crate::audit::{Change, Object};
-use crate::model::{AccountId, RoleName, User, UserId};
+use crate::auth::Again;
+use crate::model::{AccountId, MadeObject, RoleName, User, UserId};
 
 pub(super) static MEMBERS: Collection<User> =
     Collection { list: List::Members, sorts: USER_SORTS, id: |user| user.id.to_bytes(), fields: &MemberRecord::FIELDS };
@@ -48,9 +50,13 @@ pub(super) async fn add(
     State(state): State<Shared>,
     caller: Caller,
     PathId(account): PathId<AccountId>,
-    mut fields: Fields,
+    creation: Creation,
 ) -> Result<Response, Refusal> {
     within_reach(&state, &caller, account)?;
+    let (mut fields, once) = match creation.begin() {
+        Ok(begun) => begun,
+        Err(again) => return added_before(&again, &caller, &state),
+    };
     let user = fields.take_text("user");
     need(&mut fields, "user", user.is_some());
     let user = user.and_then(|text| {
@@ -67,12 +73,20 @@ pub(super) async fn add(
     if user.roles_in(account).is_some() {
         return Err(Refusal::AlreadyMember);
     }
-    let user = state.lifecycle.set_member(user.id, account, roles).await?;
+    let user = state.lifecycle.once(once).set_member(user.id, account, roles).await?;
     caller.record(Object::member(account, user.id), Change::roles(None, user.roles_in(account)));
     let mut response = shown(StatusCode::CREATED, &user, account)?;
     let location = HeaderValue::try_from(format!("/v1/accounts/{account}/members/{}", user.id));
     response.headers_mut().insert(LOCATION, location.expect("ids are ASCII"));
     Ok(response)
+}
+
+fn added_before(again: &Again, caller: &Caller, state: &AdminState) -> Result<Response, Refusal> {
+    let MadeObject::Member(account, id) = again.object() else { return Err(repeat::other_object()) };
+    let user = member(state, caller, account, id).map_err(repeat::gone)?;
+    repeat::note(caller, Object::member(account, id), false);
+    let location = format!("/v1/accounts/{account}/members/{id}");
+    Ok(repeat::replayed(Some(location), shown(StatusCode::CREATED, &user, account)?))
 }
 
 pub(super) async fn show(

@@ -48,6 +48,7 @@ mod projection;
 mod quota;
 mod recording;
 mod refusal;
+mod repeat;
 mod reveal;
 mod rights;
 mod roles;

@@ -71,6 +71,10 @@ impl Refusal {
             | Refusal::NotRotatable(_)
             | Refusal::NotRetrievable
             | Refusal::NoCopy(_)
+            | Refusal::BadRepeatKey(_)
+            | Refusal::UnderWay
+            | Refusal::OtherRequest
+            | Refusal::MadeAndGone
             | Refusal::Conflict(_)
             | Refusal::Stale
             | Refusal::CountDiffers { .. }

@@ -138,6 +138,14 @@ pub(super) enum Refusal {
     NoCopy(&'static str),
     /// It is another person's.
     NotYours,
+    /// The `Idempotency-Key` is none.
+    BadRepeatKey(&'static str),
+    /// The same request is being done.
+    UnderWay,
+    /// The `Idempotency-Key` came with another request before.
+    OtherRequest,
+    /// What the request made before is not there any more.
+    MadeAndGone,
     Conflict(String),
     /// The object is not as the request says.
     Stale,
@@ -222,6 +230,10 @@ impl Refusal {
             Refusal::NotRetrievable => (&code::NOT_RETRIEVABLE, Client),
             Refusal::NoCopy(_) => (&code::COPY_UNREADABLE, Client),
             Refusal::NotYours => (&code::NOT_YOURS, Client),
+            Refusal::BadRepeatKey(_) => (&code::IDEMPOTENCY_KEY_INVALID, Client),
+            Refusal::UnderWay => (&code::IDEMPOTENCY_IN_PROGRESS, Client),
+            Refusal::OtherRequest => (&code::IDEMPOTENCY_KEY_REUSED, Client),
+            Refusal::MadeAndGone => (&code::IDEMPOTENCY_OBJECT_GONE, Client),
             Refusal::Conflict(_) => (&code::CONFLICT, Client),
             Refusal::Stale => (&code::PRECONDITION_FAILED, Client),
             Refusal::CountDiffers { .. } => (&code::COUNT_DIFFERS, Client),
@@ -289,7 +301,7 @@ impl Refusal {
             Refusal::TooOften { wait } | Refusal::RateLimited { wait, .. } => {
                 Some(wait.as_millis().div_ceil(1_000).try_into().unwrap_or(u64::MAX).max(1))
             }
-            Refusal::LoginsBusy => Some(1),
+            Refusal::LoginsBusy | Refusal::UnderWay => Some(1),
             // Somebody has to make room.
             Refusal::StoreFull(_) | Refusal::Unrecorded { why: Unrecorded::Full(_), .. } => Some(60),
             Refusal::Unrecorded { .. } => Some(5),

@@ -9,6 +9,7 @@ use super::caller::Caller;
 use super::condition::tagged;
 use super::page::PathId;
 use super::refusal::Refusal;
+use super::repeat::{self, OptionalCreation};
 use super::reveal::may_see;
 use super::rules::{Rules, shown};
 use super::tokens::{curl_line, json, record, within_reach};
@@ -23,8 +24,12 @@ pub(super) async fn rotate(
     State(state): State<Shared>,
     caller: Caller,
     PathId(id): PathId<TokenId>,
-    OptionalFields(mut fields): OptionalFields,
+    OptionalCreation(creation): OptionalCreation,
 ) -> Result<Response, Refusal> {
+    let (mut fields, once) = match creation.begin() {
+        Ok(begun) => begun,
+        Err(again) => return repeat::token(&again, StatusCode::OK, &caller, &state).await,
+    };
     let before = within_reach(&state, &caller, id).await?;
     let rules = Rules::of(before.account, &state)?;
     let overlap = rules.take_overlap(&mut fields);
@@ -34,11 +39,11 @@ pub(super) async fn rotate(
     rules.check_rotation()?;
     let retrievable = rules.policy.reveal == Reveal::Retrievable;
     let rotate = Rotate { overlap, ends_running, by: Some(caller.token().id), retrievable };
-    let (token, text) = state.lifecycle.rotate(id, rotate).await?;
+    let (token, text) = state.lifecycle.once(once).rotate(id, rotate).await?;
     caller.record(Object::token(&token), Change::edited(&before, &token));
     let usage = state.lifecycle.usage(vec![id]).await?.pop().unwrap_or_default();
     let (record, curl) = (shown(&state, &token, usage), curl_line(&text, &state));
-    Ok(tagged(token.revision, json(StatusCode::OK, &Created { record, token: text.expose(), curl: &curl })))
+    Ok(tagged(token.revision, json(StatusCode::OK, &Created { record, token: Some(text.expose()), curl: Some(&curl) })))
 }
 
 /// The old text is refused from now on.

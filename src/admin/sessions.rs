@@ -9,13 +9,13 @@ use http::{HeaderValue, StatusCode};
 
 use super::caller::{Caller, MaybeCaller};
 use super::cursor::{self, List};
-use super::fields::Fields;
 use super::login;
 use super::page::{OfNoun, PathId, QueryFields, take_limit};
 use super::peer::Peer;
 use super::projection::Projection;
 use super::recording::Recording;
 use super::refusal::Refusal;
+use super::repeat::{self, Creation};
 use super::rights::Rights;
 use super::rules::Rules;
 use super::selection::{take_order, take_sessions};
@@ -38,8 +38,13 @@ pub(super) async fn create(
     peer: Peer,
     recording: Recording,
     MaybeCaller(caller): MaybeCaller,
-    fields: Fields,
+    creation: Creation,
 ) -> Result<Response, Refusal> {
+    let (fields, once) = match (creation.begin(), &caller) {
+        (Ok(begun), _) => begun,
+        (Err(again), Some(caller)) => return repeat::session(&again, caller, &state).await,
+        (Err(_), None) => return Err(Refusal::Broken("a stranger's request was taken for one that came before")),
+    };
     let login = login::admit(fields, caller.as_ref(), peer, &recording, &state).await?;
     let rules = Rules::of(login.account, &state)?;
     rules.check_session()?;
@@ -57,10 +62,10 @@ pub(super) async fn create(
         recording.acts(Actor::user(login.user, login.account));
         recording.begin().await?;
     }
-    let (token, text) = state.lifecycle.begin_session(new, login.password).await?;
+    let (token, text) = state.lifecycle.once(once).begin_session(new, login.password).await?;
     recording.done(Object::token(&token), Change::made(&token));
     let record = TokenRecord::new(&token, Usage::default(), now);
-    let mut response = json(StatusCode::CREATED, &Begun { record, token: text.expose() });
+    let mut response = json(StatusCode::CREATED, &Begun { record, token: Some(text.expose()) });
     let location = HeaderValue::try_from(format!("/v1/sessions/{}", token.id)).expect("an id is ASCII");
     response.headers_mut().insert(LOCATION, location);
     Ok(response)

@@ -16,6 +16,7 @@ use super::fields::Fields;
 use super::page::{PathId, QueryFields, take_limit};
 use super::projection::Projection;
 use super::refusal::Refusal;
+use super::repeat::{self, Creation};
 use super::rules::{Rules, shown};
 use super::selection::{Selection, take_order};
 use super::token_input::{edit as edit_of, new_token};
@@ -38,12 +39,20 @@ pub(super) fn orders() -> Vec<String> {
     SORTS.iter().flat_map(|(name, _)| [(*name).to_owned(), format!("-{name}")]).collect()
 }
 
-pub(super) async fn create(State(state): State<Shared>, caller: Caller, fields: Fields) -> Result<Response, Refusal> {
-    let (token, text) = state.lifecycle.create(new_token(fields, &caller, &state)?).await?;
+pub(super) async fn create(
+    State(state): State<Shared>,
+    caller: Caller,
+    creation: Creation,
+) -> Result<Response, Refusal> {
+    let (fields, once) = match creation.begin() {
+        Ok(begun) => begun,
+        Err(again) => return repeat::token(&again, StatusCode::CREATED, &caller, &state).await,
+    };
+    let (token, text) = state.lifecycle.once(once).create(new_token(fields, &caller, &state)?).await?;
     caller.record(Object::token(&token), Change::made(&token));
     let record = shown(&state, &token, Usage::default());
     let curl = curl_line(&text, &state);
-    let created = Created { record, token: text.expose(), curl: &curl };
+    let created = Created { record, token: Some(text.expose()), curl: Some(&curl) };
     let mut response = json(StatusCode::CREATED, &created);
     let location = HeaderValue::try_from(format!("/v1/tokens/{}", token.id)).expect("an id is ASCII");
     response.headers_mut().insert(LOCATION, location);

@@ -16,6 +16,7 @@ use super::fields::{Fields, NAME};
 use super::page::{PathId, QueryFields};
 use super::projection::Projection;
 use super::refusal::Refusal;
+use super::repeat::{self, Creation};
 use super::rights::{self, Rights};
 use super::roster::{Collection, Roster, Sort, Wanted};
 use super::selection::one_or_more;
@@ -24,8 +25,8 @@ use super::tokens::json;
 use super::wire::UserRecord;
 use super::{AdminState, Shared, passwords};
 use crate::audit::{Change, Object};
-use crate::auth::{NewUser, UserEdit};
-use crate::model::{AccountId, Login, LoginError, RoleName, User, UserId, UserState};
+use crate::auth::{Again, NewUser, UserEdit};
+use crate::model::{AccountId, Login, LoginError, MadeObject, RoleName, User, UserId, UserState};
 
 /// In the order of creation, by name or by login; each has one.
 pub(super) const USER_SORTS: &[Sort<User>] =
@@ -70,8 +71,12 @@ impl UserFilter {
 pub(super) async fn create(
     State(state): State<Shared>,
     caller: Caller,
-    mut fields: Fields,
+    creation: Creation,
 ) -> Result<Response, Refusal> {
+    let (mut fields, once) = match creation.begin() {
+        Ok(begun) => begun,
+        Err(again) => return created_before(&again, &caller, &state),
+    };
     let login = login(&mut fields);
     let name = fields.take_label("name", NAME).unwrap_or_default();
     let account = home(&mut fields, &caller, &state);
@@ -88,12 +93,20 @@ pub(super) async fn create(
         None => None,
         Some(password) => Some(state.passwords.hash(password).await?),
     };
-    let user = state.lifecycle.create_user(NewUser { account, login, name, password, roles }).await?;
+    let user = state.lifecycle.once(once).create_user(NewUser { account, login, name, password, roles }).await?;
     caller.record(Object::user(&user), Change::made(&user));
     let mut response = json(StatusCode::CREATED, &record(&user, &caller, &state));
     let location = HeaderValue::try_from(format!("/v1/users/{}", user.id)).expect("an id is ASCII");
     response.headers_mut().insert(LOCATION, location);
     Ok(tagged(user.revision, response))
+}
+
+fn created_before(again: &Again, caller: &Caller, state: &AdminState) -> Result<Response, Refusal> {
+    let MadeObject::User(id) = again.object() else { return Err(repeat::other_object()) };
+    let user = seen(state, caller, id).map_err(repeat::gone)?;
+    repeat::note(caller, Object::user(&user), false);
+    let response = json(StatusCode::CREATED, &record(&user, caller, state));
+    Ok(repeat::replayed(Some(format!("/v1/users/{id}")), tagged(user.revision, response)))
 }
 
 pub(super) async fn list(

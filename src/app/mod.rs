@@ -116,6 +116,7 @@ impl Gateway {
             Lifecycle::new(Arc::clone(&store), verifier.clone(), accounts.clone(), users.clone(), clock.clone())
                 .with_sealer(policies::sealer(&settings.tokens)?);
         runtime.spawn(lifecycle.clone().rehash_imports());
+        runtime.block_on(lifecycle.recall_requests())?;
         let first_token = runtime.block_on(bootstrap::first_token(&settings, &lifecycle, &accounts, &audit))?;
         policies::report_unknown(&accounts, &settings.policies, &users);
         let policies = Arc::new(settings.policies.clone());

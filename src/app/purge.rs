@@ -37,6 +37,7 @@ impl Purge {
         let mut interval = tokio::time::interval(PERIOD);
         loop {
             interval.tick().await;
+            self.lifecycle.forget_requests().await;
             if let Err(error) = self.once().await {
                 tracing::warn!(%error, "expired tokens could not be removed; tried again in an hour");
             }

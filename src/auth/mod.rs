@@ -12,6 +12,7 @@ mod explain;
 mod lifecycle;
 mod login_guard;
 mod near_expiry;
+mod once;
 mod password;
 mod principal;
 mod rehash;
@@ -25,11 +26,12 @@ pub use cache::CacheOptions;
 pub use credential::{CredentialError, bearer};
 pub use explain::{Explanation, Rule, Step, explain};
 pub use lifecycle::{
-    AccountEdit, Below, Edit, ForeignKey, Former, Imported, Lifecycle, LifecycleError, NewAccount, NewToken, NewUser,
-    PurgeLog, Rotate, TokenChange, Told, UserEdit,
+    AccountEdit, Again, Asked, Asking, Below, Edit, ForeignKey, Former, Imported, Lifecycle, LifecycleError,
+    NewAccount, NewToken, NewUser, PurgeLog, Rotate, TokenChange, Told, UserEdit,
 };
 pub use login_guard::{LoginGuard, LoginLimits, TooOften};
 pub use near_expiry::NearExpiry;
+pub use once::Once;
 pub use password::{Checked, Password, PasswordError, PasswordFault, PasswordRules, Passwords};
 pub use principal::{Identity, Principal};
 pub use seal::{SealError, Sealer};

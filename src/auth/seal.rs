@@ -31,6 +31,11 @@ impl Sealer {
         RandomizedNonceKey::new(&AES_256_GCM, &*key).map(Self).map_err(|_| SealError::Cipher)
     }
 
+    /// Under a key that is made for the purpose.
+    pub fn of_key(key: &[u8; 32]) -> Result<Self, SealError> {
+        RandomizedNonceKey::new(&AES_256_GCM, key).map(Self).map_err(|_| SealError::Cipher)
+    }
+
     pub fn seal(&self, id: TokenId, text: &TokenText) -> Result<Box<[u8]>, SealError> {
         let mut copy = text.expose().as_bytes().to_vec();
         let nonce = self.0.seal_in_place_append_tag(Aad::from(associated(id)), &mut copy);

@@ -19,8 +19,8 @@ use super::rehash::{Rehash, Rehashing};
 use super::users::Users;
 use crate::limit::TokenLimits;
 use crate::model::{
-    Digest, ForeignHash, Token, TokenHasher, TokenId, TokenPrefix, TokenText, TokenTextError, may_be_foreign,
-    parse_token,
+    Digest, ForeignHash, RequestKey, Token, TokenHasher, TokenId, TokenPrefix, TokenText, TokenTextError,
+    may_be_foreign, parse_token,
 };
 use crate::store::{Store, StoreError};
 
@@ -250,6 +250,10 @@ impl Verifier {
 
     pub(super) fn foreign_digest(&self, hash: ForeignHash, bytes: &[u8]) -> Digest {
         self.shared.hasher.foreign_digest(hash, bytes)
+    }
+
+    pub(super) fn request_key(&self, by: TokenId, call: &str, key: &str) -> RequestKey {
+        self.shared.hasher.of_request(by, call, key)
     }
 
     pub(super) fn rehashing(&self) -> &Rehashing {

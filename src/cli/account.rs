@@ -11,6 +11,7 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::label::{LabelArgs, LabelEditArgs};
 use super::listing::{Listing, PageArgs};
+use super::once::OnceArgs;
 use super::output::{ListOutput, RecordOutput};
 use super::render::{Column, cell, column};
 use super::terminal::Terminal;
@@ -59,6 +60,8 @@ pub(super) struct CreateArgs {
     limits: LimitArgs,
     #[command(flatten)]
     labels: LabelArgs,
+    #[command(flatten)]
+    once: OnceArgs,
     #[command(flatten)]
     output: RecordOutput,
 }
@@ -194,7 +197,8 @@ pub(super) fn account(
     match command {
         AccountCommand::Create(args) => {
             let body = args.body()?;
-            let account = Client::new(admin, environment, terminal)?.post("/v1/accounts", Some(&body))?;
+            let account =
+                Client::new(admin, environment, terminal)?.create("/v1/accounts", Some(&body), args.once.key())?;
             args.output.print_fields(&account, FIELDS, terminal)
         }
         AccountCommand::List(args) => list(args, &Client::new(admin, environment, terminal)?, terminal),
@@ -370,6 +374,7 @@ mod tests {
     #[test]
     fn a_parent_is_an_id() {
         let create = |parent: &str| CreateArgs {
+            once: OnceArgs::default(),
             name: "eu".into(),
             parent: Some(parent.into()),
             visible_to_parent: None,

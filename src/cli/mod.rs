@@ -23,6 +23,7 @@ mod init;
 mod label;
 mod listing;
 mod login;
+mod once;
 mod output;
 mod policy;
 mod progress;

@@ -5,6 +5,7 @@ use std::fmt;
 use zeroize::{Zeroize, Zeroizing};
 
 use super::foreign::ForeignHash;
+use super::id::{NoteId, TokenId};
 
 /// BLAKE3 keyed hash of a whole token text: what the store and the cache know a token by.
 ///
@@ -101,12 +102,54 @@ impl TokenHasher {
         Digest(blake3::keyed_hash(&self.key, text.as_bytes()))
     }
 
+    /// Of a call, as method and target, by this token, with the key that it gave.
+    pub fn of_request(&self, by: TokenId, call: &str, key: &str) -> RequestKey {
+        let mut hasher = blake3::Hasher::new_keyed(&self.key);
+        hasher.update(b"\0request\0").update(&by.to_bytes()).update(&(call.len() as u64).to_le_bytes());
+        hasher.update(call.as_bytes()).update(key.as_bytes());
+        RequestKey(Zeroizing::new(*hasher.finalize().as_bytes()))
+    }
+
     /// What stands in the place of a digest for a key that is known by the hash of another system alone. No
     /// text has this digest: texts have no zero bytes.
     pub fn foreign_digest(&self, hash: ForeignHash, bytes: &[u8]) -> Digest {
         let mut hasher = blake3::Hasher::new_keyed(&self.key);
         hasher.update(b"\0foreign\0").update(hash.name().as_bytes()).update(b"\0").update(bytes);
         Digest(hasher.finalize())
+    }
+}
+
+/// What stands for a request that may come again: of who asks, what for, and the key that it gave. Nobody who
+/// lacks one of them, or the pepper, can make it.
+pub struct RequestKey(Zeroizing<[u8; 32]>);
+
+impl RequestKey {
+    /// Under which is noted what the request made. Never that of an imported token.
+    pub fn id(&self) -> NoteId {
+        let [first, rest @ ..] = *self.derive("keygate 2026-11-25 request id");
+        let mut id = [first | 0x80; 16];
+        id[1..].copy_from_slice(&rest[..15]);
+        NoteId::from_bytes(id)
+    }
+
+    /// Of the request's contents.
+    pub fn digest(&self, contents: &[u8]) -> Digest {
+        Digest(blake3::keyed_hash(&self.derive("keygate 2026-11-25 request contents"), contents))
+    }
+
+    /// What the answered text is encrypted under.
+    pub fn sealing(&self) -> Zeroizing<[u8; 32]> {
+        self.derive("keygate 2026-11-25 request text")
+    }
+
+    fn derive(&self, context: &str) -> Zeroizing<[u8; 32]> {
+        Zeroizing::new(blake3::derive_key(context, &*self.0))
+    }
+}
+
+impl fmt::Debug for RequestKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RequestKey(…)")
     }
 }
 

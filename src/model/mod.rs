@@ -33,7 +33,7 @@ mod webhook_secret;
 pub use access::{Access, AccessError, Action};
 pub use account::{Account, AccountState};
 pub use clock::{Clock, Moment, Timestamp};
-pub use digest::{Digest, Pepper, PepperError, TokenHasher};
+pub use digest::{Digest, Pepper, PepperError, RequestKey, TokenHasher};
 pub use event::EventKind;
 pub use filters::{FilterError, Filters, push_encoded};
 pub use foreign::{Encoding, ForeignHash, ForeignHashError, ForeignHashes, LONGEST_FOREIGN, may_be_foreign};
@@ -43,7 +43,7 @@ pub use inspection::{Inspection, inspect_token, token_expression};
 pub use invitation_text::{InvitationText, InvitationTextError};
 pub use labels::{LabelEdit, LabelError, Labels};
 pub use name::{NameError, PlanName, PolicyName, RoleName};
-pub use note::{Note, Noted};
+pub use note::{Made, MadeObject, Note, Noted};
 pub use policy::{
     AccountToken, DeleteConfirm, ExpiryRules, Field, NamePattern, NamePatternError, NameRules, Policies, Policy,
     Reveal, RotationRules, Subject, WarnRules, Warning,

@@ -1,7 +1,8 @@
 //! What has to be remembered beside accounts, users and tokens, under an id that can be worked out again.
 
 use super::clock::Timestamp;
-use super::id::{NoteId, TokenId};
+use super::digest::Digest;
+use super::id::{AccountId, NoteId, TokenId, UserId};
 use super::token::Revision;
 
 /// One thing to remember.
@@ -19,6 +20,30 @@ pub enum Noted {
     /// A key was imported as the token with the same bytes for its id, and the token was deleted: no import
     /// brings the key back unless it is told to.
     ImportDeleted,
+    /// A request made something, and may come again.
+    Made(Made),
+}
+
+/// What a request made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Made {
+    /// The token that asked.
+    pub by: TokenId,
+    /// Of the whole request, so that the same key with another one is told apart.
+    pub request: Digest,
+    pub object: MadeObject,
+    /// The text that was answered, encrypted under a key that takes the request's own to be made.
+    pub sealed: Option<Box<[u8]>>,
+    /// Until when it is remembered.
+    pub until: Timestamp,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MadeObject {
+    Token(TokenId),
+    Account(AccountId),
+    User(UserId),
+    Member(AccountId, UserId),
 }
 
 impl NoteId {

@@ -128,6 +128,13 @@ impl Store for MemoryStore {
         self.ask(move |inner| Records::note(inner, id))
     }
 
+    fn notes(&self, after: Option<NoteId>, limit: usize) -> StoreFuture<'_, Result<Vec<Note>, StoreError>> {
+        let first = after.map_or(Bound::Unbounded, Bound::Excluded);
+        self.ask(move |inner| {
+            Ok(inner.notes.range((first, Bound::Unbounded)).take(limit).map(|(_, note)| note.clone()).collect())
+        })
+    }
+
     fn commit(&self, writes: Vec<Write>) -> StoreFuture<'_, Result<Revision, CommitError>> {
         Box::pin(async move {
             let mut inner = self.lock();

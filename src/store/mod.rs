@@ -62,6 +62,9 @@ pub trait Store: Send + Sync + 'static {
 
     fn note(&self, id: NoteId) -> StoreFuture<'_, Result<Option<Note>, StoreError>>;
 
+    /// At most `limit` notes in the order of their ids, from the first one after `after`.
+    fn notes(&self, after: Option<NoteId>, limit: usize) -> StoreFuture<'_, Result<Vec<Note>, StoreError>>;
+
     /// Applies all of `writes` or none, and answers when they are durable, with their revision.
     /// Without a write it answers when everything that a read could have shown before is durable.
     ///

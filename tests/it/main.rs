@@ -31,6 +31,7 @@ mod products;
 mod proof;
 mod raw;
 mod refusals;
+mod repeat;
 mod rotation;
 mod schemathesis;
 mod sessions;

@@ -3,9 +3,9 @@
 use serde_json::json;
 
 use super::samples::{account, page, policy};
-use super::{Answer, Content, ETAG, LOCATION, Link, Operation, Tag, parameters};
+use super::{Answer, Content, ETAG, LOCATION, Link, Operation, REPLAYED, Tag, parameters};
 use crate::admin::wire::asked::{
-    AccountEdit, AccountFieldsOf, DeleteAccount, IfMatch, IfNoneMatch, ListAccounts, NewAccount, PageOf,
+    AccountEdit, AccountFieldsOf, DeleteAccount, IdempotencyKey, IfMatch, IfNoneMatch, ListAccounts, NewAccount, PageOf,
 };
 use crate::admin::wire::{AccountRecord, PolicyRecord};
 use crate::problem::code;
@@ -29,7 +29,7 @@ pub(in crate::admin) static CREATE: Operation = Operation::change(
     "createAccount",
     Tag::Accounts,
     "Create an account",
-    Answer::json::<AccountRecord>(201, "The account.", account).headers(&[LOCATION, ETAG]).links(&[
+    Answer::json::<AccountRecord>(201, "The account.", account).headers(&[REPLAYED, LOCATION, ETAG]).links(&[
         Link { operation: "getAccount", parameters: THIS },
         Link { operation: "editAccount", parameters: THIS },
         Link { operation: "getAccountPolicy", parameters: THIS },
@@ -39,6 +39,7 @@ pub(in crate::admin) static CREATE: Operation = Operation::change(
     ]),
 )
 .text("Where its policy has an `account_token`, the account comes with a first token.")
+.takes(&[parameters::<IdempotencyKey>])
 .body(Content::json::<NewAccount>(
     || json!({"name": "Plant Bremen", "ceiling": {"devices": "full"}, "policy": "production", "labels": {"env": "prod"}}),
 ))

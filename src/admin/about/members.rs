@@ -3,9 +3,11 @@
 use serde_json::json;
 
 use super::samples::{member, page};
-use super::{Answer, Content, ETAG, LOCATION, Link, Operation, Tag, parameters};
+use super::{Answer, Content, ETAG, LOCATION, Link, Operation, REPLAYED, Tag, parameters};
 use crate::admin::wire::MemberRecord;
-use crate::admin::wire::asked::{IfMatch, IfNoneMatch, ListUsers, MemberEdit, MemberFieldsOf, NewMember, PageOf};
+use crate::admin::wire::asked::{
+    IdempotencyKey, IfMatch, IfNoneMatch, ListUsers, MemberEdit, MemberFieldsOf, NewMember, PageOf,
+};
 use crate::problem::code;
 
 /// The account of the request, and the user of the answer.
@@ -24,13 +26,14 @@ pub(in crate::admin) static ADD: Operation = Operation::change(
     "addMember",
     Tag::Members,
     "Add a member",
-    Answer::json::<MemberRecord>(201, "The member.", member).headers(&[LOCATION, ETAG]).links(&[
+    Answer::json::<MemberRecord>(201, "The member.", member).headers(&[REPLAYED, LOCATION, ETAG]).links(&[
         Link { operation: "getMember", parameters: THIS },
         Link { operation: "editMember", parameters: THIS },
         Link { operation: "removeMember", parameters: THIS },
     ]),
 )
 .text("The user may be managed elsewhere: who knows its login can share an account with it.")
+.takes(&[parameters::<IdempotencyKey>])
 .body(Content::json::<NewMember>(|| json!({"user": "ada@example.org", "roles": ["admin"]})))
 .problems(&[&code::GRANTS_EXCEEDED, &code::ALREADY_MEMBER]);
 

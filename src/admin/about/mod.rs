@@ -95,6 +95,9 @@ pub(super) const FORM: &str = "application/x-www-form-urlencoded";
 
 /// The answer of an object, or of its creation.
 pub(super) const ETAG: (&str, &str) = ("ETag", "The object as it is now, for `If-Match` and `If-None-Match`.");
+/// The answer of what can come again.
+pub(super) const REPLAYED: (&str, &str) =
+    ("Idempotency-Replayed", "`true` where a request with the same `Idempotency-Key` made this before.");
 /// The answer of a creation.
 pub(super) const LOCATION: (&str, &str) = ("Location", "Where the new object is.");
 

@@ -15,6 +15,7 @@ use crate::problem::CONTENT_TYPE;
 use crate::problem::code::{self, Code, Told};
 
 const IF_MATCH: &str = "If-Match";
+const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
 
 /// What a credential can be refused with.
 const CREDENTIAL: [&Code; 13] = [
@@ -35,6 +36,12 @@ const CREDENTIAL: [&Code; 13] = [
 const BODY: [&Code; 5] =
     [&code::NOT_JSON, &code::BODY_TOO_LARGE, &code::BODY_INCOMPLETE, &code::MALFORMED_JSON, &code::INVALID_FIELDS];
 const FORM_BODY: [&Code; 4] = [&code::NOT_A_FORM, &code::BODY_TOO_LARGE, &code::BODY_INCOMPLETE, &code::INVALID_FORM];
+const REPEATED: [&Code; 4] = [
+    &code::IDEMPOTENCY_KEY_INVALID,
+    &code::IDEMPOTENCY_IN_PROGRESS,
+    &code::IDEMPOTENCY_KEY_REUSED,
+    &code::IDEMPOTENCY_OBJECT_GONE,
+];
 const CHANGE: [&Code; 3] = [&code::CONFLICT, &code::STORE_UNAVAILABLE, &code::STORE_FULL];
 
 /// Every code that the endpoint can answer, in the order of statuses.
@@ -66,6 +73,9 @@ pub(in crate::admin) fn codes(endpoint: &Endpoint) -> Vec<&'static Code> {
     }
     if endpoint.about.parameters().any(|parameter| parameter.name == IF_MATCH) {
         codes.push(&code::PRECONDITION_FAILED);
+    }
+    if endpoint.about.parameters().any(|parameter| parameter.name == IDEMPOTENCY_KEY) {
+        codes.extend(REPEATED);
     }
     if !door::is_probe(Some(endpoint.path)) {
         codes.push(&code::RATE_LIMITED);

@@ -3,8 +3,8 @@
 use serde_json::json;
 
 use super::samples::{TOKEN_TEXT, curl, rotated, with};
-use super::{Answer, Content, ETAG, Link, Operation, Tag};
-use crate::admin::wire::asked::{LongerOverlap, NewRotation};
+use super::{Answer, Content, ETAG, Link, Operation, REPLAYED, Tag, parameters};
+use crate::admin::wire::asked::{IdempotencyKey, LongerOverlap, NewRotation};
 use crate::admin::wire::{Created, TokenRecord};
 use crate::problem::code;
 
@@ -21,7 +21,7 @@ pub(in crate::admin) static ROTATE: Operation = Operation::change(
     Answer::json::<Created>(200, "The token with its new text, which is shown this once.", || {
         with(rotated(), &json!({"token": TOKEN_TEXT, "curl": curl()}))
     })
-    .headers(&[ETAG])
+    .headers(&[REPLAYED, ETAG])
     .links(&[
         Link { operation: "endTokenOverlap", parameters: THIS },
         Link { operation: "extendTokenOverlap", parameters: THIS },
@@ -32,6 +32,7 @@ pub(in crate::admin) static ROTATE: Operation = Operation::change(
     "Id, rights and history stay. The old text is valid for the `overlap`, so that the new one can be put in its place \
      everywhere; what each of the two is used for is counted apart. It takes what making such a token takes.",
 )
+.takes(&[parameters::<IdempotencyKey>])
 .optional_body(Content::json::<NewRotation>(|| json!({"overlap": "1d"})))
 .problems(&[
     &code::GRANTS_EXCEEDED,

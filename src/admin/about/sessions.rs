@@ -3,8 +3,8 @@
 use serde_json::json;
 
 use super::samples::{TOKEN_TEXT, page, session, with};
-use super::{Answer, Content, LOCATION, Link, Operation, Tag, parameters};
-use crate::admin::wire::asked::{FieldsOf, ListSessions, NewSession, PageOf};
+use super::{Answer, Content, LOCATION, Link, Operation, REPLAYED, Tag, parameters};
+use crate::admin::wire::asked::{FieldsOf, IdempotencyKey, ListSessions, NewSession, PageOf};
 use crate::admin::wire::{Begun, TokenRecord};
 use crate::problem::code;
 
@@ -18,13 +18,14 @@ pub(in crate::admin) static CREATE: Operation = Operation::change(
     Answer::json::<Begun>(201, "The session, with its token, which is shown this once.", || {
         with(session(), &json!({"token": TOKEN_TEXT}))
     })
-    .headers(&[LOCATION])
+    .headers(&[REPLAYED, LOCATION])
     .links(&[Link { operation: "endSession", parameters: THIS }]),
 )
 .text(
     "A person gives login and password. An application calls with a token of its own and names one of its users, \
      who may do no more than that token; it may leave the password out. Tries are counted by login and by address.",
 )
+.takes(&[parameters::<IdempotencyKey>])
 .body(Content::json::<NewSession>(|| json!({"login": "ada@example.org", "password": "correct horse battery staple"})))
 .problems(&[
     &code::LOGIN_FAILED,

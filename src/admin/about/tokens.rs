@@ -3,10 +3,10 @@
 use serde_json::{Value, json};
 
 use super::samples::{self, page, token, with};
-use super::{Answer, Content, ETAG, LOCATION, Link, Operation, Tag, parameters};
+use super::{Answer, Content, ETAG, LOCATION, Link, Operation, REPLAYED, Tag, parameters};
 use crate::admin::wire::asked::{
-    DeleteToken, FieldsOf, IfMatch, IfNoneMatch, InAccount, ListTokens, NewImport, NewToken, PageOf, RevokeMany,
-    TokenEdit,
+    DeleteToken, FieldsOf, IdempotencyKey, IfMatch, IfNoneMatch, InAccount, ListTokens, NewImport, NewToken, PageOf,
+    RevokeMany, TokenEdit,
 };
 use crate::admin::wire::{Created, ImportRecord, Revealed, RevokedMany, TokenRecord, UsageRecord};
 use crate::problem::code;
@@ -36,7 +36,7 @@ pub(in crate::admin) static CREATE: Operation = Operation::change(
     Tag::Tokens,
     "Create a token",
     Answer::json::<Created>(201, "The token, with its text, which is shown this once.", created)
-        .headers(&[LOCATION, ETAG])
+        .headers(&[REPLAYED, LOCATION, ETAG])
         .links(&[
             Link { operation: "getToken", parameters: THIS },
             Link { operation: "editToken", parameters: THIS },
@@ -52,6 +52,7 @@ pub(in crate::admin) static CREATE: Operation = Operation::change(
     "It may do what `grants` or `roles` say, within what its giver, its user and its account may do at any moment. \
      The account's policy says which kinds, names and lengths of life there can be.",
 )
+.takes(&[parameters::<IdempotencyKey>])
 .body(Content::json::<NewToken>(|| {
     json!({
         "name": "deploy", "description": "rolls out the nightly build", "grants": {"devices": "read+write"},

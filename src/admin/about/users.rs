@@ -3,10 +3,10 @@
 use serde_json::json;
 
 use super::samples::{page, user, user_id};
-use super::{Answer, Content, ETAG, LOCATION, Link, Operation, Tag, parameters};
+use super::{Answer, Content, ETAG, LOCATION, Link, Operation, REPLAYED, Tag, parameters};
 use crate::admin::wire::asked::{
-    AcceptedInvitation, IfMatch, IfNoneMatch, InAccount, ListUsers, NewUser, PageOf, PasswordChange, UserEdit,
-    UserFieldsOf, WithBelow,
+    AcceptedInvitation, IdempotencyKey, IfMatch, IfNoneMatch, InAccount, ListUsers, NewUser, PageOf, PasswordChange,
+    UserEdit, UserFieldsOf, WithBelow,
 };
 use crate::admin::wire::{Invited, RoleRecord, UserRecord};
 use crate::problem::code;
@@ -34,7 +34,7 @@ pub(in crate::admin) static CREATE: Operation = Operation::change(
     "createUser",
     Tag::Users,
     "Create a user",
-    Answer::json::<UserRecord>(201, "The user.", user).headers(&[LOCATION, ETAG]).links(&[
+    Answer::json::<UserRecord>(201, "The user.", user).headers(&[REPLAYED, LOCATION, ETAG]).links(&[
         Link { operation: "getUser", parameters: THIS },
         Link { operation: "editUser", parameters: THIS },
         Link { operation: "inviteUser", parameters: THIS },
@@ -42,6 +42,7 @@ pub(in crate::admin) static CREATE: Operation = Operation::change(
     ]),
 )
 .text("Without a password the user logs in after it has used an invitation.")
+.takes(&[parameters::<IdempotencyKey>])
 .body(Content::json::<NewUser>(|| json!({"login": "ada@example.org", "name": "Ada", "roles": ["admin"]})))
 .problems(&[&code::GRANTS_EXCEEDED, &code::LOGIN_TAKEN, &code::LOGINS_BUSY, &code::NO_RANDOMNESS]);
 

@@ -87,6 +87,14 @@ impl Store for OneCopy {
         self.inner.note(id)
     }
 
+    fn notes(
+        &self,
+        after: Option<crate::model::NoteId>,
+        limit: usize,
+    ) -> StoreFuture<'_, Result<Vec<crate::model::Note>, StoreError>> {
+        self.inner.notes(after, limit)
+    }
+
     fn commit(&self, writes: Vec<Write>) -> StoreFuture<'_, Result<crate::model::Revision, CommitError>> {
         self.inner.commit(writes)
     }

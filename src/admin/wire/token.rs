@@ -94,10 +94,13 @@ pub(in crate::admin) struct RateLimit {
 pub(in crate::admin) struct Created<'a> {
     #[serde(flatten)]
     pub(in crate::admin) record: TokenRecord,
-    /// The token's text, shown this once.
-    pub(in crate::admin) token: &'a str,
+    /// The token's text, shown this once. Null where the request came again and the token was used since: then
+    /// somebody has it.
+    #[schema(required)]
+    pub(in crate::admin) token: Option<&'a str>,
     /// A line that tries the token, ready to copy.
-    pub(in crate::admin) curl: &'a str,
+    #[schema(required)]
+    pub(in crate::admin) curl: Option<&'a str>,
 }
 
 /// A token's text once more. Not `Debug`, so that it cannot be printed by mistake.

@@ -70,8 +70,9 @@ pub(in crate::admin) struct Invited<'a> {
 pub(in crate::admin) struct Begun<'a> {
     #[serde(flatten)]
     pub(in crate::admin) record: TokenRecord,
-    /// The session token's text, shown this once.
-    pub(in crate::admin) token: &'a str,
+    /// The session token's text, shown this once. Null where the request came again and the session was used since.
+    #[schema(required)]
+    pub(in crate::admin) token: Option<&'a str>,
 }
 
 impl UserRecord {

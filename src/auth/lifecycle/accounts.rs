@@ -5,8 +5,8 @@ use std::fmt;
 use super::turn::Turn;
 use super::{Lifecycle, LifecycleError, NewToken, TokenChange, is_at};
 use crate::model::{
-    Account, AccountId, AccountState, AccountToken, Grants, LabelEdit, Labels, PlanName, PolicyName, Revision, Token,
-    User,
+    Account, AccountId, AccountState, AccountToken, Grants, LabelEdit, Labels, MadeObject, PlanName, PolicyName,
+    Revision, Token, User,
 };
 use crate::store::Expect;
 
@@ -108,7 +108,8 @@ impl Lifecycle {
             };
             let token = new.token.map(|token| lifecycle.draft(first_token(account.id, token))).transpose()?;
             let token = token.map(|(token, _)| token);
-            let account = turn.add_account(account, token.clone()).await?;
+            let note = lifecycle.noted(MadeObject::Account(account.id), None)?;
+            let account = turn.add_account(account, token.clone(), note).await?;
             if token.is_some() {
                 lifecycle.told.tell(&TokenChange { before: None, after: token.clone() }.at(account.revision));
             }

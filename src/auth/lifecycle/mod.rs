@@ -12,6 +12,7 @@ mod accounts;
 mod copies;
 mod credentials;
 mod import;
+mod once;
 mod places;
 mod purge;
 mod rotation;
@@ -26,6 +27,7 @@ use std::sync::Arc;
 use tokio::sync::Mutex;
 
 use super::accounts::Accounts;
+use super::once::{Once, Register};
 use super::seal::{SealError, Sealer};
 use super::users::Users;
 use super::verifier::Verifier;
@@ -36,6 +38,7 @@ use crate::store::{CommitError, Store, StoreError};
 
 pub use self::accounts::{AccountEdit, Below, NewAccount};
 pub use self::import::{ForeignKey, Former, Imported};
+pub use self::once::{Again, Asked, Asking};
 pub use self::purge::PurgeLog;
 pub use self::rotation::Rotate;
 pub use self::tokens::{Edit, NewToken};
@@ -93,6 +96,12 @@ pub enum LifecycleError {
     /// It is not at the revision that was asked for.
     #[error("{0} was changed since it was read")]
     Stale(String),
+    /// The same request is being done.
+    #[error("the same request is under way")]
+    UnderWay,
+    /// The key of a request came with another one.
+    #[error("the key was given with another request")]
+    OtherRequest,
     #[error("{0}")]
     Conflict(String),
     #[error("the operating system gave no randomness: {0}")]
@@ -118,6 +127,10 @@ pub struct Lifecycle {
     expected: Option<Revision>,
     /// Who is told of every change of a token.
     told: Told,
+    /// What is known of requests that may come again.
+    requests: Arc<Register>,
+    /// The one for which something is made.
+    once: Option<Once>,
 }
 
 impl Lifecycle {
@@ -133,6 +146,8 @@ impl Lifecycle {
             sealer: None,
             expected: None,
             told: Told::default(),
+            requests: Arc::default(),
+            once: None,
         }
     }
 

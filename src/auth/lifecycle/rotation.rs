@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use super::{Lifecycle, LifecycleError};
-use crate::model::{Kind, NewSecret, RotationFault, Standing, State, Timestamp, Token, TokenId, TokenText};
+use crate::model::{Kind, MadeObject, NewSecret, RotationFault, Standing, State, Timestamp, Token, TokenId, TokenText};
 
 /// What a rotation asks for. The caller has checked it against the policy.
 #[derive(Debug, Clone, Copy)]
@@ -36,7 +36,8 @@ impl Lifecycle {
             let Rotate { overlap, ends_running, by, .. } = rotate;
             token.rotate(secret.clone(), overlap, ends_running, (now, by)).map_err(LifecycleError::Rotation)
         };
-        Ok((self.change(id, apply).await?, text))
+        let note = self.noted(MadeObject::Token(id), Some((id, &text)))?;
+        Ok((self.change_with(id, apply, note).await?, text))
     }
 
     /// Ends the overlap: the old text is refused from now on.

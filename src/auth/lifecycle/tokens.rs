@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::{Lifecycle, LifecycleError, TRIES, TokenChange, interrupted, is_at, of_commit, too_busy};
 use crate::model::{
-    AccountId, Digest, Filters, Grants, Kind, LabelEdit, Labels, Quota, Revision, RoleName, Standing, State, Timestamp,
-    Token, TokenId, TokenText, Usage, UserId,
+    AccountId, Digest, Filters, Grants, Kind, LabelEdit, Labels, MadeObject, Quota, Revision, RoleName, Standing,
+    State, Timestamp, Token, TokenId, TokenText, Usage, UserId,
 };
 use crate::store::{CommitError, Count, Found, Search, Write};
 
@@ -105,8 +105,9 @@ impl Lifecycle {
             return Err(LifecycleError::NoAccount(new.account));
         }
         let (token, text) = self.draft(new)?;
+        let note = self.noted(MadeObject::Token(token.id), Some((token.id, &text)))?;
         let change = TokenChange { before: None, after: Some(token.clone()) };
-        let revision = self.commit(vec![change]).await?;
+        let revision = self.commit_after(note.into_iter().collect(), vec![change]).await?;
         Ok((Token { revision, ..token }, text))
     }
 
@@ -298,6 +299,16 @@ impl Lifecycle {
         id: TokenId,
         apply: impl Fn(&mut Token) -> Result<(), LifecycleError>,
     ) -> Result<Token, LifecycleError> {
+        self.change_with(id, apply, None).await
+    }
+
+    /// The same, and writes something else with it.
+    pub(super) async fn change_with(
+        &self,
+        id: TokenId,
+        apply: impl Fn(&mut Token) -> Result<(), LifecycleError>,
+        also: Option<Write>,
+    ) -> Result<Token, LifecycleError> {
         for _ in 0..TRIES {
             let present = self.to_be_changed(id).await?;
             is_at(self.expected, present.revision, id)?;
@@ -310,7 +321,7 @@ impl Lifecycle {
                 return Ok(present);
             }
             let change = TokenChange { before: Some(present), after: Some(changed.clone()) };
-            match self.commit(vec![change]).await {
+            match self.commit_after(also.iter().cloned().collect(), vec![change]).await {
                 Err(LifecycleError::Conflict(_)) => {}
                 Err(error) => return Err(error),
                 Ok(revision) => return Ok(Token { revision, ..changed }),

@@ -48,10 +48,15 @@ impl Turn {
     }
 
     /// A new account, with its first token where it is to have one. No cache can know that token yet.
-    pub(super) async fn add_account(&self, account: Account, token: Option<Token>) -> Result<Account, LifecycleError> {
+    pub(super) async fn add_account(
+        &self,
+        account: Account,
+        token: Option<Token>,
+        note: Option<Write>,
+    ) -> Result<Account, LifecycleError> {
         let put_account = Write::PutAccount { account: account.clone(), expect: Expect::Absent };
         let put_token = token.map(|token| Write::PutToken { token, expect: Expect::Absent });
-        let revision = self.commit([put_account].into_iter().chain(put_token).collect()).await?;
+        let revision = self.commit([put_account].into_iter().chain(put_token).chain(note).collect()).await?;
         let account = Account { revision, ..account };
         self.accounts.put(account.clone());
         Ok(account)
@@ -71,7 +76,18 @@ impl Turn {
     }
 
     pub(super) async fn put_user(&self, user: User, expect: Expect) -> Result<User, LifecycleError> {
-        let revision = self.commit(vec![Write::PutUser { user: user.clone(), expect }]).await?;
+        self.put_user_with(user, expect, None).await
+    }
+
+    /// The same, and writes something else with it.
+    pub(super) async fn put_user_with(
+        &self,
+        user: User,
+        expect: Expect,
+        also: Option<Write>,
+    ) -> Result<User, LifecycleError> {
+        let put = Write::PutUser { user: user.clone(), expect };
+        let revision = self.commit([put].into_iter().chain(also).collect()).await?;
         let user = User { revision, ..user };
         self.users.put(user.clone());
         Ok(user)

@@ -3,8 +3,10 @@
 use super::turn::Turn;
 use super::{Lifecycle, LifecycleError, is_at};
 use crate::auth::Users;
-use crate::model::{AccountId, Invitation, Login, Membership, Revision, RoleName, Timestamp, User, UserId, UserState};
-use crate::store::Expect;
+use crate::model::{
+    AccountId, Invitation, Login, MadeObject, Membership, Revision, RoleName, Timestamp, User, UserId, UserState,
+};
+use crate::store::{Expect, Write};
 
 /// Who holds this role may do everything in an account, and no account that has one is left without.
 const OWNER: &str = "owner";
@@ -34,6 +36,7 @@ pub struct UserEdit {
 
 impl Lifecycle {
     pub async fn create_user(&self, new: NewUser) -> Result<User, LifecycleError> {
+        let lifecycle = self.clone();
         self.in_turn(async move |turn: Turn| {
             turn.account(new.account)?;
             known_roles(&turn.users, &new.roles)?;
@@ -58,7 +61,8 @@ impl Lifecycle {
                 created: turn.now,
                 revision: Revision::default(),
             };
-            turn.put_user(user, Expect::Absent).await
+            let note = lifecycle.noted(MadeObject::User(user.id), None)?;
+            turn.put_user_with(user, Expect::Absent, note).await
         })
         .await
     }
@@ -119,7 +123,8 @@ impl Lifecycle {
         account: AccountId,
         roles: Vec<RoleName>,
     ) -> Result<User, LifecycleError> {
-        self.change_user(id, move |turn, user| {
+        let note = self.noted(MadeObject::Member(account, id), None)?;
+        self.change_user_with(id, note, move |turn, user| {
             turn.account(account)?;
             known_roles(&turn.users, &roles)?;
             if !roles.iter().any(is_owner) {
@@ -163,6 +168,16 @@ impl Lifecycle {
         id: UserId,
         apply: impl FnOnce(&Turn, &mut User) -> Result<(), LifecycleError> + Send + 'static,
     ) -> Result<User, LifecycleError> {
+        self.change_user_with(id, None, apply).await
+    }
+
+    /// The same, and writes something else with it.
+    async fn change_user_with(
+        &self,
+        id: UserId,
+        also: Option<Write>,
+        apply: impl FnOnce(&Turn, &mut User) -> Result<(), LifecycleError> + Send + 'static,
+    ) -> Result<User, LifecycleError> {
         let expected = self.expected;
         self.in_turn(async move |turn: Turn| {
             let present = turn.user(id)?;
@@ -172,7 +187,7 @@ impl Lifecycle {
             if changed == present {
                 return Ok(present);
             }
-            turn.put_user(changed, Expect::Revision(present.revision)).await
+            turn.put_user_with(changed, Expect::Revision(present.revision), also).await
         })
         .await
     }

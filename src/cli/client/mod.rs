@@ -5,6 +5,7 @@
 
 mod download;
 mod endpoint;
+mod once;
 mod tls;
 
 use std::path::Path;
@@ -219,8 +220,12 @@ impl Client {
     }
 
     async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<Answer, Failure> {
-        let changes = request.method() != Method::GET;
         let stream = self.connect().await?;
+        self.converse(stream, request).await
+    }
+
+    async fn converse(&self, stream: Box<dyn Duplex>, request: Request<Full<Bytes>>) -> Result<Answer, Failure> {
+        let changes = request.method() != Method::GET;
         let conversation = async { read(send(stream, request).await?).await };
         within(self.limits.answer, conversation).await.map_err(|why| {
             let failure = self.unreachable(&why);

@@ -79,6 +79,31 @@ fn a_request_carries_token_and_json() {
 }
 
 #[test]
+fn what_is_to_be_made_is_asked_for_again_with_the_same_key() {
+    let busy = answer("409 Conflict", &json!({"title": "T", "code": "idempotency_in_progress"}));
+    // The first connection ends before its answer.
+    let server = Canned::answering(vec![String::new(), busy, answer("201 Created", &json!({"id": "tok_1"}))]);
+    let made = server.client().create("/v1/tokens", Some(&json!({"name": "ci"})), None).unwrap();
+    assert_eq!(made["id"], "tok_1");
+    let requests = server.requests();
+    let key = |request: &String| {
+        let line = request.lines().find(|line| line.starts_with("idempotency-key: "));
+        line.unwrap_or_else(|| panic!("no key in {request}")).to_owned()
+    };
+    assert!(requests.len() == 3 && requests.iter().all(|request| key(request) == key(&requests[0])), "{requests:?}");
+}
+
+#[test]
+fn whoever_does_not_know_what_was_made_is_told_the_key() {
+    for (status, is_told) in [("503 Unavailable", true), ("507 Full", false), ("422 Wrong", false)] {
+        let server = Canned::answering(vec![answer(status, &json!({"title": "T"}))]);
+        let failure = server.client().create("/v1/tokens", None, Some("my-key")).unwrap_err();
+        assert_eq!(failure.text().contains("run it again with --idempotency-key my-key"), is_told, "{status}");
+        assert!(server.requests()[0].contains("idempotency-key: my-key"));
+    }
+}
+
+#[test]
 fn no_content_is_null() {
     let server = Canned::answering(vec![answer("204 No Content", &Value::Null)]);
     assert_eq!(server.client().delete("/v1/tokens/x").unwrap(), Value::Null);

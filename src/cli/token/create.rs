@@ -7,8 +7,9 @@ use super::super::client::Client;
 use super::super::exit::Exit;
 use super::super::failure::Failure;
 use super::super::label::LabelArgs;
+use super::super::once::OnceArgs;
 use super::super::render::Frame;
-use super::super::terminal::Terminal;
+use super::super::terminal::{Terminal, plain};
 use super::rights::RightsArgs;
 use super::{table, warn};
 use crate::model::Quota;
@@ -38,6 +39,8 @@ pub(in crate::cli) struct CreateArgs {
     /// At most so many requests in so long, `100/60s`
     #[arg(long, value_name = "REQUESTS/WINDOW")]
     rate: Option<String>,
+    #[command(flatten)]
+    once: OnceArgs,
     /// What is printed: all of it, only the token's text, or the text ready for use
     #[arg(short, long, value_enum, default_value_t = CreateShape::Table)]
     pub output: CreateShape,
@@ -132,8 +135,11 @@ pub(super) fn create(
     client: &Client,
     terminal: &mut Terminal<'_>,
 ) -> Result<Exit, Failure> {
-    let answer = client.post("/v1/tokens", Some(body))?;
+    let answer = client.create("/v1/tokens", Some(body), args.once.key())?;
     let Some(secret) = answer["token"].as_str() else {
+        if answer["token"].is_null() && answer["id"].is_string() {
+            return Err(already_told(&answer));
+        }
         return Err(Failure::failed("the admin API made a token and did not send its text")
             .hint("is this the admin API of keygate? see --admin-url"));
     };
@@ -154,6 +160,13 @@ pub(super) fn create(
         warn(&answer, terminal);
     }
     Ok(Exit::Ok)
+}
+
+/// It was made by an earlier run, and used since: somebody has its text.
+pub(super) fn already_told(answer: &Value) -> Failure {
+    let id = answer["id"].as_str().map(plain).unwrap_or_default();
+    Failure::new(Exit::Conflict, format!("{id} was made by an earlier run with this key, and its text was used since"))
+        .hint(format!("if nobody has the text any more: `keygate token rotate {id}`"))
 }
 
 pub(super) fn shape(shape: CreateShape, answer: &Value, secret: &str, frame: Frame) -> String {

@@ -6,9 +6,10 @@ use serde_json::{Map, Value, json};
 use super::super::client::Client;
 use super::super::exit::Exit;
 use super::super::failure::Failure;
+use super::super::once::OnceArgs;
 use super::super::render::{cell, minute};
 use super::super::terminal::Terminal;
-use super::create::{CreateShape, shape};
+use super::create::{CreateShape, already_told, shape};
 use super::{table, token_id, warn};
 use crate::model::TokenId;
 
@@ -32,6 +33,8 @@ pub(in crate::cli) struct RotateArgs {
     /// Makes no new text: the old one is the token's again, and the new one is refused from now on
     #[arg(long, group = "after")]
     undo: bool,
+    #[command(flatten)]
+    once: OnceArgs,
     /// What is printed: all of it, only the new text, or the text ready for use
     #[arg(short, long, value_enum, default_value_t = CreateShape::Table)]
     pub(in crate::cli) output: CreateShape,
@@ -42,6 +45,7 @@ pub(super) struct Call {
     id: TokenId,
     path: &'static str,
     body: Option<Value>,
+    key: Option<String>,
 }
 
 impl RotateArgs {
@@ -57,7 +61,7 @@ impl RotateArgs {
         if path != "rotate" && !matches!(self.output, CreateShape::Table | CreateShape::Json) {
             return Err(Failure::usage("there is no new text to print").hint("use -o table or -o json"));
         }
-        Ok(Call { id, path, body })
+        Ok(Call { id, path, body, key: self.once.key().map(str::to_owned) })
     }
 
     fn body(&self) -> Value {
@@ -78,10 +82,17 @@ pub(super) fn rotate(
     client: &Client,
     terminal: &mut Terminal<'_>,
 ) -> Result<Exit, Failure> {
-    let Call { id, path, body } = call;
-    let answer = client.post(&format!("/v1/tokens/{id}/{path}"), body.as_ref())?;
+    let Call { id, path, body, key } = call;
+    let target = format!("/v1/tokens/{id}/{path}");
+    let answer = match *path {
+        "rotate" => client.create(&target, body.as_ref(), key.as_deref())?,
+        _ => client.post(&target, body.as_ref())?,
+    };
     let text = match answer["token"].as_str() {
         Some(secret) => shape(output, &answer, secret, terminal.frame()),
+        None if *path == "rotate" && answer["token"].is_null() && answer["id"].is_string() => {
+            return Err(already_told(&answer));
+        }
         None if *path == "rotate" => {
             return Err(Failure::failed("the admin API rotated the token and did not send its new text")
                 .hint(format!("take it back: `keygate token rotate {id} --undo`")));

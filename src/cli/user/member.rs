@@ -65,7 +65,7 @@ pub(super) fn member(
         MemberCommand::Add(args) => {
             let account = account_id(&args.account)?;
             let body = json!({"user": args.user, "roles": args.roles});
-            let member = connect(terminal)?.post(&format!("/v1/accounts/{account}/members"), Some(&body))?;
+            let member = connect(terminal)?.create(&format!("/v1/accounts/{account}/members"), Some(&body), None)?;
             print(&member, args, terminal)
         }
         MemberCommand::Set(args) => {

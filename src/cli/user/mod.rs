@@ -16,6 +16,7 @@ use super::confirm;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::listing::{Listing, PageArgs};
+use super::once::OnceArgs;
 use super::output::{ListOutput, RecordOutput};
 use super::render::{Column, cell, column};
 use super::terminal::Terminal;
@@ -84,6 +85,8 @@ pub(super) struct CreateArgs {
     /// The file with its first password, `-` for standard input [default: none; see `user invite`]
     #[arg(long, value_name = "FILE")]
     password_file: Option<PathBuf>,
+    #[command(flatten)]
+    once: OnceArgs,
     #[command(flatten)]
     output: RecordOutput,
 }
@@ -162,7 +165,7 @@ pub(super) fn user(
     match command {
         UserCommand::Create(args) => {
             let body = args.body(terminal)?;
-            let user = connect(terminal)?.post("/v1/users", Some(&body))?;
+            let user = connect(terminal)?.create("/v1/users", Some(&body), args.once.key())?;
             args.output.print_fields(&user, FIELDS, terminal)?;
             if user["password"] == false && args.output.is_for_people() {
                 let id = user["id"].as_str().unwrap_or("ID");

@@ -7,6 +7,15 @@ codes! {
     "The object",
     "What a call is about, and what stands in its way.";
 
+    IDEMPOTENCY_IN_PROGRESS 409 Management Nothing, "idempotency_in_progress" "The same request is under way"
+        "A request of the same token with the same `Idempotency-Key` is being done at this moment."
+        "Try again after `Retry-After`: the answer is what that request made.";
+    IDEMPOTENCY_KEY_REUSED 422 Management Nothing, "idempotency_key_reused" "The key came with another request"
+        "The same token sent this `Idempotency-Key` within the last 24 hours, to the same call and with another body."
+        "Send the body of the first request, or another key.";
+    IDEMPOTENCY_OBJECT_GONE 410 Management Nothing, "idempotency_object_gone" "What the request made is gone"
+        "The first request with this `Idempotency-Key` made something that was deleted since, or that the caller reaches no more."
+        "Use another key to make another.";
     NOT_FOUND 404 Management Nothing, "not_found" "There is no such object"
         "There is no such token, account, user, member or session, or the caller does not reach it: the two are not told apart."
         "Compare the id, and look whether the token's account is above the object's.";

@@ -82,6 +82,9 @@ codes! {
     BODY_TIMEOUT 408 Proxy Nothing, "body_timeout" "The body did not arrive in time"
         "The next piece of the body did not come within `server.idle_timeout`."
         "Send the request again without pauses in its body.";
+    IDEMPOTENCY_KEY_INVALID 400 Management Nothing, "idempotency_key_invalid" "The key of the request is not right"
+        "`Idempotency-Key` is empty, stands twice, has more than 255 characters, or others than visible ASCII."
+        "Send one random text, such as a UUID, for each thing that is to be made.";
     NOT_JSON 415 Management Nothing, "not_json" "The body is not declared as JSON"
         "The body is not declared as `application/json`."
         "Send `Content-Type: application/json`, once.";

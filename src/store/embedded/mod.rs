@@ -250,6 +250,10 @@ impl Store for SledStore {
         self.readers.ask(move |engine| Records::note(&engine.tokens, id))
     }
 
+    fn notes(&self, after: Option<NoteId>, limit: usize) -> StoreFuture<'_, Result<Vec<Note>, StoreError>> {
+        self.readers.ask(move |engine| engine.tokens.notes(after, limit))
+    }
+
     fn commit(&self, writes: Vec<Write>) -> StoreFuture<'_, Result<Revision, CommitError>> {
         Box::pin(async move {
             let (answer, answered) = oneshot::channel();

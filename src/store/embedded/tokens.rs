@@ -6,6 +6,7 @@
 
 use std::fmt::Display;
 use std::io;
+use std::ops::Bound;
 use std::sync::Arc;
 
 use super::super::changes::{Change, Records};
@@ -103,6 +104,20 @@ impl TokenTree {
                 let (key, value) = entry.map_err(|error| failed("list of users", error))?;
                 let user: User = decode("of a user", &value)?;
                 if record::user_key(user.id) == key[..] { Ok(user) } else { Err(misplaced(user.id)) }
+            })
+            .collect()
+    }
+
+    pub(super) fn notes(&self, after: Option<NoteId>, limit: usize) -> Result<Vec<Note>, StoreError> {
+        let all = keys::bounds(record::NOTE);
+        let first =
+            after.map_or(Bound::Included(all.start.to_vec()), |id| Bound::Excluded(record::note_key(id).to_vec()));
+        let entries = self.db.range((first, Bound::Excluded(all.end.to_vec()))).take(limit);
+        entries
+            .map(|entry| {
+                let (key, value) = entry.map_err(|error| failed("list of notes", error))?;
+                let note: Note = decode("of a note", &value)?;
+                if record::note_key(note.id) == key[..] { Ok(note) } else { Err(misplaced(note.id)) }
             })
             .collect()
     }

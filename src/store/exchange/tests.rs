@@ -7,7 +7,10 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use super::*;
-use crate::model::{Account, AccountId, Note, NoteId, Noted, Revision, Timestamp, Token, Usage};
+use crate::model::{
+    Account, AccountId, Digest, Made, MadeObject, Note, NoteId, Noted, Revision, Timestamp, Token, TokenId, Usage,
+    UserId,
+};
 use crate::store::record::tests::{account, token, user};
 use crate::store::{
     MemoryStore, Record, Snapshot, SnapshotHead, Store, StoreError, StoreFuture, StoreId, StoreKey, proof_of,
@@ -82,11 +85,24 @@ fn record() -> impl Strategy<Value = Record> {
 }
 
 fn note() -> impl Strategy<Value = Note> {
-    let parts = (any::<[u8; 16]>(), any::<i64>(), any::<u64>());
-    parts.prop_map(|(id, made, revision)| Note {
+    let id = any::<[u8; 16]>();
+    let object = (any::<[u8; 16]>(), any::<[u8; 16]>(), 0..4).prop_map(|(one, other, kind)| match kind {
+        0 => MadeObject::Token(TokenId::from_bytes(one)),
+        1 => MadeObject::Account(AccountId::from_bytes(one)),
+        2 => MadeObject::User(UserId::from_bytes(one)),
+        _ => MadeObject::Member(AccountId::from_bytes(one), UserId::from_bytes(other)),
+    });
+    let made = (id, any::<[u8; 32]>(), object, prop::option::of(any::<Vec<u8>>()), any::<i64>());
+    let made = made.prop_map(|(by, request, object, sealed, until)| {
+        let (by, request) = (TokenId::from_bytes(by), Digest::from_bytes(request));
+        let until = Timestamp::from_millis(until);
+        Noted::Made(Made { by, request, object, sealed: sealed.map(Vec::into_boxed_slice), until })
+    });
+    let what = prop_oneof![Just(Noted::ImportDeleted), made];
+    (any::<[u8; 16]>(), any::<i64>(), what, any::<u64>()).prop_map(|(id, made, what, revision)| Note {
         id: NoteId::from_bytes(id),
         made: Timestamp::from_millis(made),
-        what: Noted::ImportDeleted,
+        what,
         revision: Revision(revision),
     })
 }

@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::bytes::Bytes;
+use super::bytes::{Bytes, Whole};
 use super::{Problem, Stored, read, write};
-use crate::model::{Note, NoteId, Noted, Revision, Timestamp};
+use crate::model::{AccountId, Digest, Made, MadeObject, Note, NoteId, Noted, Revision, Timestamp, TokenId, UserId};
 
 /// The first version of records that has notes.
 const FIRST: u8 = 4;
@@ -22,6 +22,26 @@ struct NoteRecord {
 #[serde(rename_all = "snake_case")]
 enum NotedRecord {
     ImportDeleted,
+    Made(MadeRecord),
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MadeRecord {
+    by: Bytes<16>,
+    request: Bytes<32>,
+    object: ObjectRecord,
+    sealed: Option<Whole>,
+    until: i64,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum ObjectRecord {
+    Token(Bytes<16>),
+    Account(Bytes<16>),
+    User(Bytes<16>),
+    Member(Bytes<16>, Bytes<16>),
 }
 
 impl Stored for Note {
@@ -29,6 +49,7 @@ impl Stored for Note {
         let Self { id, made, what, revision } = self;
         let what = match what {
             Noted::ImportDeleted => NotedRecord::ImportDeleted,
+            Noted::Made(made) => NotedRecord::Made(MadeRecord::of(made)),
         };
         let record = NoteRecord { id: Bytes(id.to_bytes()), made: made.millis(), what, revision: revision.0 };
         write(FIRST, &record)
@@ -41,9 +62,43 @@ impl Stored for Note {
             made: Timestamp::from_millis(record.made),
             what: match record.what {
                 NotedRecord::ImportDeleted => Noted::ImportDeleted,
+                NotedRecord::Made(made) => Noted::Made(made.made()),
             },
             revision: Revision(record.revision),
         })
+    }
+}
+
+impl MadeRecord {
+    fn of(made: &Made) -> Self {
+        let Made { by, request, object, sealed, until } = made;
+        let object = match object {
+            MadeObject::Token(id) => ObjectRecord::Token(Bytes(id.to_bytes())),
+            MadeObject::Account(id) => ObjectRecord::Account(Bytes(id.to_bytes())),
+            MadeObject::User(id) => ObjectRecord::User(Bytes(id.to_bytes())),
+            MadeObject::Member(account, user) => {
+                ObjectRecord::Member(Bytes(account.to_bytes()), Bytes(user.to_bytes()))
+            }
+        };
+        let sealed = sealed.clone().map(Whole);
+        Self { by: Bytes(by.to_bytes()), request: Bytes(*request.as_bytes()), object, sealed, until: until.millis() }
+    }
+
+    fn made(self) -> Made {
+        Made {
+            by: TokenId::from_bytes(self.by.0),
+            request: Digest::from_bytes(self.request.0),
+            object: match self.object {
+                ObjectRecord::Token(id) => MadeObject::Token(TokenId::from_bytes(id.0)),
+                ObjectRecord::Account(id) => MadeObject::Account(AccountId::from_bytes(id.0)),
+                ObjectRecord::User(id) => MadeObject::User(UserId::from_bytes(id.0)),
+                ObjectRecord::Member(account, user) => {
+                    MadeObject::Member(AccountId::from_bytes(account.0), UserId::from_bytes(user.0))
+                }
+            },
+            sealed: self.sealed.map(|sealed| sealed.0),
+            until: Timestamp::from_millis(self.until),
+        }
     }
 }
 

@@ -93,6 +93,14 @@ impl Store for Moody {
         self.inner.note(id)
     }
 
+    fn notes(
+        &self,
+        after: Option<keygate::model::NoteId>,
+        limit: usize,
+    ) -> StoreFuture<'_, Result<Vec<keygate::model::Note>, StoreError>> {
+        self.inner.notes(after, limit)
+    }
+
     fn commit(&self, writes: Vec<Write>) -> StoreFuture<'_, Result<Revision, CommitError>> {
         self.inner.commit(writes)
     }

@@ -18,8 +18,8 @@ pub(in crate::admin) use explain::Question;
 pub(in crate::admin) use form::AboutText;
 pub(in crate::admin) use import::NewImport;
 pub(in crate::admin) use query::{
-    AccountFieldsOf, DeleteAccount, DeleteToken, FieldsOf, IfMatch, IfNoneMatch, InAccount, ListAccounts, ListSessions,
-    ListTokens, ListUsers, MemberFieldsOf, PageOf, SearchAudit, UserFieldsOf, WithBelow,
+    AccountFieldsOf, DeleteAccount, DeleteToken, FieldsOf, IdempotencyKey, IfMatch, IfNoneMatch, InAccount,
+    ListAccounts, ListSessions, ListTokens, ListUsers, MemberFieldsOf, PageOf, SearchAudit, UserFieldsOf, WithBelow,
 };
 pub(in crate::admin) use rotation::{LongerOverlap, NewRotation};
 pub(in crate::admin) use token::{NewToken, RevokeMany, TokenEdit};

@@ -204,6 +204,21 @@ pub(in crate::admin) struct IfNoneMatch {
     tag: String,
 }
 
+/// That a request can come again.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+pub(in crate::admin) struct IdempotencyKey {
+    /// A random text, such as a UUID, for each thing that is to be made. A request that comes again with the same key
+    /// within 24 hours makes nothing, and is answered with what the first one made, as that is now.
+    #[param(
+        required = false,
+        rename = "Idempotency-Key",
+        max_length = 257,
+        example = "8e03978e-40d5-43dd-bc93-6894a57f9324"
+    )]
+    key: String,
+}
+
 /// Which entries of the audit log.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
