@@ -333,12 +333,11 @@ impl Loader {
             // No verdict, and so nothing to remember.
             Err(error) => {
                 tracing::error!(%error, tokens = digests.len(), "tokens could not be looked up");
+                // Who waits behind them would wait as long again, and for the same answer. They are taken before anybody
+                // is answered: who asks after that may be answered by a store that is back.
+                let behind = std::iter::from_fn(|| self.misses.try_recv().ok()).map(|miss| miss.reply).collect();
                 let error = Err(error);
-                asked.into_values().for_each(|replies| answer(Some(replies), &error));
-                // Who waits behind them would wait as long again, and for the same answer.
-                while let Ok(Miss { reply, .. }) = self.misses.try_recv() {
-                    answer(Some(vec![reply]), &error);
-                }
+                asked.into_values().chain([behind]).for_each(|replies| answer(Some(replies), &error));
             }
         }
     }
