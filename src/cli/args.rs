@@ -60,12 +60,18 @@ pub(super) struct AdminArgs {
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Runs the gateway until SIGTERM or SIGINT
+    #[command(after_help = "Examples:\n  keygate run\n  keygate run --config /etc/keygate/keygate.toml")]
     Run(RunArgs),
     /// Reports every problem of a configuration, or what it sets up
+    #[command(after_help = "Examples:\n  keygate check\n  keygate check --config keygate.toml --format json")]
     Check(CheckArgs),
     /// Writes keygate.toml and a pepper, and makes the first administrator token
+    #[command(
+        after_help = "Examples:\n  keygate init --upstream http://127.0.0.1:3000\n  keygate init --dir /etc/keygate --preset tagoio\n  keygate init --config keygate.toml -o json"
+    )]
     Init(InitArgs),
     /// Runs a gateway in front of a built-in API, with tokens and commands to try
+    #[command(after_help = "Examples:\n  keygate demo\n  keygate demo -o json")]
     Demo(DemoArgs),
     /// Creates, lists, edits and ends tokens
     #[command(subcommand)]
@@ -120,6 +126,7 @@ pub(super) enum Command {
     #[command(after_help = "Examples:\n  keygate explain GET /v1/devices/7 --token tok_…")]
     Explain(ExplainArgs),
     /// Asks a running gateway whether it is ready; exit code 0 if it is, 1 if not
+    #[command(after_help = "Examples:\n  keygate healthcheck\n  keygate healthcheck --url http://127.0.0.1:9901")]
     Healthcheck(HealthcheckArgs),
     /// Prints a script that completes commands and options in a shell
     #[command(after_help = "Examples:\n  keygate completions bash >keygate.bash\n  \
@@ -129,9 +136,10 @@ pub(super) enum Command {
     #[command(after_help = "Examples:\n  keygate man >keygate.1\n  keygate man man1")]
     Man(ManArgs),
     /// Prints the version
+    #[command(after_help = "Examples:\n  keygate version\n  keygate version -o json")]
     Version(VersionArgs),
     /// Lists the exit codes
-    #[command(after_help = exit::TABLE)]
+    #[command(after_help = exit::HELP)]
     ExitCodes,
 }
 

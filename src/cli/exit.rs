@@ -56,8 +56,9 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// What `keygate exit-codes` and `keygate help exit-codes` print.
-pub(super) const TABLE: &str = "\
+macro_rules! table {
+    () => {
+        "\
 Exit codes:
   0    done
   1    failed, for a reason that no other code names
@@ -68,12 +69,20 @@ Exit codes:
        or `keygate token verify` that the token is worth nothing
   6    conflict: somebody else changed it meanwhile, or its state does not allow the change,
        or what was to be made is there already
-  65   a store or a backup is damaged, incomplete or of another pepper
+  65   a store, a backup or the audit log is damaged, incomplete or of another pepper
   69   the gateway's admin API cannot be reached
   75   try again later: too many requests, or the store does not answer
   78   the configuration is missing or invalid
   130  interrupted (Ctrl-C)
-";
+"
+    };
+}
+
+/// What `keygate exit-codes` prints.
+pub(super) const TABLE: &str = table!();
+
+/// What `keygate exit-codes --help` prints besides.
+pub(super) const HELP: &str = concat!(table!(), "\nExamples:\n  keygate exit-codes");
 
 #[cfg(test)]
 mod tests {

@@ -13,6 +13,8 @@ mod config_file;
 mod confirm;
 mod credential;
 mod demo;
+#[cfg(test)]
+mod examples;
 mod exit;
 mod explain;
 mod failure;

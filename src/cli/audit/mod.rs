@@ -19,14 +19,21 @@ use super::terminal::Terminal;
 #[derive(Debug, Subcommand)]
 pub(super) enum AuditCommand {
     /// Shows the last entries, and with -f those that come
+    #[command(after_help = "Examples:\n  keygate audit tail -n 50\n  keygate audit tail --follow --action 'token.*'")]
     Tail(TailArgs),
     /// Finds entries, the newest first
+    #[command(
+        after_help = "Examples:\n  keygate audit search --action token.revoke --since 7d\n  keygate audit search --object tok_… --all -o jsonl"
+    )]
     Search(SearchArgs),
     /// Proves that nothing of the log was altered, removed, inserted or cut; exit code 65 if it was
+    #[command(after_help = "Examples:\n  keygate audit verify\n  keygate audit verify --file audit.jsonl")]
     Verify(VerifyArgs),
     /// Saves all of the log of the running gateway as JSON Lines, which `verify --file` proves
+    #[command(after_help = "Examples:\n  keygate audit export audit.jsonl")]
     Export(ExportArgs),
     /// Sets a log that is not what was written aside, and begins another that says so
+    #[command(after_help = "Examples:\n  keygate audit accept\n  keygate audit accept --config keygate.toml --yes")]
     Accept(AcceptArgs),
 }
 

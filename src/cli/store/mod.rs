@@ -19,16 +19,28 @@ use super::terminal::Terminal;
 #[derive(Debug, Subcommand)]
 pub(super) enum StoreCommand {
     /// Saves the store of the running gateway, over the admin API
+    #[command(after_help = "Examples:\n  keygate store backup keygate.jsonl")]
     Backup(BackupArgs),
     /// Saves the store in its directory, while no gateway runs
+    #[command(
+        after_help = "Examples:\n  keygate store export keygate.jsonl\n  keygate store export - --config keygate.toml >keygate.jsonl"
+    )]
     Export(ExportArgs),
     /// Proves that the store, or a backup, is complete and unchanged
+    #[command(after_help = "Examples:\n  keygate store verify\n  keygate store verify --file keygate.jsonl")]
     Verify(VerifyArgs),
     /// Puts a backup in the store's place, with what the store's journal has since
+    #[command(
+        after_help = "Examples:\n  keygate store restore keygate.jsonl\n  keygate store restore keygate.jsonl --accept-loss --yes"
+    )]
     Restore(RestoreArgs),
     /// Adds the records of a backup or an export to the store: all of them, or none
+    #[command(
+        after_help = "Examples:\n  keygate store import keygate.jsonl --dry-run\n  keygate store import keygate.jsonl"
+    )]
     Import(ImportArgs),
     /// Takes what can be read of the store for the truth, where it cannot be proven
+    #[command(after_help = "Examples:\n  keygate store accept\n  keygate store accept --config keygate.toml --yes")]
     Accept(AcceptArgs),
 }
 

@@ -55,8 +55,12 @@ pub(super) enum TokenCommand {
     #[command(after_help = "Examples:\n  keygate token usage tok_…")]
     Usage(ShowArgs),
     /// Prints a token's text once more, where the policy keeps a copy of it
+    #[command(after_help = "Examples:\n  keygate token reveal tok_…")]
     Reveal(RevealArgs),
     /// Gives a token another text; the old one stays valid for a while, is ended, or is taken back
+    #[command(
+        after_help = "Examples:\n  keygate token rotate tok_… --overlap 24h\n  keygate token rotate tok_… --overlap 0s -o raw\n  keygate token rotate tok_… --end\n  keygate token rotate tok_… --undo"
+    )]
     Rotate(RotateArgs),
     /// Changes a token's name, description, rights, filters, labels or expiry
     #[command(after_help = "Examples:\n  keygate token update tok_… --description 'nightly job'")]
@@ -78,8 +82,12 @@ pub(super) enum TokenCommand {
     #[command(after_help = "Examples:\n  keygate token create checked --read -o raw | keygate token verify")]
     Verify(VerifyArgs),
     /// Says what a text is, without a server: prefix, kind, checksum
+    #[command(
+        after_help = "Examples:\n  keygate token create looked-at --read -o raw | keygate token inspect\n  keygate token inspect token.txt --field kind"
+    )]
     Inspect(InspectArgs),
     /// Prints what secret scanners need to find this installation's tokens
+    #[command(after_help = "Examples:\n  keygate token regex\n  keygate token regex --format gitleaks >gitleaks.toml")]
     Regex(RegexArgs),
 }
 

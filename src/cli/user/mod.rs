@@ -55,11 +55,11 @@ pub(super) enum UserCommand {
     Invite(InviteArgs),
     /// Sets the password of whom an invitation is for; needs no token
     #[command(after_help = "Both are asked for on a terminal. Elsewhere standard input has the invitation on its \
-        first line and the password on its second.")]
+        first line and the password on its second.\n\nExamples:\n  keygate user accept")]
     Accept(AcceptArgs),
     /// Changes the password of the user that is logged in
     #[command(after_help = "Both are asked for on a terminal. Elsewhere standard input has the present password on \
-        its first line and the new one on its second.")]
+        its first line and the new one on its second.\n\nExamples:\n  keygate user password")]
     Password(PasswordArgs),
     /// Removes a user, with its sessions and its personal tokens
     #[command(after_help = "Examples:\n  keygate user delete usr_… --yes")]

@@ -110,10 +110,20 @@ fn is_right(line: &str, done: &Done) -> bool {
     match line {
         // Asked without a terminal.
         "login ada@example.org" => done.code == 2 && done.err.contains("--password-file"),
+        // Asked without a terminal, too.
+        "user accept" | "user password" => done.code == 1 && done.err.contains("the input ended"),
+        // Of a token that was made a moment ago: there is no copy of it, and no overlap.
+        _ if line.starts_with("token reveal") || line.ends_with("--end") || line.ends_with("--undo") => done.code == 6,
         // Exit code 5 is an answer here.
         _ if line.starts_with("explain") || line.starts_with("route test") => matches!(done.code, 0 | 5),
         _ => done.code == 0,
     }
+}
+
+/// Goes on until it is interrupted, takes a log that is broken, or a file or an address that is not there.
+fn is_run_elsewhere(line: &str) -> bool {
+    let starts = ["audit tail --follow", "audit accept", "audit verify --file", "token inspect token.txt"];
+    starts.iter().any(|start| line.starts_with(start)) || line.starts_with("healthcheck --url")
 }
 
 #[test]
@@ -142,9 +152,13 @@ fn slow_every_example_of_the_help_works() {
         "logout",
         "completions",
         "man",
+        "audit",
+        "healthcheck",
+        "version",
+        "exit-codes",
     ];
     for (words, help) in leaves.iter().filter(|(words, _)| groups.contains(&words[0].as_str())) {
-        for line in examples(help) {
+        for line in examples(help).into_iter().filter(|line| !is_run_elsewhere(line)) {
             number += 1;
             let props = Props { install: &install, served: &served, number };
             if line.starts_with("login") && number > 0 {
