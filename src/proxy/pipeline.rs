@@ -35,6 +35,9 @@ use crate::telemetry::{CacheResult, Reason};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+/// Of how many words of a credential it is asked whether they are imported keys.
+const WORDS: usize = 8;
+
 /// Stands for a selector's value that is not one text: it names no account, and is not "left out".
 const NO_ACCOUNT: &str = "?";
 
@@ -241,8 +244,8 @@ fn find_route<'w>(
 /// to see. Credentials of other kinds are between the client and the upstream.
 fn admit_public(worker: &Worker, record: &mut RequestRecord, headers: &mut HeaderMap) -> Permit {
     let verifier = &worker.proxy().verifier;
-    let is_imported = || auth::bearer(headers).is_ok_and(|text| verifier.is_imported(text));
-    if headers.get_all(AUTHORIZATION).iter().any(|line| holds_own(line, verifier)) || is_imported() {
+    if headers.get_all(AUTHORIZATION).iter().any(|line| holds_own(line, verifier)) || holds_imported(headers, verifier)
+    {
         headers.remove(AUTHORIZATION);
     }
     record.decided(Reason::Public);
@@ -253,6 +256,15 @@ fn admit_public(worker: &Worker, record: &mut RequestRecord, headers: &mut Heade
 fn holds_own(line: &HeaderValue, verifier: &Verifier) -> bool {
     let mut words = line.as_bytes().split(|byte| !byte.is_ascii_alphanumeric() && *byte != b'_');
     words.any(|word| str::from_utf8(word).is_ok_and(|word| verifier.is_own(word)))
+}
+
+/// Whether a word of the credential is an imported key. Those have no form, so each word costs hashes, and no more
+/// are looked at than any scheme has.
+fn holds_imported(headers: &HeaderMap, verifier: &Verifier) -> bool {
+    let lines = headers.get_all(AUTHORIZATION).iter();
+    let words = lines.flat_map(|line| line.as_bytes().split(|byte| matches!(byte, b' ' | b'\t' | b',')));
+    let mut words = words.filter(|word| !word.is_empty()).take(WORDS);
+    words.any(|word| str::from_utf8(word).is_ok_and(|word| verifier.is_imported(word)))
 }
 
 async fn authenticate(

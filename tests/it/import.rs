@@ -6,7 +6,7 @@ mod command;
 use keygate::model::ForeignHash;
 use serde_json::{Value, json};
 
-use crate::support::{Builder, Gateway, Upstream, eventually, get};
+use crate::support::{Builder, Client, Gateway, Upstream, eventually, get};
 
 fn encoded(bytes: &[u8], encoding: &str) -> String {
     let alphabet: &[u8; 64] = match encoding {
@@ -284,6 +284,34 @@ fn a_key_is_a_token_like_any_other() {
 
 fn labelled_hash() -> String {
     encoded(&ForeignHash::Sha512.of("labelled"), "base64")
+}
+
+/// What is public needs no token, and an imported key that is sent all the same is not the upstream's to see.
+#[test]
+fn an_imported_key_does_not_arrive_at_an_upstream() {
+    let upstream = Upstream::start();
+    let gateway = Gateway::start(&upstream.url());
+    import(&gateway, &[line("imported.key", "sha256", "hex")]);
+    let rows: [&[&str]; 5] = [
+        &["Bearer imported.key"],
+        &["Token imported.key"],
+        &["Basic dXNlcjpwYXNz", "Bearer imported.key"],
+        &["Bearer abc, Bearer imported.key"],
+        &["imported.key"],
+    ];
+    for path in ["/public/7", "/v1/devices/7"] {
+        for lines in rows {
+            let headers: Vec<_> = lines.iter().map(|line| ("Authorization", *line)).collect();
+            let answer = Client::connect(gateway.proxy).request("GET", path, &headers, b"");
+            assert!([200, 400, 401].contains(&answer.status), "{answer:?}");
+        }
+    }
+    let others = [("Authorization", "Basic dXNlcjpwYXNz")];
+    assert_eq!(Client::connect(gateway.proxy).request("GET", "/public/7", &others, b"").status, 200);
+    assert_eq!(upstream.last().header("authorization"), Some("Basic dXNlcjpwYXNz"), "others are the upstream's");
+    for seen in upstream.seen() {
+        assert!(!format!("{seen:?}").contains("imported.key"), "{:?}", seen.headers);
+    }
 }
 
 /// Whoever sends what nobody has costs hashes and looks into memory, however much it is.
