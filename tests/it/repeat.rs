@@ -199,16 +199,17 @@ fn many_at_once_make_one() {
     }
 }
 
-/// The client sends all of its request and hears no answer.
-fn vanish(gateway: &Gateway, headers: &str, body: &Value) {
+/// A client that has sent all of its request, and goes away without the answer when it is dropped.
+fn deaf(gateway: &Gateway, headers: &str, body: &Value) -> Client {
     let body = body.to_string();
     let mut client = Client::connect(gateway.admin.address);
     client.send(format!(
-        "POST /v1/tokens HTTP/1.1\r\nHost: gateway.test\r\nAuthorization: Bearer {}\r\n\
+        "POST /v1/tokens HTTP/1.1\r\nHost: gateway.localhost\r\nAuthorization: Bearer {}\r\n\
          Content-Type: application/json\r\n{headers}Content-Length: {}\r\n\r\n{body}",
         gateway.admin.token,
         body.len()
     ));
+    client
 }
 
 #[test]
@@ -217,7 +218,8 @@ fn a_client_that_dies_before_the_answer_gets_its_one_token_by_the_key() {
     let gateway = Gateway::start(&upstream.url());
     for round in 0..10 {
         let (key, name) = (format!("dies-{round}"), format!("dies-{round}-"));
-        vanish(&gateway, &format!("Idempotency-Key: {key}\r\n"), &new_token(&name));
+        // Whether it was heard to its end or not.
+        drop(deaf(&gateway, &format!("Idempotency-Key: {key}\r\n"), &new_token(&name)));
         let answer = eventually("what the first try made, or a first try", || {
             let answer = ask(&gateway, "/v1/tokens", &key, &new_token(&name));
             (answer.status != 409).then_some(answer)
@@ -232,11 +234,12 @@ fn a_client_that_dies_before_the_answer_gets_its_one_token_by_the_key() {
 fn without_a_key_what_a_dead_client_made_is_found_in_list_and_log() {
     let upstream = Upstream::start();
     let gateway = Gateway::start(&upstream.url());
-    vanish(&gateway, "", &new_token("orphan"));
+    let client = deaf(&gateway, "", &new_token("orphan"));
     let listed = eventually("it was made all the same", || {
         let listed = gateway.admin.call("GET", "/v1/tokens?q=orphan", None).json();
         listed["items"][0]["id"].as_str().map(str::to_owned)
     });
+    drop(client);
     let noted = eventually("its entry", || {
         let noted = gateway.admin.call("GET", &format!("/v1/audit?object={listed}"), None).json();
         noted["items"].as_array().is_some_and(|items| !items.is_empty()).then_some(noted)
