@@ -29,7 +29,7 @@ impl Client {
     pub fn ask(&mut self, method: &str, target: &str, body: &str) -> Outcome<Answer> {
         let kind = if body.is_empty() { "" } else { "Content-Type: application/json\r\n" };
         let request = format!(
-            "{method} {target} HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {}\r\n{kind}Content-Length: {}\r\n\r\n{body}",
+            "{method} {target} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {}\r\n{kind}Content-Length: {}\r\n\r\n{body}",
             self.token,
             body.len()
         );
