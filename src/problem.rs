@@ -60,7 +60,7 @@ impl<'a> Problem<'a> {
     }
 }
 
-/// A `WWW-Authenticate` value for the scheme Bearer.
+/// A `WWW-Authenticate` value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Challenge<'a> {
     /// `invalid_request`, `invalid_token` or `insufficient_scope`; `None` where nothing was presented.
@@ -71,18 +71,21 @@ pub struct Challenge<'a> {
 }
 
 impl Challenge<'_> {
-    /// The header. Characters that RFC 6750 section 3 does not allow in an attribute become `?`, so
+    /// The header of the scheme Bearer. Characters that RFC 6750 section 3 does not allow in an attribute become `?`, so
     /// that no text can end the quotes or the line.
     pub fn header(&self, realm: &str) -> HeaderValue {
-        let mut line = String::from("Bearer realm=\"");
-        push(&mut line, realm);
-        line.push('"');
-        for (name, value) in [("error", self.error), ("error_description", self.description), ("scope", self.scope)] {
-            if let Some(value) = value {
-                write!(line, ", {name}=\"").expect("a string takes any text");
-                push(&mut line, value);
-                line.push('"');
-            }
+        self.of("Bearer", realm, &[])
+    }
+
+    /// The same in another scheme, which is a word, with attributes of its own.
+    pub fn of(&self, scheme: &'static str, realm: &str, own: &[(&'static str, &str)]) -> HeaderValue {
+        let told = [("error", self.error), ("error_description", self.description), ("scope", self.scope)];
+        let told = told.into_iter().filter_map(|(name, value)| Some((name, value?)));
+        let mut line = String::from(scheme);
+        for (at, (name, value)) in [("realm", realm)].into_iter().chain(own.iter().copied()).chain(told).enumerate() {
+            write!(line, "{} {name}=\"", if at == 0 { "" } else { "," }).expect("a string takes any text");
+            push(&mut line, value);
+            line.push('"');
         }
         HeaderValue::try_from(line).expect("visible ASCII and blanks only")
     }
@@ -104,6 +107,8 @@ mod tests {
         assert_eq!(Challenge::default().header("keygate"), "Bearer realm=\"keygate\"");
         let challenge = Challenge { error: Some("insufficient_scope"), description: None, scope: Some("devices:read") };
         assert_eq!(challenge.header("x"), "Bearer realm=\"x\", error=\"insufficient_scope\", scope=\"devices:read\"");
+        let basic = Challenge { scope: None, ..challenge }.of("Basic", "x", &[("charset", "UTF-8")]);
+        assert_eq!(basic, "Basic realm=\"x\", charset=\"UTF-8\", error=\"insufficient_scope\"");
     }
 
     #[test]

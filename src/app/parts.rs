@@ -13,8 +13,8 @@ use crate::config::{self, Settings};
 use crate::limit::KeyedLimiter;
 use crate::model::TokenHasher;
 use crate::proxy::{
-    AccountSelector, Emit, FilterRule, Forwarding, HostHeader, Route, RouteLimit, Rule, UpstreamOptions, UpstreamTls,
-    UpstreamVersion, WebSockets, client_config,
+    AccountSelector, Carrier, Carriers, Emit, FilterRule, Forwarding, HostHeader, Route, RouteLimit, Rule,
+    UpstreamOptions, UpstreamTls, UpstreamVersion, WebSockets, client_config,
 };
 use crate::route::Pattern;
 use crate::server::{self, ProxyProtocol, TrustedHeader, TrustedProxies};
@@ -95,6 +95,7 @@ fn route(route: &config::Route, settings: &Settings) -> Route {
         name: route.name.clone(),
         rule: rule(route),
         upstream: route.upstream,
+        carriers: route.carriers.as_ref().map(carriers),
         account: route.account.as_ref().map(selector),
         filter: route.filter.as_ref().map(filter),
         max_body: route.max_body,
@@ -128,6 +129,18 @@ fn selector(selector: &config::AccountSelector) -> AccountSelector {
         ),
         config::AccountSelector::Path(name) => AccountSelector::Path(name.clone()),
     }
+}
+
+fn carriers(carriers: &config::Carriers) -> Carriers {
+    let said = [
+        (carriers.bearer, Carrier::Bearer),
+        (carriers.token, Carrier::Token),
+        (carriers.basic, Carrier::Basic),
+        (carriers.websocket, Carrier::WebSocket),
+    ];
+    let said = said.into_iter().filter_map(|(on, carrier)| on.then_some(carrier));
+    let header = carriers.header.clone().map(Carrier::Header);
+    Carriers::new(said.chain(header).chain(carriers.query.clone().map(Carrier::Query)))
 }
 
 fn filter(filter: &config::Filter) -> FilterRule {
@@ -205,6 +218,7 @@ mod tests {
             upstream: 0,
             public,
             account: None,
+            carriers: None,
             filter: None,
             max_body: None,
             timeout: None,

@@ -1,4 +1,5 @@
-//! The credential of a request: exactly one `Authorization: Bearer …` (RFC 6750 section 2.1).
+//! The credential of a request: exactly one `Authorization: Bearer …` (RFC 6750 section 2.1), and what a
+//! credential is made of wherever else it may stand.
 
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
@@ -22,30 +23,25 @@ pub fn bearer(headers: &HeaderMap) -> Result<&str, CredentialError> {
     if lines.next().is_some() {
         return Err(CredentialError::Several);
     }
-    let line = line.as_bytes();
-    let Some((scheme, rest)) = line.split_at_checked(6) else { return Err(CredentialError::Absent) };
-    if !scheme.eq_ignore_ascii_case(b"bearer") {
-        return Err(CredentialError::Absent);
-    }
-    match rest.first() {
-        Some(b' ') => {}
-        None => return Err(CredentialError::Malformed),
-        // `Bearerfoo` is another scheme, whatever it may be.
-        Some(_) => return Err(CredentialError::Absent),
-    }
-    let text = rest.trim_ascii();
-    match str::from_utf8(text) {
-        Ok(text) if is_b64token(text.as_bytes()) => Ok(text),
-        _ => Err(CredentialError::Malformed),
-    }
+    let text = after_scheme(line.as_bytes(), "Bearer").ok_or(CredentialError::Absent)?;
+    token_text(text).ok_or(CredentialError::Malformed)
+}
+
+/// What stands behind this scheme (RFC 9110 section 11.4), without blanks around it; `None` where the
+/// line is of another scheme: `Bearerfoo` is one, whatever it may be.
+pub fn after_scheme<'line>(line: &'line [u8], scheme: &str) -> Option<&'line [u8]> {
+    let (word, rest) = line.split_at_checked(scheme.len())?;
+    let is_it = word.eq_ignore_ascii_case(scheme.as_bytes()) && matches!(rest.first(), None | Some(b' '));
+    is_it.then(|| rest.trim_ascii())
 }
 
 /// `b64token = 1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="`.
-fn is_b64token(text: &[u8]) -> bool {
+pub fn token_text(text: &[u8]) -> Option<&str> {
     let padding = text.iter().rev().take_while(|&&b| b == b'=').count();
     let body = &text[..text.len() - padding];
-    !body.is_empty()
-        && body.iter().all(|&b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~' | b'+' | b'/'))
+    let lawful = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~' | b'+' | b'/');
+    let is_one = !body.is_empty() && body.iter().all(|&b| lawful(b));
+    is_one.then(|| str::from_utf8(text).ok()).flatten()
 }
 
 #[cfg(test)]

@@ -23,7 +23,7 @@ mod verifier;
 pub use accounts::Accounts;
 pub use authorize::{Bearer, Denial, Need, Permit, admit_any, admit_public, authorize, standing};
 pub use cache::CacheOptions;
-pub use credential::{CredentialError, bearer};
+pub use credential::{CredentialError, after_scheme, bearer, token_text};
 pub use explain::{Explanation, Rule, Step, explain};
 pub use lifecycle::{
     AccountEdit, Again, Asked, Asking, Below, Edit, ForeignKey, Former, Imported, Lifecycle, LifecycleError,

@@ -1,8 +1,7 @@
 //! `filter = { query = "{key}" }` or `{ header = "X-Scope" }`: how an upstream is told what a token is
 //! limited to.
 
-use http::header::HeaderName;
-
+use super::request_header;
 use super::settings::{AccountSelector, Filter};
 use super::table::{Field, Mistake, Reader};
 use super::tree::Node;
@@ -11,52 +10,6 @@ use super::value;
 const HELP: &str = "write `{ query = \"{key}\" }` or `{ header = \"X-Scope\" }`";
 const KEY: &str = "{key}";
 const LONGEST_NAME: usize = 64;
-
-/// Headers that mean something to servers on the way, or that the gateway writes or removes itself.
-const TAKEN: [&str; 30] = [
-    "authorization",
-    "cache-control",
-    "connection",
-    "cookie",
-    "date",
-    "expect",
-    "forwarded",
-    "from",
-    "host",
-    "http2-settings",
-    "keep-alive",
-    "last-event-id",
-    "max-forwards",
-    "origin",
-    "pragma",
-    "prefer",
-    "range",
-    "referer",
-    "te",
-    "traceparent",
-    "tracestate",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-    "user-agent",
-    "via",
-    "x-http-method",
-    "x-method-override",
-    "x-real-ip",
-    "x-request-id",
-];
-const TAKEN_BEGINNINGS: [&str; 10] = [
-    "accept",
-    "access-control-",
-    "content-",
-    "if-",
-    "proxy-",
-    "sec-",
-    "x-forwarded-",
-    "x-http-method-",
-    "x-keygate-",
-    "x-original-",
-];
 
 /// `None`: reported; `Some(None)`: the route says nothing.
 pub(super) fn filter(table: &mut Reader<'_>, account: Option<&AccountSelector>) -> Option<Option<Filter>> {
@@ -97,20 +50,12 @@ fn parameter(node: &Node) -> Result<String, Mistake> {
 }
 
 fn header(node: &Node, account: Option<&AccountSelector>) -> Result<String, Mistake> {
-    let text = value::text(node)?;
     let help = "name a header that only the gateway sends, such as \"X-Scope\"";
-    let plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-    let name = HeaderName::from_bytes(text.as_bytes()).ok().filter(|_| plain);
-    let Some(name) = name else {
-        return Err(Mistake::new("is no header name of letters, digits and `-`", help));
-    };
-    let name = name.as_str();
-    if TAKEN.contains(&name) || TAKEN_BEGINNINGS.iter().any(|beginning| name.starts_with(beginning)) {
-        return Err(Mistake::new("is a header with another meaning", help));
+    let name = request_header::name(&value::text(node)?, help)?;
+    match account {
+        Some(AccountSelector::Header(header)) if request_header::same(header, &name) => {
+            Err(Mistake::new("is the header that names the account, which the client sends", help))
+        }
+        _ => Ok(name),
     }
-    let same = |header: &String| header.replace(|c: char| !c.is_ascii_alphanumeric(), "-") == name;
-    if matches!(account, Some(AccountSelector::Header(header)) if same(header)) {
-        return Err(Mistake::new("is the header that names the account, which the client sends", help));
-    }
-    Ok(name.to_owned())
 }

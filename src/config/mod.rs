@@ -9,6 +9,7 @@
 
 mod admin;
 mod audit;
+mod carriers;
 mod conflict;
 mod env;
 mod filter;
@@ -21,6 +22,7 @@ mod policy;
 mod policy_lint;
 mod preset;
 mod problem;
+mod request_header;
 mod role;
 mod route;
 mod secret;
@@ -159,6 +161,7 @@ fn read_settings(root: &Table, around: &Surroundings<'_>, findings: &Findings) -
     let log = server::read_log(&mut root);
     root.finish();
     warn_of_unused(&upstreams, &routes, findings);
+    warn_of_addresses(&routes, findings);
     version?;
     let listen::Listeners { public, admin, admin_hosts } = listeners?;
     Some(Settings {
@@ -189,6 +192,17 @@ fn version(node: &Node) -> Result<(), Mistake> {
         Value::Raw(raw) if raw == "1" => Ok(()),
         Value::Integer(_) => Err(Mistake::new("is one that this keygate does not know", "write `version = 1`")),
         _ => Err(Mistake::of_type(node, "an integer", "write `version = 1`")),
+    }
+}
+
+fn warn_of_addresses(routes: &[Route], findings: &Findings) {
+    let in_query = |route: &&Route| route.carriers.as_ref().is_some_and(|carriers| carriers.query.is_some());
+    for route in routes.iter().filter(in_query) {
+        findings.warn(format!(
+            "the route `{}` takes tokens in the query, which browsers and the proxies before this gateway keep in \
+             histories and logs: allowed by `route.carriers.query`",
+            route.name
+        ));
     }
 }
 

@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use http::header::{self, HeaderName};
 
+use super::carriers;
 use super::conflict::{self, Conflicts};
 use super::filter;
 use super::limit;
 use super::pattern;
 use super::problem::Place;
-use super::settings::{AccountSelector, MethodName, Route, Upstream, UpstreamVersion, WebSocket};
+use super::settings::{AccountSelector, Carriers, MethodName, Route, Upstream, UpstreamVersion, WebSocket};
 use super::suggest;
 use super::table::{Field, Located, Mistake, Reader};
 use super::tree::{Node, Value};
@@ -73,10 +74,13 @@ fn one(
     let upstream = upstream_index(table, upstreams);
     let account = account(table, path.as_ref().map(|path| path.value.as_str()));
     let filter = filter::filter(table, account.as_ref().and_then(Option::as_ref));
+    let carriers =
+        carriers::carriers(table, account.as_ref().and_then(Option::as_ref), filter.as_ref().and_then(Option::as_ref));
     let max_body = table.field("max_body", value::or_word("unlimited", value::size)).or(Some(DEFAULT_MAX_BODY));
     let timeout = table.field("timeout", value::duration(DAY)).optional();
     let websocket = table.field("websocket", value::choice(WEBSOCKET));
     check_websocket(table, &websocket, upstream.and_then(|at| upstreams.good.get(at)));
+    check_protocols(table, &websocket, carriers.as_ref().and_then(Option::as_ref));
     let stream_idle_timeout =
         table.field("stream_idle_timeout", value::or_word("unlimited", value::duration(DAY))).optional();
     let rate_limit = limit::route_limit(table, "rate_limit");
@@ -95,6 +99,7 @@ fn one(
         upstream: upstream?,
         public,
         account: account?,
+        carriers: carriers?,
         filter: filter?,
         max_body: max_body?,
         timeout: timeout?,
@@ -140,7 +145,7 @@ fn access(table: &mut Reader<'_>) -> Option<(bool, Option<ResourceName>)> {
 
 /// What speaks of the token has no meaning where there is none.
 fn refuse_on_public(table: &mut Reader<'_>) {
-    for key in ["action", "account", "filter"] {
+    for key in ["action", "account", "carriers", "filter"] {
         if let Some(node) = table.node(key) {
             let help = format!("remove `{key}`, or remove `public` and name a `resource`");
             table.mistake(key, node, Mistake::new("means nothing on a public route, which knows no token", help));
@@ -211,6 +216,15 @@ fn check_methods(table: &mut Reader<'_>, methods: &Field<BTreeSet<MethodName>>, 
 }
 
 /// A WebSocket begins as an exchange of HTTP/1.1.
+fn check_protocols(table: &mut Reader<'_>, websocket: &Field<WebSocket>, carriers: Option<&Carriers>) {
+    let takes_none = websocket.as_good().map_or(matches!(websocket, Field::Absent), |it| it.value == WebSocket::Off);
+    if let Some(node) = table.node("carriers").filter(|_| takes_none && carriers.is_some_and(|them| them.websocket)) {
+        let message = "`route.carriers.websocket` means nothing on a route that takes no WebSockets";
+        let help = "add `websocket = \"recheck\"` to the route, or remove `websocket` from its `carriers`";
+        table.findings().report(&node.place, message, help);
+    }
+}
+
 fn check_websocket(table: &Reader<'_>, websocket: &Field<WebSocket>, upstream: Option<&Upstream>) {
     let Some(Located { value: WebSocket::Recheck | WebSocket::Last, place }) = websocket.as_good() else { return };
     if let Some(upstream) = upstream.filter(|upstream| upstream.version == UpstreamVersion::Http2) {

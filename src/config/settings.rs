@@ -266,6 +266,8 @@ pub struct Route {
     pub public: bool,
     /// `account = { header = "X-Account" }` or `{ path = "name" }`.
     pub account: Option<AccountSelector>,
+    /// `carriers = { … }`; `None`: `Authorization: Bearer` alone.
+    pub carriers: Option<Carriers>,
     /// `filter = { query = "{key}" }` or `{ header = "X-Scope" }`; `None`: tokens with a filter are refused.
     pub filter: Option<Filter>,
     /// Request body bytes (default 10 MiB); `None`: `"unlimited"`.
@@ -306,6 +308,23 @@ pub enum AccountSelector {
     Header(String),
     /// A parameter of the path pattern.
     Path(String),
+}
+
+/// Where the requests of a route carry their credential.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Carriers {
+    /// `Authorization: Bearer …` (default: true).
+    pub bearer: bool,
+    /// `Authorization: Token …`.
+    pub token: bool,
+    /// The password of `Authorization: Basic …`.
+    pub basic: bool,
+    /// A header that holds the token alone, in lower case.
+    pub header: Option<String>,
+    /// A parameter of the query.
+    pub query: Option<String>,
+    /// `base64url.bearer.…` in `Sec-WebSocket-Protocol`.
+    pub websocket: bool,
 }
 
 /// How the upstream is told what a token is limited to.

@@ -30,8 +30,9 @@ pub(super) enum Code {
 }
 
 /// What a client reads an answer's outcome from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum Speaks {
+    #[default]
     Http,
     Grpc,
 }
@@ -55,7 +56,7 @@ impl Code {
     /// What a refusal is to a caller.
     pub(super) fn of(rejection: &Rejection) -> Self {
         match rejection {
-            Rejection::Credential(_) | Rejection::NotAToken(_) | Rejection::Unknown => Code::Unauthenticated,
+            Rejection::Credential { .. } | Rejection::NotAToken(_) | Rejection::Unknown => Code::Unauthenticated,
             Rejection::Denied { denial, .. } => denied(*denial),
             Rejection::Filter(FilterFault::NotEnforced | FilterFault::TooLarge) => Code::PermissionDenied,
             Rejection::Filter(_) => Code::InvalidArgument,

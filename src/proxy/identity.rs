@@ -1,6 +1,5 @@
 //! The headers that tell the upstream who asks. Always all of them, so that no forged one survives.
 
-use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::auth::Permit;
@@ -13,7 +12,7 @@ const KIND: HeaderName = HeaderName::from_static("x-keygate-kind");
 const ACCESS: HeaderName = HeaderName::from_static("x-keygate-access");
 const FILTER: HeaderName = HeaderName::from_static("x-keygate-filter");
 
-/// Writes what the permit says over whatever stands there, and takes the credential out.
+/// Writes what the permit says over whatever stands there.
 ///
 /// The subject is the user behind a token, and the filter what it is limited to; a token that has
 /// neither says so with an empty value.
@@ -21,7 +20,6 @@ pub(super) fn write(headers: &mut HeaderMap, permit: &Permit) {
     const EMPTY: HeaderValue = HeaderValue::from_static("");
     match permit.bearer() {
         Some(bearer) => {
-            headers.remove(AUTHORIZATION);
             let identity = &bearer.principal.identity;
             let account = match bearer.account == bearer.principal.token.account {
                 true => identity.account.clone(),

@@ -6,14 +6,17 @@
 //! `Verifier`.
 
 mod bad_request;
+mod carriers;
 mod client;
 mod filter;
 mod forwarded;
 mod grpc;
 mod headers;
+mod identify;
 mod identity;
 mod parameters;
 mod pipeline;
+mod privacy;
 mod record;
 mod reject;
 mod reply;
@@ -28,6 +31,7 @@ mod websocket;
 mod worker;
 
 pub use bad_request::reject_reasons;
+pub use carriers::{Carrier, Carriers};
 pub use filter::FilterRule;
 pub use forwarded::{Emit, Forwarding};
 pub use parameters::{ParameterFault, Reserved};

@@ -2,7 +2,7 @@
 //!
 //! Servers differ: some fold case, some nest `filter[x]` and `filter.x` below `filter`, PHP makes `_` of
 //! a dot, some decode twice. A name that the gateway sets itself must not be there in any of these
-//! readings, and what has no clear reading is refused. Only tokens with filters are read so.
+//! readings, and what has no clear reading is refused. Only for tokens with filters, and where a route lets tokens come in the query, a query is read so.
 
 /// Longer names are cut by some, and no API has them.
 const LONGEST_NAME: usize = 256;
@@ -122,7 +122,7 @@ fn escaped(text: &[u8]) -> Option<u8> {
 }
 
 /// Once, as form fields are decoded; what is no escape stays.
-fn decode(text: &str) -> Vec<u8> {
+pub(super) fn decode(text: &str) -> Vec<u8> {
     let mut rest = text.as_bytes();
     let mut decoded = Vec::with_capacity(rest.len());
     while let Some(&byte) = rest.first() {

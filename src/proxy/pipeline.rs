@@ -7,36 +7,35 @@ use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use http::header::{AUTHORIZATION, CONTENT_LENGTH};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version};
+use http::header::CONTENT_LENGTH;
+use http::{HeaderMap, HeaderName, Method, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 
 use super::bad_request::BadRequest;
+use super::carriers::{self, Carriers};
 use super::client::{Client, address_key};
 use super::filter::{self, FilterRule};
 use super::forwarded::Origin;
 use super::grpc::Speaks;
+use super::identify::{Identified, identify};
 use super::record::RequestRecord;
 use super::reject::Rejection;
 use super::reply::{Content, ReplyBody};
 use super::request_body::{Progress, RequestBody, Timeouts};
-use super::routes::{AccountSelector, Route, Rule};
+use super::routes::{AccountSelector, Proxy, Route, Rule};
 use super::sanitize::{Reading, host_for_routing, sanitize};
 use super::upgrade::{self, Opening};
 use super::upstream::{Exchanged, Outgoing, Pool};
 use super::websocket::{self, Ask, Side};
 use super::worker::Worker;
-use super::{forwarded, headers, identity};
-use crate::auth::{self, Bearer, CredentialError, Denial, Need, Permit, Principal, Source, Verdict, Verifier};
+use super::{forwarded, headers, identity, privacy};
+use crate::auth::{self, Bearer, CredentialError, Denial, Need, Permit, Principal};
 use crate::model::{AccountId, Action, Secret};
 use crate::route::{Found, RouteIndex, action_of};
 use crate::server::Fault;
-use crate::telemetry::{CacheResult, Reason};
+use crate::telemetry::Reason;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-
-/// Of how many words of a credential it is asked whether they are imported keys.
-const WORDS: usize = 8;
 
 /// Stands for a selector's value that is not one text: it names no account, and is not "left out".
 const NO_ACCOUNT: &str = "?";
@@ -46,7 +45,7 @@ const NO_ACCOUNT: &str = "?";
 /// The request lies in this future once, and the steps work on it in place: each step that took it by
 /// value would add its size to what every connection holds.
 pub(super) async fn answer(client: &Client, mut request: Request<Incoming>, asked: Ask) -> Response<ReplyBody> {
-    let speaks = Speaks::of(&request);
+    let mut place = Place { speaks: Speaks::of(&request), ..Place::default() };
     let origin = client.origin(request.headers());
     let source = client.source(&origin);
     let mut record = RequestRecord::begin(&client.worker, &client.connection, source, Some(&request));
@@ -58,19 +57,24 @@ pub(super) async fn answer(client: &Client, mut request: Request<Incoming>, aske
         Ok(_) if client.worker.via().is_some_and(|via| via.has_seen(request.headers())) => {
             Err(Rejection::Bad(BadRequest::Loop))
         }
-        Ok(reading) => admit(client, &mut record, &mut request, Arrival { reading, asked, origin }).await,
+        Ok(reading) => {
+            let matched = find_route(&client.worker, &mut record, &request);
+            place.route = matched.as_ref().ok().map(|matched| matched.route);
+            admit(client, &mut record, &mut request, matched, Arrival { reading, asked, origin }).await
+        }
         Err(bad) => Err(Rejection::Bad(bad)),
     };
     let reply = match admitted {
-        Err(rejection) => refuse(client, &mut record, &rejection, speaks),
+        Err(rejection) => refuse(client, &mut record, place, &rejection),
         Ok(admitted) => {
+            place.in_query = admitted.in_query;
             let mut forward = prepare(client, &record, admitted, request);
             match forward.pool.exchange(&mut forward.outgoing, &forward.progress).await {
                 Ok(Exchanged { head, content: Content::Switched(Some(side)) }) => {
                     return switch(client, record, head, (*side, forward));
                 }
-                Ok(exchanged) => pass_on(&mut record, exchanged, forward.progress),
-                Err(rejection) => refuse(client, &mut record, &name_fault(client, rejection), speaks),
+                Ok(exchanged) => pass_on(&mut record, place, exchanged, forward.progress),
+                Err(rejection) => refuse(client, &mut record, place, &name_fault(client, rejection)),
             }
         }
     };
@@ -80,8 +84,24 @@ pub(super) async fn answer(client: &Client, mut request: Request<Incoming>, aske
 /// Answers in the place of a request whose bytes were refused. Nothing is known of it.
 pub(super) fn turn_away(client: &Client, fault: Fault) -> Response<ReplyBody> {
     let mut record = RequestRecord::begin::<()>(&client.worker, &client.connection, client.source(&None), None);
-    let reply = refuse(client, &mut record, &Rejection::Bad(BadRequest::Bytes(fault)), Speaks::Http);
+    let reply = refuse(client, &mut record, Place::default(), &Rejection::Bad(BadRequest::Bytes(fault)));
     finish(client, record, reply)
+}
+
+/// Where a request led, and what of it its answer depends on.
+#[derive(Clone, Copy, Default)]
+struct Place<'worker> {
+    /// How the client hears of refusals.
+    speaks: Speaks,
+    route: Option<&'worker Route>,
+    /// Its token came in the query.
+    in_query: bool,
+}
+
+impl<'worker> Place<'worker> {
+    fn carriers(self, proxy: &'worker Proxy) -> Option<&'worker Carriers> {
+        self.route.map_or(proxy.carriers.as_ref(), |route| route.carriers.as_ref())
+    }
 }
 
 type Reply = (Content, http::response::Parts, Option<Rc<Progress>>);
@@ -115,9 +135,10 @@ fn about_the_server(record: &mut RequestRecord) -> Reply {
     (Content::Own(None), head, None)
 }
 
-fn refuse(client: &Client, record: &mut RequestRecord, rejection: &Rejection, to: Speaks) -> Reply {
+fn refuse(client: &Client, record: &mut RequestRecord, place: Place<'_>, rejection: &Rejection) -> Reply {
     let id = record.id.to_str().unwrap_or_default();
-    let (response, reason) = rejection.response(&client.worker.proxy().realm, id, to);
+    let proxy = client.worker.proxy();
+    let (response, reason) = rejection.response(place.carriers(proxy), &proxy.realm, id, place.speaks);
     if let Some(reason) = reason {
         record.decided(reason);
     }
@@ -129,12 +150,15 @@ fn refuse(client: &Client, record: &mut RequestRecord, rejection: &Rejection, to
     (Content::Own(Some(body).filter(|body| !body.is_empty())), head, None)
 }
 
-fn pass_on(record: &mut RequestRecord, exchanged: Exchanged, progress: Rc<Progress>) -> Reply {
+fn pass_on(record: &mut RequestRecord, place: Place<'_>, exchanged: Exchanged, progress: Rc<Progress>) -> Reply {
     let Exchanged { mut head, content } = exchanged;
     progress.answered();
     record.upstream_answered();
     head.version = Version::HTTP_11;
     headers::clean_response(&mut head.headers);
+    if place.in_query {
+        privacy::keep(&mut head.headers);
+    }
     (content, head, Some(progress))
 }
 
@@ -171,6 +195,7 @@ struct Admitted<'worker> {
     reading: Reading,
     origin: Origin,
     opening: Option<Opening>,
+    in_query: bool,
 }
 
 /// Everything that is decided before a byte is sent.
@@ -178,21 +203,29 @@ async fn admit<'w>(
     client: &'w Client,
     record: &mut RequestRecord,
     request: &mut Request<Incoming>,
+    matched: Result<Matched<'w>, Rejection>,
     arrival: Arrival,
 ) -> Result<Admitted<'w>, Rejection> {
     let worker = &client.worker;
-    let matched = find_route(worker, record, request);
+    let mut in_query = false;
     let permit = match &matched {
         Ok(Matched { route, .. }) if matches!(route.rule, Rule::Public) => {
-            admit_public(worker, record, request.headers_mut())
+            carriers::take_out_own(&worker.proxy().verifier, request.headers_mut());
+            record.decided(Reason::Public);
+            auth::admit_public()
         }
         Ok(matched) => {
-            let principal = authenticate(worker, record, request.headers()).await?;
-            authorize(worker, record, principal, matched, request.method())?
+            let carriers = matched.route.carriers.as_ref();
+            let Identified { principal, in_query: came_in_query } = identify(worker, record, carriers, request).await?;
+            in_query = came_in_query;
+            let permit = authorize(worker, record, principal, matched, request.method())?;
+            carriers::take_out(carriers, &worker.proxy().verifier, request);
+            permit
         }
         // A stranger is asked for a token before it is told what there is.
         Err(nowhere) => {
-            let principal = authenticate(worker, record, request.headers()).await?;
+            let carriers = worker.proxy().carriers.as_ref();
+            let Identified { principal, .. } = identify(worker, record, carriers, request).await?;
             let stands = auth::standing(&principal, &worker.proxy().accounts, record.now);
             return Err(stands
                 .err()
@@ -206,7 +239,7 @@ async fn admit<'w>(
     filter::enforce(route.filter.as_ref(), &permit, request)?;
     charge(record, route, &permit, client.source(&origin))?;
     check_length(request.headers(), route.max_body)?;
-    Ok(Admitted { permit, route, reading, origin, opening })
+    Ok(Admitted { permit, route, reading, origin, opening, in_query })
 }
 
 /// A route, and the account that the request names for it.
@@ -240,57 +273,6 @@ fn find_route<'w>(
     }
 }
 
-/// What is public needs no token; but one of ours that was sent all the same is not the upstream's
-/// to see. Credentials of other kinds are between the client and the upstream.
-fn admit_public(worker: &Worker, record: &mut RequestRecord, headers: &mut HeaderMap) -> Permit {
-    let verifier = &worker.proxy().verifier;
-    if headers.get_all(AUTHORIZATION).iter().any(|line| holds_own(line, verifier)) || holds_imported(headers, verifier)
-    {
-        headers.remove(AUTHORIZATION);
-    }
-    record.decided(Reason::Public);
-    auth::admit_public()
-}
-
-/// Whether a word of the credential has the form of a token of ours, whatever scheme it stands behind.
-fn holds_own(line: &HeaderValue, verifier: &Verifier) -> bool {
-    let mut words = line.as_bytes().split(|byte| !byte.is_ascii_alphanumeric() && *byte != b'_');
-    words.any(|word| str::from_utf8(word).is_ok_and(|word| verifier.is_own(word)))
-}
-
-/// Whether a word of the credential is an imported key. Those have no form, so each word costs hashes, and no more
-/// are looked at than any scheme has.
-fn holds_imported(headers: &HeaderMap, verifier: &Verifier) -> bool {
-    let lines = headers.get_all(AUTHORIZATION).iter();
-    let words = lines.flat_map(|line| line.as_bytes().split(|byte| matches!(byte, b' ' | b'\t' | b',')));
-    let mut words = words.filter(|word| !word.is_empty()).take(WORDS);
-    words.any(|word| str::from_utf8(word).is_ok_and(|word| verifier.is_imported(word)))
-}
-
-async fn authenticate(
-    worker: &Worker,
-    record: &mut RequestRecord,
-    headers: &HeaderMap,
-) -> Result<Arc<Principal>, Rejection> {
-    let text = auth::bearer(headers).map_err(Rejection::Credential)?;
-    let (source, verdict) = worker.proxy().verifier.verify(text).await;
-    match source {
-        Source::Cache => worker.metrics().cache_lookup(CacheResult::Hit),
-        Source::Negative => worker.metrics().cache_lookup(CacheResult::Negative),
-        Source::Store => worker.metrics().cache_lookup(CacheResult::Miss),
-        Source::Text => {}
-    }
-    match verdict {
-        Ok(Verdict::Known(principal)) => {
-            record.known(&principal);
-            Ok(principal)
-        }
-        Ok(Verdict::Unknown) => Err(Rejection::Unknown),
-        Ok(Verdict::NotAToken(error)) => Err(Rejection::NotAToken(error)),
-        Err(_) => Err(Rejection::StoreAway),
-    }
-}
-
 fn authorize(
     worker: &Worker,
     record: &mut RequestRecord,
@@ -299,7 +281,7 @@ fn authorize(
     method: &Method,
 ) -> Result<Permit, Rejection> {
     let Rule::Protected { resource, action } = &matched.route.rule else {
-        return Err(Rejection::Credential(CredentialError::Absent));
+        return Err(Rejection::credential(CredentialError::Absent));
     };
     let Some(action) = action.or_else(|| action_of(method)) else {
         return Err(Rejection::Method { allowed: Vec::new() });
@@ -362,7 +344,7 @@ fn prepare<'w>(
     admitted: Admitted<'_>,
     mut request: Request<Incoming>,
 ) -> Forward<'w> {
-    let Admitted { permit, route, reading, origin, opening } = admitted;
+    let Admitted { permit, route, reading, origin, opening, .. } = admitted;
     let version = request.version();
     let headers = request.headers_mut();
     identity::write(headers, &permit);

@@ -2,6 +2,7 @@
 
 mod holder;
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -12,6 +13,7 @@ use http::{HeaderValue, Method, Response};
 
 use self::holder::{denied, filter};
 use super::bad_request::BadRequest;
+use super::carriers::{self, Carriers};
 use super::filter::FilterFault;
 use super::grpc::{self, Speaks};
 use super::headers::HeaderFault;
@@ -25,7 +27,10 @@ use crate::telemetry::Reason;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Rejection {
     Bad(BadRequest),
-    Credential(CredentialError),
+    Credential {
+        error: CredentialError,
+        detail: Cow<'static, str>,
+    },
     NotAToken(TokenTextError),
     Unknown,
     Denied {
@@ -65,6 +70,16 @@ struct Answer {
 }
 
 impl Rejection {
+    /// What a request lacks that has to have `Authorization: Bearer` and nothing else.
+    pub(super) fn credential(error: CredentialError) -> Self {
+        let detail = match error {
+            CredentialError::Absent => "send a token as `Authorization: Bearer …`",
+            CredentialError::Malformed => "what follows `Bearer` is not a token",
+            CredentialError::Several => "the request has more than one Authorization header",
+        };
+        Rejection::Credential { error, detail: detail.into() }
+    }
+
     /// A denial, with the scope that would have been enough.
     pub(super) fn denied(denial: Denial, resource: &str, action: Action) -> Self {
         let scope = format!("{resource}:{}", action.name());
@@ -76,7 +91,7 @@ impl Rejection {
             |code, detail: &str, description, reason| Answer { code, detail: detail.to_owned(), description, reason };
         match self {
             Rejection::Bad(fault) => bad(*fault),
-            Rejection::Credential(error) => credential(*error),
+            Rejection::Credential { error, detail } => credential(*error, detail),
             Rejection::NotAToken(TokenTextError::Checksum) => answer(
                 &code::INVALID_TOKEN,
                 "the token is garbled or made up: its checksum is wrong",
@@ -158,7 +173,13 @@ impl Rejection {
 
     /// The response, and the reason for the record. hyper leaves the body out where the request was a
     /// HEAD.
-    pub(super) fn response(&self, realm: &str, request_id: &str, to: Speaks) -> (Response<Bytes>, Option<Reason>) {
+    pub(super) fn response(
+        &self,
+        carriers: Option<&Carriers>,
+        realm: &str,
+        request_id: &str,
+        to: Speaks,
+    ) -> (Response<Bytes>, Option<Reason>) {
         let answer = self.answer();
         let mut document = Problem::new(answer.code, &answer.detail, request_id);
         let retry_after = self.retry_after();
@@ -171,8 +192,8 @@ impl Rejection {
         if let Some(wait) = retry_after {
             headers.insert(RETRY_AFTER, HeaderValue::from(wait));
         }
-        if let Some(challenge) = self.challenge(&answer, realm) {
-            headers.insert(WWW_AUTHENTICATE, challenge);
+        for challenge in self.challenges(&answer, carriers, realm) {
+            headers.append(WWW_AUTHENTICATE, challenge);
         }
         match self {
             Rejection::Method { allowed } => {
@@ -199,9 +220,9 @@ impl Rejection {
         (response, answer.reason)
     }
 
-    fn challenge(&self, answer: &Answer, realm: &str) -> Option<HeaderValue> {
+    fn challenges(&self, answer: &Answer, carriers: Option<&Carriers>, realm: &str) -> Vec<HeaderValue> {
         let error = match answer.code.challenge {
-            Told::Nothing => return None,
+            Told::Nothing => return Vec::new(),
             Told::Challenge => None,
             Told::Error(error) => Some(error),
         };
@@ -209,7 +230,7 @@ impl Rejection {
             Rejection::Denied { denial: Denial::Insufficient { .. }, scope } => Some(scope.as_str()),
             _ => None,
         };
-        Some(Challenge { error, description: answer.description, scope }.header(realm))
+        carriers::challenges(carriers, Challenge { error, description: answer.description, scope }, realm)
     }
 
     fn retry_after(&self) -> Option<u64> {
@@ -232,17 +253,11 @@ fn bad(fault: BadRequest) -> Answer {
     Answer { code, detail: detail.to_owned(), description: None, reason }
 }
 
-fn credential(error: CredentialError) -> Answer {
-    let (code, detail, reason) = match error {
-        CredentialError::Absent => {
-            (&code::MISSING_CREDENTIAL, "send a token as `Authorization: Bearer …`", Reason::Missing)
-        }
-        CredentialError::Malformed => {
-            (&code::MALFORMED_CREDENTIAL, "what follows `Bearer` is not a token", Reason::Malformed)
-        }
-        CredentialError::Several => {
-            (&code::SEVERAL_CREDENTIALS, "the request has more than one Authorization header", Reason::Several)
-        }
+fn credential(error: CredentialError, detail: &str) -> Answer {
+    let (code, reason) = match error {
+        CredentialError::Absent => (&code::MISSING_CREDENTIAL, Reason::Missing),
+        CredentialError::Malformed => (&code::MALFORMED_CREDENTIAL, Reason::Malformed),
+        CredentialError::Several => (&code::SEVERAL_CREDENTIALS, Reason::Several),
     };
     Answer { code, detail: detail.to_owned(), description: None, reason: Some(reason) }
 }

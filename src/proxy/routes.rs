@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use http::{HeaderName, Method};
 
+use super::carriers::Carriers;
 use super::filter::FilterRule;
 use super::forwarded::Forwarding;
 use super::sanitize::routing_name;
@@ -46,6 +47,8 @@ pub struct Route {
     pub rule: Rule,
     /// Index into [`ProxyOptions::upstreams`].
     pub upstream: usize,
+    /// Where its requests carry their credential; `None`: as `Authorization: Bearer` alone.
+    pub carriers: Option<Carriers>,
     pub account: Option<AccountSelector>,
     /// How the upstream is told of a token's filter; `None`: tokens with one are refused.
     pub filter: Option<FilterRule>,
@@ -92,6 +95,8 @@ pub struct Proxy {
     pub(super) clock: Clock,
     pub(super) table: RouteTable,
     pub(super) routes: Vec<Route>,
+    /// What is taken where no route is found.
+    pub(super) carriers: Option<Carriers>,
     pub(super) upstreams: Vec<Arc<UpstreamOptions>>,
     pub(super) realm: String,
     pub(super) redaction: Redaction,
@@ -106,12 +111,15 @@ impl Proxy {
         let (patterns, routes): (Vec<Pattern>, Vec<Route>) = routes.into_iter().unzip();
         let table = RouteTable::new(&patterns)?;
         let upstreams = upstreams.into_iter().map(Arc::new).collect();
+        let protected = routes.iter().filter(|route| !matches!(route.rule, Rule::Public));
+        let carriers = Carriers::all(protected.map(|route| route.carriers.as_ref()));
         Ok(Arc::new(Self {
             verifier,
             accounts,
             clock,
             table,
             routes,
+            carriers,
             upstreams,
             realm,
             redaction,

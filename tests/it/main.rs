@@ -8,6 +8,7 @@ mod audit;
 mod binary;
 mod bodies;
 mod bulk;
+mod carriers;
 mod clients;
 mod coherence;
 mod config;

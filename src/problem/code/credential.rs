@@ -11,13 +11,13 @@ codes! {
     "What was presented, whether it is in force, and whether it may do what is asked.";
 
     MISSING_CREDENTIAL 401 Both Challenge, "missing_credential" "A token is needed"
-        "The request has no `Authorization`, or one of another scheme than Bearer."
-        "Send the token as `Authorization: Bearer <token>`.";
+        "The request has no `Authorization`, or one of another scheme than Bearer; or, where the route has `carriers`, nothing in any of them. `WWW-Authenticate` has a line for each that it takes."
+        "Send the token as `Authorization: Bearer <token>`, or as the detail says.";
     MALFORMED_CREDENTIAL 400 Both REQUEST, "malformed_credential" "The credential is malformed"
-        "Behind `Bearer` stands nothing, or a character that no token has."
+        "Behind `Bearer` stands nothing, or a character that no token has. On a route with `carriers`, also: one of them holds no token, or the query could hold one in a spelling of its own."
         "Look at how the header is put together: a blank or a line end too many is the usual cause.";
     SEVERAL_CREDENTIALS 400 Both REQUEST, "several_credentials" "There is more than one credential"
-        "The request has more than one `Authorization` field."
+        "The request has more than one `Authorization` field; or, where the route has `carriers`, a credential in two of them, or twice in one."
         "Send exactly one; look for a client or a proxy on the way that adds another.";
     INVALID_TOKEN 401 Both TOKEN, "invalid_token" "The token is not known"
         "It is no token of this service, its checksum is wrong, or nobody was given it."

@@ -67,6 +67,7 @@ impl Parts {
             rule: Rule::Protected { resource: "devices".parse().expect("a name"), action: None },
             upstream: 0,
             account: None,
+            carriers: None,
             filter: None,
             max_body: None,
             response_timeout: Duration::from_secs(10),

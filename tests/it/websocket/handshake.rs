@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use super::stage::{KEY, SWITCH, Stage, asking, frame, masked};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use super::stage::{KEY, SWITCH, Stage, asking, closed_with, frame, masked};
 use crate::support::Wire;
 
 #[test]
@@ -27,6 +30,32 @@ fn an_upstream_that_agrees_gets_a_tunnel() {
     assert_eq!(client.read_exactly(7), frame(1, b"first"));
     client.send(masked(1, b"second"));
     assert_eq!(upstream.read_exactly(12), masked(1, b"second"));
+}
+
+#[test]
+fn a_browser_may_put_its_token_among_the_protocols() {
+    const ROUTES: &str = "[[route]]\npath = \"/live/{*rest}\"\nresource = \"devices\"\nupstream = \"api\"\n\
+                          websocket = \"recheck\"\ncarriers = { websocket = true }\n";
+    let stage = Stage::with(|builder| builder.routes(ROUTES));
+    let offer = |token: &str| {
+        let mut client = Wire::connect(stage.gateway.proxy);
+        let token = URL_SAFE_NO_PAD.encode(token);
+        client.send(asking("/live/7", &format!("Sec-WebSocket-Protocol: base64url.bearer.{token}, chat\r\n")));
+        client
+    };
+    let mut client = offer(&stage.token.secret);
+    let mut upstream = stage.origin.accept();
+    let request = upstream.read_request();
+    assert_eq!(request.header("sec-websocket-protocol"), Some("chat"));
+    assert_eq!(request.header("x-keygate-token"), Some(&*stage.token.id));
+    upstream.send(format!("{SWITCH}Sec-WebSocket-Protocol: chat\r\n\r\n"));
+    upstream.send(frame(1, b"first"));
+    let head = client.read_head();
+    assert_eq!((head.status, head.header("sec-websocket-protocol")), (101, Some("chat")));
+    assert_eq!(client.read_exactly(7), frame(1, b"first"));
+    stage.gateway.admin.change(&stage.token.id, "revoke");
+    assert_eq!(closed_with(&mut client), 1008, "it lasts as long as its token is good");
+    assert_eq!(offer(&stage.token.secret).read_answer("GET").status, 401);
 }
 
 #[test]
