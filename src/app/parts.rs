@@ -13,8 +13,8 @@ use crate::config::{self, Settings};
 use crate::limit::KeyedLimiter;
 use crate::model::TokenHasher;
 use crate::proxy::{
-    AccountSelector, Carrier, Carriers, Emit, FilterRule, Forwarding, HostHeader, Route, RouteLimit, Rule,
-    UpstreamOptions, UpstreamTls, UpstreamVersion, WebSockets, client_config,
+    AccountSelector, Carrier, Carriers, Cors, Emit, FilterRule, Forwarding, HostHeader, Origins, Preflight, Route,
+    RouteLimit, Rule, UpstreamOptions, UpstreamTls, UpstreamVersion, WebSockets, client_config,
 };
 use crate::route::Pattern;
 use crate::server::{self, ProxyProtocol, TrustedHeader, TrustedProxies};
@@ -97,6 +97,9 @@ fn route(route: &config::Route, settings: &Settings) -> Route {
         upstream: route.upstream,
         carriers: route.carriers.as_ref().map(carriers),
         account: route.account.as_ref().map(selector),
+        preflight: preflight(route.preflight),
+        names_options: route.methods.iter().any(|method| method.0 == "OPTIONS"),
+        cors: route.cors.as_ref().map(cors),
         filter: route.filter.as_ref().map(filter),
         max_body: route.max_body,
         response_timeout: route.timeout.unwrap_or(settings.upstreams[route.upstream].response_timeout),
@@ -141,6 +144,35 @@ fn carriers(carriers: &config::Carriers) -> Carriers {
     let said = said.into_iter().filter_map(|(on, carrier)| on.then_some(carrier));
     let header = carriers.header.clone().map(Carrier::Header);
     Carriers::new(said.chain(header).chain(carriers.query.clone().map(Carrier::Query)))
+}
+
+fn preflight(preflight: config::Preflight) -> Preflight {
+    match preflight {
+        config::Preflight::Pass => Preflight::Pass,
+        config::Preflight::Answer => Preflight::Answer,
+        config::Preflight::Authenticate => Preflight::Authenticate,
+    }
+}
+
+/// `Authorization` is never meant by `*` (Fetch standard), and refusals have more to read than documents.
+fn cors(cors: &config::Cors) -> Cors {
+    let list = |names: &[String], more: &[&str]| {
+        let all: Vec<&str> = names.iter().map(String::as_str).chain(more.iter().copied()).collect();
+        HeaderValue::try_from(all.join(", ")).expect("the configuration was checked for names")
+    };
+    let origin = |origin: &String| HeaderValue::try_from(origin).expect("the configuration was checked for origins");
+    let is_any = |names: &[String]| names.iter().any(|name| name == "*");
+    Cors {
+        origins: match is_any(&cors.origins) {
+            true => Origins::Any,
+            false => Origins::These(cors.origins.iter().map(origin).collect()),
+        },
+        methods: list(&cors.methods, &[]),
+        headers: list(&cors.headers, if is_any(&cors.headers) { &["authorization"] } else { &[] }),
+        exposed: list(&cors.expose, &["www-authenticate", "retry-after", "x-request-id"]),
+        max_age: cors.max_age.as_secs(),
+        credentials: cors.credentials,
+    }
 }
 
 fn filter(filter: &config::Filter) -> FilterRule {
@@ -219,6 +251,8 @@ mod tests {
             public,
             account: None,
             carriers: None,
+            preflight: config::Preflight::Pass,
+            cors: None,
             filter: None,
             max_body: None,
             timeout: None,

@@ -11,6 +11,7 @@ mod admin;
 mod audit;
 mod carriers;
 mod conflict;
+mod cors;
 mod env;
 mod filter;
 mod forwarding;

@@ -6,6 +6,7 @@ use http::header::{self, HeaderName};
 
 use super::carriers;
 use super::conflict::{self, Conflicts};
+use super::cors;
 use super::filter;
 use super::limit;
 use super::pattern;
@@ -76,6 +77,12 @@ fn one(
     let filter = filter::filter(table, account.as_ref().and_then(Option::as_ref));
     let carriers =
         carriers::carriers(table, account.as_ref().and_then(Option::as_ref), filter.as_ref().and_then(Option::as_ref));
+    let beside = cors::Beside {
+        methods: methods.as_good().map(|methods| &methods.value),
+        carriers: carriers.as_ref().and_then(Option::as_ref),
+        public: matches!(access, Some((true, _))),
+    };
+    let (preflight, cors) = (cors::preflight(table, &beside), cors::cors(table, &beside));
     let max_body = table.field("max_body", value::or_word("unlimited", value::size)).or(Some(DEFAULT_MAX_BODY));
     let timeout = table.field("timeout", value::duration(DAY)).optional();
     let websocket = table.field("websocket", value::choice(WEBSOCKET));
@@ -100,6 +107,8 @@ fn one(
         public,
         account: account?,
         carriers: carriers?,
+        preflight: preflight?,
+        cors: cors?,
         filter: filter?,
         max_body: max_body?,
         timeout: timeout?,

@@ -266,6 +266,9 @@ pub struct Route {
     pub public: bool,
     /// `account = { header = "X-Account" }` or `{ path = "name" }`.
     pub account: Option<AccountSelector>,
+    pub preflight: Preflight,
+    /// `None`: browsers are told nothing by the gateway.
+    pub cors: Option<Cors>,
     /// `carriers = { … }`; `None`: `Authorization: Bearer` alone.
     pub carriers: Option<Carriers>,
     /// `filter = { query = "{key}" }` or `{ header = "X-Scope" }`; `None`: tokens with a filter are refused.
@@ -308,6 +311,36 @@ pub enum AccountSelector {
     Header(String),
     /// A parameter of the path pattern.
     Path(String),
+}
+
+/// `preflight = "pass" | "answer" | "authenticate"`: what becomes of a browser's question before a
+/// cross-origin request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Preflight {
+    /// The upstream answers (the default).
+    Pass,
+    /// The gateway answers.
+    Answer,
+    /// It takes a token.
+    Authenticate,
+}
+
+/// `cors = { … }`: what browsers are told whose pages are of another origin.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cors {
+    /// As browsers write them; `*` alone: all.
+    pub origins: Vec<String>,
+    /// Default: those of the route.
+    pub methods: Vec<String>,
+    /// What a page may send, in lower case (default: `authorization`, `content-type`, and the header of
+    /// `carriers`); `*` alone: all.
+    pub headers: Vec<String>,
+    /// What a page may read besides the usual.
+    pub expose: Vec<String>,
+    /// How long a browser may remember an answer (default 10 min).
+    pub max_age: Duration,
+    /// Whether requests may have cookies and client certificates (default: false).
+    pub credentials: bool,
 }
 
 /// Where the requests of a route carry their credential.

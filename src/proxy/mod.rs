@@ -8,12 +8,14 @@
 mod bad_request;
 mod carriers;
 mod client;
+mod cors;
 mod filter;
 mod forwarded;
 mod grpc;
 mod headers;
 mod identify;
 mod identity;
+mod matched;
 mod parameters;
 mod pipeline;
 mod privacy;
@@ -32,6 +34,7 @@ mod worker;
 
 pub use bad_request::reject_reasons;
 pub use carriers::{Carrier, Carriers};
+pub use cors::{Cors, Origins, Preflight};
 pub use filter::FilterRule;
 pub use forwarded::{Emit, Forwarding};
 pub use parameters::{ParameterFault, Reserved};

@@ -8,22 +8,24 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use http::header::CONTENT_LENGTH;
-use http::{HeaderMap, HeaderName, Method, Request, Response, StatusCode, Version};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 
 use super::bad_request::BadRequest;
 use super::carriers::{self, Carriers};
 use super::client::{Client, address_key};
+use super::cors::{self, Cors, Preflight};
 use super::filter::{self, FilterRule};
 use super::forwarded::Origin;
 use super::grpc::Speaks;
 use super::identify::{Identified, identify};
+use super::matched::{Matched, find_route};
 use super::record::RequestRecord;
 use super::reject::Rejection;
 use super::reply::{Content, ReplyBody};
 use super::request_body::{Progress, RequestBody, Timeouts};
-use super::routes::{AccountSelector, Proxy, Route, Rule};
-use super::sanitize::{Reading, host_for_routing, sanitize};
+use super::routes::{Proxy, Route, Rule};
+use super::sanitize::{Reading, sanitize};
 use super::upgrade::{self, Opening};
 use super::upstream::{Exchanged, Outgoing, Pool};
 use super::websocket::{self, Ask, Side};
@@ -31,14 +33,11 @@ use super::worker::Worker;
 use super::{forwarded, headers, identity, privacy};
 use crate::auth::{self, Bearer, CredentialError, Denial, Need, Permit, Principal};
 use crate::model::{AccountId, Action, Secret};
-use crate::route::{Found, RouteIndex, action_of};
+use crate::route::action_of;
 use crate::server::Fault;
 use crate::telemetry::Reason;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-
-/// Stands for a selector's value that is not one text: it names no account, and is not "left out".
-const NO_ACCOUNT: &str = "?";
 
 /// Answers one request, with the upstream's answer or with a refusal.
 ///
@@ -59,13 +58,16 @@ pub(super) async fn answer(client: &Client, mut request: Request<Incoming>, aske
         }
         Ok(reading) => {
             let matched = find_route(&client.worker, &mut record, &request);
-            place.route = matched.as_ref().ok().map(|matched| matched.route);
+            place.note(matched.as_ref().ok(), &request);
+            if let Some(reply) = place.preflight(&mut record, &matched) {
+                return finish(client, record, reply);
+            }
             admit(client, &mut record, &mut request, matched, Arrival { reading, asked, origin }).await
         }
         Err(bad) => Err(Rejection::Bad(bad)),
     };
     let reply = match admitted {
-        Err(rejection) => refuse(client, &mut record, place, &rejection),
+        Err(rejection) => refuse(client, &mut record, &place, &rejection),
         Ok(admitted) => {
             place.in_query = admitted.in_query;
             let mut forward = prepare(client, &record, admitted, request);
@@ -73,8 +75,8 @@ pub(super) async fn answer(client: &Client, mut request: Request<Incoming>, aske
                 Ok(Exchanged { head, content: Content::Switched(Some(side)) }) => {
                     return switch(client, record, head, (*side, forward));
                 }
-                Ok(exchanged) => pass_on(&mut record, place, exchanged, forward.progress),
-                Err(rejection) => refuse(client, &mut record, place, &name_fault(client, rejection)),
+                Ok(exchanged) => pass_on(&mut record, &place, exchanged, forward.progress),
+                Err(rejection) => refuse(client, &mut record, &place, &name_fault(client, rejection)),
             }
         }
     };
@@ -84,23 +86,45 @@ pub(super) async fn answer(client: &Client, mut request: Request<Incoming>, aske
 /// Answers in the place of a request whose bytes were refused. Nothing is known of it.
 pub(super) fn turn_away(client: &Client, fault: Fault) -> Response<ReplyBody> {
     let mut record = RequestRecord::begin::<()>(&client.worker, &client.connection, client.source(&None), None);
-    let reply = refuse(client, &mut record, Place::default(), &Rejection::Bad(BadRequest::Bytes(fault)));
+    let reply = refuse(client, &mut record, &Place::default(), &Rejection::Bad(BadRequest::Bytes(fault)));
     finish(client, record, reply)
 }
 
 /// Where a request led, and what of it its answer depends on.
-#[derive(Clone, Copy, Default)]
+#[derive(Default)]
 struct Place<'worker> {
     /// How the client hears of refusals.
     speaks: Speaks,
     route: Option<&'worker Route>,
+    /// The page that asks, where the route tells pages anything.
+    origin: Option<HeaderValue>,
     /// Its token came in the query.
     in_query: bool,
 }
 
 impl<'worker> Place<'worker> {
-    fn carriers(self, proxy: &'worker Proxy) -> Option<&'worker Carriers> {
+    fn note(&mut self, matched: Option<&Matched<'worker>>, request: &Request<Incoming>) {
+        self.route = matched.map(|matched| matched.route);
+        self.origin = self.cors().and_then(|_| cors::origin(request.headers()));
+    }
+
+    fn carriers(&self, proxy: &'worker Proxy) -> Option<&'worker Carriers> {
         self.route.map_or(proxy.carriers.as_ref(), |route| route.carriers.as_ref())
+    }
+
+    fn cors(&self) -> Option<&'worker Cors> {
+        self.route.and_then(|route| route.cors.as_ref())
+    }
+
+    /// The answer to a browser's question, where that is the gateway's to give.
+    fn preflight(&self, record: &mut RequestRecord, matched: &Result<Matched<'_>, Rejection>) -> Option<Reply> {
+        let route = matched.as_ref().ok().filter(|matched| matched.is_preflight)?.route;
+        let cors = route.cors.as_ref().filter(|_| route.preflight == Preflight::Answer)?;
+        record.decided(Reason::Preflight);
+        let (mut head, ()) = Response::new(()).into_parts();
+        head.status = StatusCode::NO_CONTENT;
+        head.headers = cors.answer(self.origin.as_ref());
+        Some((Content::Own(None), head, None))
     }
 }
 
@@ -135,7 +159,7 @@ fn about_the_server(record: &mut RequestRecord) -> Reply {
     (Content::Own(None), head, None)
 }
 
-fn refuse(client: &Client, record: &mut RequestRecord, place: Place<'_>, rejection: &Rejection) -> Reply {
+fn refuse(client: &Client, record: &mut RequestRecord, place: &Place<'_>, rejection: &Rejection) -> Reply {
     let id = record.id.to_str().unwrap_or_default();
     let proxy = client.worker.proxy();
     let (response, reason) = rejection.response(place.carriers(proxy), &proxy.realm, id, place.speaks);
@@ -145,17 +169,23 @@ fn refuse(client: &Client, record: &mut RequestRecord, place: Place<'_>, rejecti
     if let Rejection::Bad(fault) = rejection {
         record.refused(fault.label());
     }
-    let (head, body) = response.into_parts();
+    let (mut head, body) = response.into_parts();
+    if let Some(cors) = place.cors() {
+        cors.mark(place.origin.as_ref(), &mut head.headers);
+    }
     // Without a body the head is the end, and not a frame of nothing behind it.
     (Content::Own(Some(body).filter(|body| !body.is_empty())), head, None)
 }
 
-fn pass_on(record: &mut RequestRecord, place: Place<'_>, exchanged: Exchanged, progress: Rc<Progress>) -> Reply {
+fn pass_on(record: &mut RequestRecord, place: &Place<'_>, exchanged: Exchanged, progress: Rc<Progress>) -> Reply {
     let Exchanged { mut head, content } = exchanged;
     progress.answered();
     record.upstream_answered();
     head.version = Version::HTTP_11;
     headers::clean_response(&mut head.headers);
+    if let Some(cors) = place.cors().filter(|_| place.route.is_some_and(|it| it.preflight == Preflight::Answer)) {
+        cors.mark(place.origin.as_ref(), &mut head.headers);
+    }
     if place.in_query {
         privacy::keep(&mut head.headers);
     }
@@ -209,6 +239,11 @@ async fn admit<'w>(
     let worker = &client.worker;
     let mut in_query = false;
     let permit = match &matched {
+        Ok(Matched { route, is_preflight: true, .. }) => {
+            carriers::take_out(route.carriers.as_ref(), &worker.proxy().verifier, request);
+            record.decided(Reason::Preflight);
+            auth::admit_public()
+        }
         Ok(Matched { route, .. }) if matches!(route.rule, Rule::Public) => {
             carriers::take_out_own(&worker.proxy().verifier, request.headers_mut());
             record.decided(Reason::Public);
@@ -235,42 +270,11 @@ async fn admit<'w>(
     let matched = matched?;
     let Arrival { reading, asked, origin } = arrival;
     let opening = upgrade::opening(asked, &matched, request.method())?;
-    let Matched { route, .. } = matched;
+    let Matched { route, is_preflight, .. } = matched;
     filter::enforce(route.filter.as_ref(), &permit, request)?;
-    charge(record, route, &permit, client.source(&origin))?;
+    charge(record, &permit, (route, is_preflight), client.source(&origin))?;
     check_length(request.headers(), route.max_body)?;
     Ok(Admitted { permit, route, reading, origin, opening, in_query })
-}
-
-/// A route, and the account that the request names for it.
-pub(super) struct Matched<'worker> {
-    pub(super) route: &'worker Route,
-    /// The account selector's text; `None` where the route has none, or the request leaves it out.
-    pub(super) account: Option<String>,
-}
-
-fn find_route<'w>(
-    worker: &'w Worker,
-    record: &mut RequestRecord,
-    request: &Request<Incoming>,
-) -> Result<Matched<'w>, Rejection> {
-    let proxy = worker.proxy();
-    let host = if proxy.table.wants_host() { host_for_routing(request.headers()) } else { String::new() };
-    match proxy.table.find(&host, request.uri().path(), request.method()) {
-        Found::Nothing => Err(Rejection::NoRoute),
-        Found::OtherMethods(allowed) => Err(Rejection::Method { allowed }),
-        Found::Route { index, params } => {
-            record.matched(index);
-            let RouteIndex(at) = index;
-            let route = &proxy.routes[at];
-            let account = route.account.as_ref().and_then(|selector| match selector {
-                AccountSelector::Path(name) => params.get(name).map(str::to_owned),
-                AccountSelector::Header(name) => headers::only_value(request.headers(), name)
-                    .map(|value| value.and_then(|value| value.to_str().ok()).unwrap_or(NO_ACCOUNT).to_owned()),
-            });
-            Ok(Matched { route, account })
-        }
-    }
 }
 
 fn authorize(
@@ -307,8 +311,14 @@ fn denied(denial: Denial, resource: &str, action: Action) -> Rejection {
     Rejection::denied(denial, resource, action)
 }
 
-/// The token's own limit, then the route's.
-fn charge(record: &RequestRecord, route: &Route, permit: &Permit, source: IpAddr) -> Result<(), Rejection> {
+/// The token's own limit, then the route's. A limit that all share is not used up by questions, for which
+/// nobody needs a token.
+fn charge(
+    record: &RequestRecord,
+    permit: &Permit,
+    (route, is_preflight): (&Route, bool),
+    source: IpAddr,
+) -> Result<(), Rejection> {
     let token = permit.bearer().map(|bearer| &bearer.principal);
     let limited = |wait| Rejection::RateLimited { wait };
     let token_limited = |wait| {
@@ -319,7 +329,7 @@ fn charge(record: &RequestRecord, route: &Route, permit: &Permit, source: IpAddr
     if let Some((limiter, key)) = token.and_then(|principal| principal.limiter.as_ref()).zip(token_key) {
         limiter.charge(key).map_err(token_limited)?;
     }
-    if let Some(limit) = &route.limit {
+    if let Some(limit) = route.limit.as_ref().filter(|limit| limit.each || !is_preflight) {
         let key = if limit.each { token_key.unwrap_or_else(|| address_key(source)) } else { 0 };
         // What all share over, no token is to blame for.
         let refused = |wait| if limit.each { token_limited(wait) } else { limited(wait) };

@@ -6,6 +6,7 @@ use std::time::Duration;
 use http::{HeaderName, Method};
 
 use super::carriers::Carriers;
+use super::cors::{Cors, Preflight};
 use super::filter::FilterRule;
 use super::forwarded::Forwarding;
 use super::sanitize::routing_name;
@@ -50,6 +51,11 @@ pub struct Route {
     /// Where its requests carry their credential; `None`: as `Authorization: Bearer` alone.
     pub carriers: Option<Carriers>,
     pub account: Option<AccountSelector>,
+    pub preflight: Preflight,
+    /// It names OPTIONS among its methods.
+    pub names_options: bool,
+    /// What browsers are told by the gateway, where they are told anything.
+    pub cors: Option<Cors>,
     /// How the upstream is told of a token's filter; `None`: tokens with one are refused.
     pub filter: Option<FilterRule>,
     /// Request body bytes; `None`: unlimited.

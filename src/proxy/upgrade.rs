@@ -8,7 +8,7 @@ use http::{HeaderValue, Method};
 
 use super::bad_request::BadRequest;
 use super::client::Client;
-use super::pipeline::Matched;
+use super::matched::Matched;
 use super::record::RequestRecord;
 use super::reject::Rejection;
 use super::routes::{Route, Rule};

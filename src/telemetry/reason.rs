@@ -8,6 +8,8 @@ pub enum Reason {
     /// Allowed, by a text of the token that another one has replaced.
     OldSecret,
     Public,
+    /// A browser's question before a cross-origin request, which takes no token.
+    Preflight,
     /// `OPTIONS *`, which asks about the gateway and takes no right.
     Server,
     BadRequest,
@@ -38,10 +40,11 @@ pub enum Reason {
 }
 
 impl Reason {
-    pub const ALL: [Reason; 28] = [
+    pub const ALL: [Reason; 29] = [
         Reason::Ok,
         Reason::OldSecret,
         Reason::Public,
+        Reason::Preflight,
         Reason::Server,
         Reason::BadRequest,
         Reason::Missing,
@@ -74,6 +77,7 @@ impl Reason {
             Reason::Ok => "ok",
             Reason::OldSecret => "old_secret",
             Reason::Public => "public",
+            Reason::Preflight => "preflight",
             Reason::Server => "server",
             Reason::BadRequest => "bad_request",
             Reason::Missing => "missing",
@@ -103,7 +107,7 @@ impl Reason {
     }
 
     pub const fn allowed(self) -> bool {
-        matches!(self, Reason::Ok | Reason::OldSecret | Reason::Public | Reason::Server)
+        matches!(self, Reason::Ok | Reason::OldSecret | Reason::Public | Reason::Preflight | Reason::Server)
     }
 }
 

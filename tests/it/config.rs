@@ -450,6 +450,7 @@ zzzzzzzzzz = 1
 [[route]]
 account = { zzzzzzzzzz = 1 }
 carriers = { zzzzzzzzzz = 1 }
+cors = { zzzzzzzzzz = 1 }
 filter = { zzzzzzzzzz = 1 }
 rate_limit = { zzzzzzzzzz = 1 }
 zzzzzzzzzz = 1

@@ -12,6 +12,7 @@ mod carriers;
 mod clients;
 mod coherence;
 mod config;
+mod cors;
 mod crash;
 mod decisions;
 mod disk;

@@ -12,8 +12,8 @@ use keygate::auth::{
 };
 use keygate::model::{AccountId, Clock, Grants, Kind, Pepper, TokenHasher, TokenId, TokenPrefix, TokenText};
 use keygate::proxy::{
-    Emit, Forwarding, Handler, HostHeader, Proxy, ProxyOptions, Reports, Route, Rule, UpstreamOptions, UpstreamVersion,
-    WebSockets, Worker,
+    Emit, Forwarding, Handler, HostHeader, Preflight, Proxy, ProxyOptions, Reports, Route, Rule, UpstreamOptions,
+    UpstreamVersion, WebSockets, Worker,
 };
 use keygate::route::Pattern;
 use keygate::server::{self, ConnectionLimits, ProxyProtocol, ServeOptions, Sweep, TrustedHeader};
@@ -68,6 +68,9 @@ impl Parts {
             upstream: 0,
             account: None,
             carriers: None,
+            preflight: Preflight::Pass,
+            names_options: false,
+            cors: None,
             filter: None,
             max_body: None,
             response_timeout: Duration::from_secs(10),

@@ -262,10 +262,10 @@ enum Account {
 /// Names every field: a new one does not compile until it is said here what it means.
 fn kind(route: &config::Route) -> Kind {
     // `filter` matters to tokens that have one alone, which are in tests/it/filters.rs; `carriers` are in
-    // tests/it/carriers.rs.
+    // tests/it/carriers.rs; `preflight` and `cors` in tests/it/cors.rs.
     #[rustfmt::skip]
     let config::Route {
-        filter: _, carriers: _,
+        filter: _, carriers: _, preflight: _, cors: _,
         name, public, resource, action, account,
         host: _, path: _, methods: _, upstream: _, max_body: _, timeout: _, rate_limit: _,
         websocket: _, stream_idle_timeout: _,
