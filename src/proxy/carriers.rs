@@ -74,6 +74,10 @@ impl Carriers {
         (!all.list.is_empty() && all.list != USUAL).then_some(all)
     }
 
+    pub(super) fn headers(&self) -> &[HeaderName] {
+        &self.headers
+    }
+
     fn has(&self, carrier: &Carrier) -> bool {
         self.list.contains(carrier)
     }

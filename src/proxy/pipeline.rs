@@ -368,15 +368,20 @@ fn prepare<'w>(
     }
     let timeouts = Timeouts { upstream: route.response_timeout, client: client.connection.patience() };
     let progress = Progress::new(client.worker.sweep().timer(), timeouts);
-    let reserved = match &route.filter {
-        Some(FilterRule::Header(name)) => Some(name.clone()),
-        Some(FilterRule::Query(_)) | None => None,
-    };
-    let request = request.map(|body| RequestBody::new(body, route.max_body, reserved, Rc::clone(&progress)));
+    let request = request.map(|body| RequestBody::new(body, route.max_body, reserved(route), Rc::clone(&progress)));
     let websocket = opening.as_ref().map(|opening| opening.key.clone());
     let outgoing = Outgoing { request: Some(request), takes_trailers: reading.takes_trailers.0, websocket };
     let opening = opening.map(|opening| (opening, permit.into_bearer()));
     Forward { pool: client.worker.pool(route.upstream), outgoing, progress, opening }
+}
+
+/// Headers that mean something on the route, and so do not come behind a body.
+fn reserved(route: &Route) -> Vec<HeaderName> {
+    let filter = match &route.filter {
+        Some(FilterRule::Header(name)) => Some(name),
+        Some(FilterRule::Query(_)) | None => None,
+    };
+    filter.into_iter().chain(route.carriers.iter().flat_map(Carriers::headers)).cloned().collect()
 }
 
 /// Refuses at once what is announced to be too large, before any of it is sent.

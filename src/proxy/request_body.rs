@@ -98,17 +98,12 @@ pub(super) struct RequestBody {
     /// Bytes that may come; `None`: any number.
     limit: Option<u64>,
     /// A header that is ours alone, in trailers too.
-    reserved: Option<HeaderName>,
+    reserved: Vec<HeaderName>,
     progress: Rc<Progress>,
 }
 
 impl RequestBody {
-    pub(super) fn new(
-        inner: Incoming,
-        limit: Option<u64>,
-        reserved: Option<HeaderName>,
-        progress: Rc<Progress>,
-    ) -> Self {
+    pub(super) fn new(inner: Incoming, limit: Option<u64>, reserved: Vec<HeaderName>, progress: Rc<Progress>) -> Self {
         Self { inner, limit, reserved, progress }
     }
 
@@ -146,7 +141,7 @@ impl Body for RequestBody {
                     Err(fault) => self.fail(fault),
                 },
                 Err(frame) => match frame.into_trailers() {
-                    Ok(trailers) if headers::are_lawful_trailers(&trailers, self.reserved.as_ref()) => {
+                    Ok(trailers) if headers::are_lawful_trailers(&trailers, &self.reserved) => {
                         Poll::Ready(Some(Ok(Frame::trailers(trailers))))
                     }
                     Ok(_) => self.fail(BodyFault::Trailer),

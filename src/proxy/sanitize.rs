@@ -12,6 +12,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, Uri, Version};
 use super::bad_request::BadRequest;
 use super::headers::{self, TakesTrailers};
 use crate::route::{PathFault, canonical};
+use crate::server::Fault;
 
 /// What is wrong with the host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +42,9 @@ impl HostFault {
     }
 }
 
+/// Header lines of a request over HTTP/2, cookies in one. Over HTTP/1.1 they are counted before they are parsed.
+const MOST_LINES: usize = 100;
+
 /// What later steps need of the reading.
 pub(super) struct Reading {
     pub(super) takes_trailers: TakesTrailers,
@@ -57,6 +61,13 @@ pub(super) fn sanitize<B>(request: &mut Request<B>) -> Result<Reading, BadReques
     let takes_trailers = headers::clean_request(request.headers_mut(), version).map_err(BadRequest::Header)?;
     if version == Version::HTTP_2 {
         headers::join_cookies(request.headers_mut());
+        if request.headers().len() > MOST_LINES {
+            return Err(BadRequest::Bytes(Fault::HeadLines));
+        }
+        // The one character that the libraries let through and that no name has (RFC 9110 section 5.6.2).
+        if request.headers().keys().any(|name| name.as_str().contains('"')) {
+            return Err(BadRequest::Bytes(Fault::HeaderName));
+        }
     }
     settle_host(request).map_err(BadRequest::Host)?;
     let is_about_the_server = request.method() == Method::OPTIONS && request.uri().path() == "*";
