@@ -32,6 +32,7 @@ mod passage;
 mod products;
 #[path = "../proof/mod.rs"]
 mod proof;
+mod properties;
 mod raw;
 mod refusals;
 mod repeat;

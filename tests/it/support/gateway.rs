@@ -29,7 +29,7 @@ pub struct Builder {
 
 /// A gateway that serves, with its first administrator.
 pub struct Gateway {
-    inner: Option<app::Gateway>,
+    pub(super) inner: Option<app::Gateway>,
     pub clock: Clock,
     pub admin: Admin,
     pub proxy: SocketAddr,

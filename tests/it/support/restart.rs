@@ -1,9 +1,11 @@
 //! A gateway that ends and comes back on the same directory.
 
 use std::collections::BTreeMap;
+use std::process::Command;
 
 use keygate::app;
 use keygate::config;
+use tempfile::TempDir;
 
 use super::gateway::Gateway;
 
@@ -13,6 +15,23 @@ impl Gateway {
     pub fn restart(&mut self) {
         self.halt();
         self.resume();
+    }
+
+    /// Ends, and comes back twice: as it was, and with a changed configuration on a copy of what was stored.
+    #[track_caller]
+    pub fn split(mut self, change: impl FnOnce(&str) -> String) -> (Self, Self) {
+        self.halt();
+        let directory = TempDir::new().expect("a temporary directory");
+        let copied = Command::new("cp").arg("-a").arg(self.directory.path().join(".")).arg(directory.path()).status();
+        assert!(copied.is_ok_and(|status| status.success()), "the store is copied");
+        let path = directory.path().join("keygate.toml");
+        let text = std::fs::read_to_string(&path).expect("the configuration");
+        std::fs::write(&path, change(&text)).expect("a writable directory");
+        let (clock, admin, proxy) = (self.clock.clone(), self.admin.clone(), self.proxy);
+        let mut other = Self { inner: None, clock, admin, proxy, directory };
+        self.resume();
+        other.resume();
+        (self, other)
     }
 
     /// Stops, until [`Gateway::resume`].

@@ -11,6 +11,8 @@ pub struct Recorded {
     /// As sent: order, case and repetition kept.
     pub headers: Vec<(String, String)>,
     pub body: Vec<u8>,
+    /// Of a chunked body.
+    pub trailers: Vec<(String, String)>,
 }
 
 impl Recorded {
@@ -116,21 +118,13 @@ impl Upstream {
 
 fn read_request(reader: &mut BufReader<TcpStream>) -> Option<Recorded> {
     let line = read_line(reader)?;
-    let mut headers = Vec::new();
-    loop {
-        let header = read_line(reader)?;
-        if header.is_empty() {
-            break;
-        }
-        let (name, value) = header.split_once(':')?;
-        headers.push((name.to_owned(), value.trim().to_owned()));
-    }
-    let mut request = Recorded { line, headers, body: Vec::new() };
+    let headers = read_lines(reader)?;
+    let mut request = Recorded { line, headers, body: Vec::new(), trailers: Vec::new() };
     if request.header("transfer-encoding").is_some() {
         loop {
             let size = usize::from_str_radix(&read_line(reader)?, 16).ok()?;
             if size == 0 {
-                while !read_line(reader)?.is_empty() {}
+                request.trailers = read_lines(reader)?;
                 break;
             }
             let at = request.body.len();
@@ -143,6 +137,19 @@ fn read_request(reader: &mut BufReader<TcpStream>) -> Option<Recorded> {
         reader.read_exact(&mut request.body).ok()?;
     }
     Some(request)
+}
+
+/// Header lines until the empty one.
+fn read_lines(reader: &mut BufReader<TcpStream>) -> Option<Vec<(String, String)>> {
+    let mut lines = Vec::new();
+    loop {
+        let line = read_line(reader)?;
+        if line.is_empty() {
+            return Some(lines);
+        }
+        let (name, value) = line.split_once(':')?;
+        lines.push((name.to_owned(), value.trim().to_owned()));
+    }
 }
 
 fn read_line(reader: &mut BufReader<TcpStream>) -> Option<String> {

@@ -87,7 +87,7 @@ impl Wire {
         while let Some((name, value)) = self.read_line()?.split_once(':') {
             headers.push((name.to_owned(), value.trim().to_owned()));
         }
-        Some(Recorded { line, headers, body: Vec::new() })
+        Some(Recorded { line, headers, body: Vec::new(), trailers: Vec::new() })
     }
 
     #[track_caller]
