@@ -6,8 +6,16 @@
 //! nothing. moka runs the steps for one key one after the other, so between the comparison and the
 //! insertion no invalidation can slip in unseen.
 //!
+//! What the steps do is written once, over a table and a counter: a model of threads (`cache/interleavings.rs`)
+//! goes through every order in which they can come.
+//!
 //! Bounded: `tokens` and `unknown` entries at most, evicted by frequency and recency of use, each set
 //! on its own, so a flood of made-up tokens cannot push out a real one.
+
+#[cfg(test)]
+mod flood;
+#[cfg(test)]
+mod interleavings;
 
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
@@ -42,14 +50,56 @@ pub struct CacheOptions {
     pub unknown_ttl: Duration,
 }
 
-type ByDigest = BuildHasherDefault<DigestHasher>;
+pub(super) type ByDigest = BuildHasherDefault<DigestHasher>;
 
-pub(super) struct TokenCache {
-    known: Cache<Digest, Arc<Principal>, ByDigest>,
-    unknown: Cache<Digest, (), ByDigest>,
+/// What is known by digest. Changes of one key come one after the other.
+pub(super) trait Table<V> {
+    fn get(&self, digest: &Digest) -> Option<V>;
+    /// `is_lawful` is asked in the key's turn: no other change of the key comes between it and the insertion.
+    fn put_if(&self, digest: Digest, value: V, is_lawful: impl FnOnce() -> bool);
+    /// In the key's turn, like an insertion.
+    fn remove(&self, digest: &Digest);
+}
+
+/// Counts up, and every thread sees it.
+pub(super) trait Counter: Default {
+    fn read(&self) -> u64;
+    fn step(&self);
+}
+
+pub(super) type Hot<V> = Cache<Digest, V, ByDigest>;
+
+impl<V: Clone + Send + Sync + 'static> Table<V> for Hot<V> {
+    fn get(&self, digest: &Digest) -> Option<V> {
+        Cache::get(self, digest)
+    }
+
+    fn put_if(&self, digest: Digest, value: V, is_lawful: impl FnOnce() -> bool) {
+        self.entry(digest).and_compute_with(|_| if is_lawful() { Op::Put(value) } else { Op::Nop });
+    }
+
+    /// moka's own `invalidate` does not wait for the insertions.
+    fn remove(&self, digest: &Digest) {
+        self.entry_by_ref(digest).and_compute_with(|_| Op::Remove);
+    }
+}
+
+impl Counter for AtomicU64 {
+    fn read(&self) -> u64 {
+        self.load(Ordering::SeqCst)
+    }
+
+    fn step(&self) {
+        self.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+pub(super) struct TokenCache<K = Hot<Arc<Principal>>, U = Hot<()>, C = AtomicU64> {
+    known: K,
+    unknown: U,
     /// One for each first byte of a digest: two digests that share one make each other's fills
     /// begin again, which is rare and harmless.
-    generations: [AtomicU64; 256],
+    generations: Box<[C]>,
 }
 
 impl TokenCache {
@@ -60,33 +110,40 @@ impl TokenCache {
                 .max_capacity(options.unknown)
                 .time_to_live(options.unknown_ttl)
                 .build_with_hasher(ByDigest::default()),
-            generations: [const { AtomicU64::new(0) }; 256],
+            generations: counters(256),
         }
     }
 
+    /// Entries held: principals, unknown digests. Exact only when nothing goes on.
+    pub(super) fn sizes(&self) -> (u64, u64) {
+        (self.known.entry_count(), self.unknown.entry_count())
+    }
+}
+
+fn counters<C: Counter>(count: usize) -> Box<[C]> {
+    (0..count).map(|_| C::default()).collect()
+}
+
+impl<K: Table<Arc<Principal>>, U: Table<()>, C: Counter> TokenCache<K, U, C> {
     pub(super) fn look_up(&self, digest: &Digest) -> Cached {
         match self.known.get(digest) {
             Some(principal) => Cached::Known(principal),
-            None if self.unknown.contains_key(digest) => Cached::Unknown,
+            None if self.unknown.get(digest).is_some() => Cached::Unknown,
             None => Cached::Miss,
         }
     }
 
     /// To be called before the store is read for this digest.
     pub(super) fn begin_fill(&self, digest: &Digest) -> FillTicket {
-        FillTicket(self.generation(digest).load(Ordering::SeqCst))
+        FillTicket(self.current(digest))
     }
 
     /// Puts in what the store said, unless the digest was invalidated since the ticket was drawn.
     pub(super) fn finish_fill(&self, digest: Digest, ticket: FillTicket, found: Option<Arc<Principal>>) {
-        let current = || self.generation(&digest).load(Ordering::SeqCst) == ticket.0;
+        let is_current = || self.current(&digest) == ticket.0;
         match found {
-            Some(principal) => {
-                self.known.entry(digest).and_compute_with(|_| if current() { Op::Put(principal) } else { Op::Nop });
-            }
-            None => {
-                self.unknown.entry(digest).and_compute_with(|_| if current() { Op::Put(()) } else { Op::Nop });
-            }
+            Some(principal) => self.known.put_if(digest, principal, is_current),
+            None => self.unknown.put_if(digest, (), is_current),
         }
     }
 
@@ -96,31 +153,25 @@ impl TokenCache {
     /// The generation is counted up behind the removal too: who saw the first count, and still found
     /// what was to be removed, sees another one.
     pub(super) fn invalidate(&self, digest: &Digest) {
-        self.generation(digest).fetch_add(1, Ordering::SeqCst);
-        // Through the same per-key order as the fills; moka's own `invalidate` does not wait for them.
-        self.known.entry_by_ref(digest).and_compute_with(|_| Op::Remove);
-        self.unknown.entry_by_ref(digest).and_compute_with(|_| Op::Remove);
-        self.generation(digest).fetch_add(1, Ordering::SeqCst);
+        self.generation(digest).step();
+        self.known.remove(digest);
+        self.unknown.remove(digest);
+        self.generation(digest).step();
     }
 
     /// Another number than before says that the digest may have been invalidated since.
     pub(super) fn current(&self, digest: &Digest) -> u64 {
-        self.generation(digest).load(Ordering::SeqCst)
+        self.generation(digest).read()
     }
 
-    /// Entries held: principals, unknown digests. Exact only when nothing goes on.
-    pub(super) fn sizes(&self) -> (u64, u64) {
-        (self.known.entry_count(), self.unknown.entry_count())
-    }
-
-    fn generation(&self, digest: &Digest) -> &AtomicU64 {
-        &self.generations[usize::from(digest.as_bytes()[0])]
+    fn generation(&self, digest: &Digest) -> &C {
+        &self.generations[usize::from(digest.as_bytes()[0]) % self.generations.len()]
     }
 }
 
 /// Passes the eight bytes of a digest through: they are a keyed hash already.
 #[derive(Default)]
-struct DigestHasher(u64);
+pub(super) struct DigestHasher(u64);
 
 impl Hasher for DigestHasher {
     fn finish(&self) -> u64 {

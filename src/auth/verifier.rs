@@ -8,7 +8,9 @@
 
 use std::collections::HashMap;
 use std::convert::Infallible;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
@@ -292,7 +294,11 @@ impl Loader {
             if self.misses.recv_many(&mut waiting, BATCH).await == 0 {
                 return std::future::pending().await;
             }
-            self.load(&mut waiting).await;
+            if guarded(self.load(&mut waiting)).await.is_err() {
+                // Who waited has been told that there is no answer, by the loss of what it waited on.
+                tracing::error!("a look-up of tokens panicked; it is given up, and later ones go on");
+                waiting.clear();
+            }
         }
     }
 
@@ -348,6 +354,18 @@ impl Loader {
         let limiter = self.limits.of(token.rate_limit);
         Some(Arc::new(Principal::new(token, secret, limiter, &self.users)))
     }
+}
+
+/// A panic costs those who wait for this work, and not everybody who comes later. The cache is left whole: it is
+/// changed by single steps, each after all that could fail.
+async fn guarded<T>(work: impl Future<Output = T>) -> Result<T, ()> {
+    let mut work = std::pin::pin!(work);
+    std::future::poll_fn(move |context| match catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(context))) {
+        Ok(Poll::Pending) => Poll::Pending,
+        Ok(Poll::Ready(done)) => Poll::Ready(Ok(done)),
+        Err(_) => Poll::Ready(Err(())),
+    })
+    .await
 }
 
 fn answer(replies: Option<Vec<Reply>>, with: &Result<Option<Arc<Principal>>, StoreError>) {

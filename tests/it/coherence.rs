@@ -2,6 +2,7 @@
 //!
 //! No request that was begun after that moment may be decided as before it: there is no grace.
 
+mod flight;
 mod moody;
 mod outage;
 

@@ -11,6 +11,7 @@ use tokio::sync::watch;
 pub(super) enum Mood {
     Answers,
     Fails,
+    Panics,
     /// Until the mood changes.
     Hangs,
     /// As [`Mood::Hangs`], but the answer is of before.
@@ -54,6 +55,7 @@ impl Store for Moody {
             let now = *mood.wait_for(|mood| !waits(mood)).await.expect("the sender is here");
             match early {
                 Some(found) => found,
+                None if now == Mood::Panics => panic!("the database panics, as the test wants it"),
                 None if now == Mood::Fails => Err(StoreError::Unavailable("the disk is gone".to_owned())),
                 None => self.inner.tokens_by_digest(digests).await,
             }
