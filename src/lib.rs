@@ -14,6 +14,7 @@
 //! * [`proxy`]: the way of a request, and the connections to upstreams.
 //! * [`outbound`]: requests that the gateway itself sends.
 //! * [`event`]: what happens to tokens, delivered to webhooks.
+//! * [`leak`]: tokens that somebody found, and what is done about them.
 //! * [`admin`]: the management API.
 //! * [`config`]: `keygate.toml` in, settings or every problem out.
 //! * [`app`]: the composition root; the only module that knows all the others.
@@ -28,6 +29,7 @@ pub mod auth;
 pub mod cli;
 pub mod config;
 pub mod event;
+pub mod leak;
 pub mod limit;
 pub mod model;
 pub mod outbound;

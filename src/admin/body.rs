@@ -46,12 +46,17 @@ impl<S: Sync> FromRequest<S> for OptionalFields {
 
 /// The whole body, if it is not too large.
 pub(super) async fn collect(request: Request) -> Result<Bytes, Refusal> {
+    collect_most(request, MAX_BODY).await
+}
+
+/// The same with a limit of its own.
+pub(super) async fn collect_most(request: Request, most: usize) -> Result<Bytes, Refusal> {
     let body = request.into_body();
     // Refused before the client is asked to send it.
-    if body.size_hint().lower() > MAX_BODY as u64 {
+    if body.size_hint().lower() > most as u64 {
         return Err(Refusal::BodyTooLarge);
     }
-    let body = Limited::new(body, MAX_BODY)
+    let body = Limited::new(body, most)
         .collect()
         .await
         .map_err(|error| if error.is::<LengthLimitError>() { Refusal::BodyTooLarge } else { Refusal::BodyBroken })?;

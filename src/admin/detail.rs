@@ -105,6 +105,12 @@ impl Refusal {
             Refusal::MemberElsewhere => "the user is a member of accounts out of the token's reach, and who sets its \
                                          password could act there"
                 .into(),
+            Refusal::LeaksOff => "`[leaks] github_keys` is not in the configuration".into(),
+            Refusal::BadSignature(why) => format!("the alert is not believed: {why}"),
+            Refusal::KeysUnavailable(_) => {
+                "the keys to check the signature with cannot be had; send it again later".into()
+            }
+            Refusal::LeaksBusy => "too many reports wait; nothing of this one was taken: send it again".into(),
             Refusal::AlreadyMember => "the user is a member of the account; change its roles with PATCH".into(),
             Refusal::UnknownPolicy(name) => format!(
                 "the policy `{name}` is not in the configuration (any more): put it back, or give the account another"

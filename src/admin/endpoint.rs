@@ -6,8 +6,8 @@ use http::Method;
 use super::about::{self, Operation};
 use super::sessions::SESSIONS;
 use super::{
-    Shared, accounts, audit, backup, bulk, explain, health, import, invitations, manual, members, passwords, policies,
-    presented, reveal, roles, rotation, sessions, tokens, usage, users, webhooks, whoami,
+    Shared, accounts, audit, backup, bulk, explain, health, import, invitations, leaks, manual, members, passwords,
+    policies, presented, reveal, roles, rotation, sessions, tokens, usage, users, webhooks, whoami,
 };
 use crate::audit::Action as Audited;
 use crate::model::Action;
@@ -77,6 +77,7 @@ const ACCOUNTS: &str = "keygate.accounts";
 const USERS: &str = "keygate.users";
 const AUDIT: &str = "keygate.audit";
 const STORE: &str = "keygate.store";
+const LEAKS: &str = "keygate.leaks";
 const WEBHOOKS: &str = "keygate.webhooks";
 
 const fn needs(resource: &'static str, action: Action) -> Right {
@@ -152,6 +153,10 @@ pub static ENDPOINTS: &[Endpoint] = &[
     Endpoint { method: Method::GET, path: "/v1/audit", right: needs(AUDIT, Action::Read), audit: None, mount: |m| on(m, audit::list), about: &about::audit::LIST },
     // It has what concerns every account.
     Endpoint { method: Method::GET, path: "/v1/audit/export", right: Right::NeedsRoot { resource: AUDIT, action: Action::Read }, audit: Some(Audited::AuditExport), mount: |m| on(m, audit::export), about: &about::audit::EXPORT },
+    // Who has the text of a token may report it, of whatever account the token is.
+    Endpoint { method: Method::POST, path: "/v1/leaks", right: needs(LEAKS, Action::Create), audit: Some(Audited::LeakReport), mount: |m| on(m, leaks::report), about: &about::leaks::REPORT },
+    // The signature is the proof; each token that is found has its own entry.
+    Endpoint { method: Method::POST, path: "/v1/leaks/github", right: Right::Open, audit: None, mount: |m| on(m, leaks::github), about: &about::leaks::GITHUB },
     // They are the installation's: what they could not deliver is of every account.
     Endpoint { method: Method::GET, path: "/v1/webhooks", right: Right::NeedsRoot { resource: WEBHOOKS, action: Action::Read }, audit: None, mount: |m| on(m, webhooks::list), about: &about::webhooks::LIST },
     Endpoint { method: Method::GET, path: "/v1/webhooks/{name}", right: Right::NeedsRoot { resource: WEBHOOKS, action: Action::Read }, audit: None, mount: |m| on(m, webhooks::get), about: &about::webhooks::SHOW },

@@ -33,6 +33,7 @@ mod hosts;
 mod import;
 mod invitations;
 mod labels;
+mod leaks;
 mod login;
 mod manual;
 mod members;
@@ -82,6 +83,7 @@ pub use self::quota::AdminLimits;
 use crate::audit::Audit;
 use crate::auth::{Accounts, Lifecycle, LoginGuard, NearExpiry, Passwords, Users, Verifier};
 use crate::event::Webhooks;
+use crate::leak::Leaks;
 use crate::model::Policies;
 use crate::route::Leads;
 use crate::store::Backups;
@@ -101,6 +103,7 @@ pub struct AdminState {
     /// Tells callers of an expiry that is near.
     pub near_expiry: Option<NearExpiry>,
     pub webhooks: Webhooks,
+    pub leaks: Leaks,
     pub audit: Audit,
     /// Where the gateway serves (`http://127.0.0.1:8080`), for the line to copy after a creation.
     pub proxy_url: String,

@@ -17,6 +17,10 @@ impl Refusal {
             | Refusal::WrongMethod { .. }
             | Refusal::TooOften { .. }
             | Refusal::LoginsBusy
+            | Refusal::LeaksOff
+            | Refusal::BadSignature(_)
+            | Refusal::KeysUnavailable(_)
+            | Refusal::LeaksBusy
             | Refusal::RateLimited { .. }
             | Refusal::NoInvitation
             | Refusal::NotReady(_)

@@ -112,6 +112,14 @@ pub(super) enum Refusal {
     /// One of the user's other accounts is.
     MemberElsewhere,
     AlreadyMember,
+    /// GitHub's alerts are not configured.
+    LeaksOff,
+    /// An alert is not by whom it says, and why.
+    BadSignature(String),
+    /// The keys of who reports leaks cannot be had, and why.
+    KeysUnavailable(String),
+    /// Too many reports wait.
+    LeaksBusy,
     /// The account's policy is not in the configuration.
     UnknownPolicy(PolicyName),
     /// The policy has no logins in the account.
@@ -255,6 +263,10 @@ impl Refusal {
             Refusal::ManagedElsewhere => (&code::MANAGED_ELSEWHERE, Client),
             Refusal::MemberElsewhere => (&code::MEMBER_ELSEWHERE, Client),
             Refusal::AlreadyMember => (&code::ALREADY_MEMBER, Client),
+            Refusal::LeaksOff => (&code::LEAKS_OFF, Client),
+            Refusal::BadSignature(_) => (&code::BAD_SIGNATURE, Client),
+            Refusal::KeysUnavailable(_) => (&code::KEYS_UNAVAILABLE, Ours),
+            Refusal::LeaksBusy => (&code::LEAKS_BUSY, Ours),
             Refusal::NoRandomness(_) => (&code::NO_RANDOMNESS, Ours),
             Refusal::Failed(_) | Refusal::Broken(_) => (&code::INTERNAL, Ours),
         }
@@ -272,6 +284,8 @@ impl Refusal {
             | Refusal::NoRandomness(text)
             | Refusal::NotReady(text)
             | Refusal::StoreFull(text)
+            | Refusal::BadSignature(text)
+            | Refusal::KeysUnavailable(text)
             | Refusal::Failed(text) => text,
             Refusal::LoginFailed { from } => from,
             Refusal::Unrecorded { why, .. } => why,
@@ -297,7 +311,8 @@ impl Refusal {
     /// Seconds.
     fn retry_after(&self) -> Option<u64> {
         match self {
-            Refusal::Store(_) | Refusal::NotReady(_) | Refusal::NoRandomness(_) => Some(5),
+            Refusal::Store(_) | Refusal::NotReady(_) | Refusal::NoRandomness(_) | Refusal::LeaksBusy => Some(5),
+            Refusal::KeysUnavailable(_) => Some(60),
             Refusal::TooOften { wait } | Refusal::RateLimited { wait, .. } => {
                 Some(wait.as_millis().div_ceil(1_000).try_into().unwrap_or(u64::MAX).max(1))
             }

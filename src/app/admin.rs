@@ -28,6 +28,7 @@ use crate::audit::Audit;
 use crate::auth::{Accounts, Lifecycle, LoginGuard, Passwords, Users, Verifier};
 use crate::config::Settings;
 use crate::event::Webhooks;
+use crate::leak::Leaks;
 use crate::model::Policies;
 use crate::proxy::Proxy;
 use crate::server::{Announced, Duplex, ProxyProtocol, TrustedHeader, TrustedProxies};
@@ -89,6 +90,7 @@ pub(super) struct Parts<'a> {
     pub(super) proxy: &'a Arc<Proxy>,
     pub(super) policies: Arc<Policies>,
     pub(super) webhooks: Webhooks,
+    pub(super) leaks: Leaks,
 }
 
 /// What the management API works on.
@@ -111,6 +113,7 @@ pub(super) fn state(
         proxy,
         policies,
         webhooks,
+        leaks,
     } = parts;
     let proxy = Arc::clone(proxy);
     let example = settings.routes.iter().find(|route| !route.public);
@@ -126,6 +129,7 @@ pub(super) fn state(
         audit,
         policies,
         webhooks,
+        leaks,
         near_expiry: super::parts::near_expiry(&settings.tokens),
         proxy_url: proxy_url.to_owned(),
         example_path: example.map_or_else(|| "/".to_owned(), |route| example_path(&route.path)),

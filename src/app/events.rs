@@ -36,6 +36,7 @@ pub(super) struct Sources<'a> {
 /// What runs, and how it is ended.
 pub(super) struct Running {
     pub(super) webhooks: Webhooks,
+    pub(super) events: Events,
     stop: watch::Sender<bool>,
     tasks: Vec<JoinHandle<()>>,
 }
@@ -70,8 +71,8 @@ impl Running {
                 tasks.push(runtime.spawn(Keeper { path, webhooks: webhooks.clone(), schedule }.run(stopped)));
             }
         }
-        tasks.push(runtime.spawn(fold(reports, events, Arc::clone(store))));
-        Ok((Self { webhooks, stop, tasks }, limited))
+        tasks.push(runtime.spawn(fold(reports, events.clone(), Arc::clone(store))));
+        Ok((Self { webhooks, events, stop, tasks }, limited))
     }
 
     /// Waits until what runs has ended; what was not delivered is saved.

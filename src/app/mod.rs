@@ -11,6 +11,7 @@ mod bootstrap;
 mod error;
 mod events;
 mod lead;
+mod leaks;
 mod log;
 mod maintenance;
 mod parts;
@@ -67,6 +68,7 @@ pub struct Gateway {
     admin: admin::AdminServer,
     usage: tokio::task::JoinHandle<()>,
     events: events::Running,
+    leak_worker: tokio::task::JoinHandle<()>,
     log: Option<JoinHandle<()>>,
     store: Arc<dyn Store>,
     audit: Audit,
@@ -129,6 +131,8 @@ impl Gateway {
             clock: &clock,
         };
         let (events, limited) = events::Running::start(sources, runtime.handle())?;
+        let (leaks, leak_worker) = leaks::start(&settings, &lifecycle, &policies, &events.events, &audit)?;
+        let leak_worker = runtime.spawn(leak_worker.run());
         let purge =
             purge::Purge { lifecycle: lifecycle.clone(), policies: Arc::clone(&policies), audit: audit.clone() };
         runtime.spawn(purge.clone().run());
@@ -209,6 +213,7 @@ impl Gateway {
                     proxy: &proxy,
                     policies,
                     webhooks: events.webhooks.clone(),
+                    leaks,
                     audit: audit.clone(),
                     backups: Backups::new(Arc::clone(&store), bootstrap::store_key(&settings.tokens.pepper)),
                 },
@@ -225,6 +230,7 @@ impl Gateway {
             admin,
             usage,
             events,
+            leak_worker,
             log,
             store,
             audit,
@@ -315,6 +321,7 @@ impl Gateway {
             admin,
             usage,
             events,
+            leak_worker,
             log,
             store,
             audit,
@@ -331,6 +338,8 @@ impl Gateway {
         runtime.block_on(admin.stopped(drain_timeout));
         // The workers are gone, and with them every sender: the folder stores the rest and ends.
         let usage = runtime.block_on(in_time("storing the use of tokens", usage));
+        // The management API is gone, and with it every desk: what was handed in is dealt with.
+        let leaks = runtime.block_on(in_time("dealing with leaked tokens", leak_worker));
         let events = runtime.block_on(in_time("saving what webhooks have to tell", events.stopped()));
         runtime.block_on(audit::note_gateway(&audit, AuditAction::GatewayStop));
         audit.close();
@@ -341,6 +350,7 @@ impl Gateway {
         if cut_off > 0 {
             tracing::warn!(connections = cut_off, "the drain time-out passed with requests in flight");
         }
+        leaks?.map_err(|_| StopError::Thread("leaked tokens"))?;
         events?;
         usage?.map_err(|_| StopError::Thread("usage"))?;
         log?;

@@ -54,6 +54,10 @@ actions! {
     TokenRotationEnd = "token.rotation.end", Ends;
     TokenRotationExtend = "token.rotation.extend", Changes;
     TokenRotationUndo = "token.rotation.undo", Changes;
+    /// Somebody found its text where it does not belong; the policy says what is done.
+    TokenLeaked = "token.leaked", Ends;
+    /// Texts were reported that somebody found.
+    LeakReport = "leak.report", Ends;
     /// By policy: what has expired.
     TokenPurge = "token.purge", Ends;
     AccountCreate = "account.create", Changes;

@@ -35,6 +35,8 @@ pub enum ObjectKind {
     Audit,
     Gateway,
     Webhook,
+    /// Of tokens.
+    Leak,
     /// A call of the API, where no object is known.
     Endpoint,
 }
@@ -117,7 +119,7 @@ impl Object {
 }
 
 impl ObjectKind {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::Token,
         Self::Session,
         Self::Account,
@@ -127,6 +129,7 @@ impl ObjectKind {
         Self::Audit,
         Self::Gateway,
         Self::Webhook,
+        Self::Leak,
         Self::Endpoint,
     ];
 
@@ -145,6 +148,7 @@ impl ObjectKind {
             Self::Audit => "audit",
             Self::Gateway => "gateway",
             Self::Webhook => "webhook",
+            Self::Leak => "leak",
             Self::Endpoint => "endpoint",
         }
     }

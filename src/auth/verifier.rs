@@ -238,6 +238,19 @@ impl Verifier {
         self.shared.cache.sizes()
     }
 
+    /// Under what a token with this text could be known, an imported one too; what is replaced stands before
+    /// what replaces it. Empty for what is certainly no token.
+    pub(super) fn digests_of(&self, text: &str) -> Vec<Digest> {
+        let hasher = &self.shared.hasher;
+        let foreign = self.may_be_imported(text).then(|| self.store.imports());
+        let foreign = foreign.iter().flat_map(|hashes| hashes.iter());
+        let mut digests: Vec<Digest> = foreign.map(|hash| hasher.foreign_digest(hash, &hash.of(text))).collect();
+        if self.is_own(text) || !digests.is_empty() {
+            digests.push(hasher.digest(text));
+        }
+        digests
+    }
+
     pub(super) fn prefix(&self) -> &TokenPrefix {
         &self.shared.prefix
     }

@@ -16,8 +16,10 @@ mod env;
 mod filter;
 mod forwarding;
 mod header;
+mod leaks;
 mod limit;
 mod listen;
+mod notices;
 mod pattern;
 mod policy;
 mod policy_lint;
@@ -159,6 +161,7 @@ fn read_settings(root: &Table, around: &Surroundings<'_>, findings: &Findings) -
     let routes = route::read(&mut root, &upstreams);
     let webhooks = webhook::read(&mut root, around);
     let events = webhook::read_events(&mut root);
+    let leaks = leaks::read(&mut root, around);
     let log = server::read_log(&mut root);
     root.finish();
     warn_of_unused(&upstreams, &routes, findings);
@@ -182,6 +185,7 @@ fn read_settings(root: &Table, around: &Surroundings<'_>, findings: &Findings) -
         routes,
         webhooks: webhooks?,
         events: events?,
+        leaks: leaks?,
         log: log?,
     })
 }

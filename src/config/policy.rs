@@ -12,14 +12,16 @@ use super::table::{Field as Found, Located, Mistake, Reader};
 use super::tree::{Node, Value};
 use super::value::{self, DAY};
 use crate::model::{
-    AccountToken, DeleteConfirm, ExpiryRules, Field, Kind, NamePattern, NameRules, PlanName, Policies, Policy,
-    PolicyName, Reveal, RotationRules, WarnRules,
+    AccountToken, DeleteConfirm, ExpiryRules, Field, Kind, LeakAction, NamePattern, NameRules, PlanName, Policies,
+    Policy, PolicyName, Reveal, RotationRules, WarnRules,
 };
 
 const LONGEST: Duration = DAY.saturating_mul(36_500);
 /// As long as use is remembered day by day.
 const LONGEST_WINDOW: Duration = DAY.saturating_mul(35);
 const LONGEST_OVERLAP: Duration = DAY.saturating_mul(365);
+const LEAK_ACTIONS: &[(&str, LeakAction)] =
+    &[("revoke", LeakAction::Revoke), ("disable", LeakAction::Disable), ("notify", LeakAction::Notify)];
 const KINDS: &[(&str, Kind)] =
     &[("personal", Kind::Personal), ("service", Kind::Service), ("shared", Kind::Shared), ("session", Kind::Session)];
 const REVEALS: &[(&str, Reveal)] = &[("once", Reveal::Once), ("retrievable", Reveal::Retrievable)];
@@ -100,6 +102,7 @@ fn rules(table: &mut Reader<'_>, tokens: Option<&Tokens>) -> Option<Policy> {
     let password_min_length = table.field("password_min_length", value::count_usize(8..=128));
     let purge = table.field("purge_expired_after", value::or_word("never", value::duration(LONGEST))).or(None);
     let account_token = table.field("account_token", account_token);
+    let leak_action = table.field("leak_action", value::choice(LEAK_ACTIONS)).or(LeakAction::default());
     let warn = warn(table);
     policy_lint::reveal(table, &reveal, tokens.map(|tokens| tokens.reveal_key.is_some()));
     policy_lint::confirmation(table, &delete_confirm, &name_required);
@@ -123,6 +126,7 @@ fn rules(table: &mut Reader<'_>, tokens: Option<&Tokens>) -> Option<Policy> {
         password_min_length: password_min_length.or(lenient.password_min_length)?,
         purge_expired_after: purge?,
         account_token: account_token.optional()?,
+        leak_action: leak_action?,
         warn: warn?,
         ..lenient
     })

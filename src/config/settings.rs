@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use crate::model::{AccountId, EventKind, Pepper, Policies, Quota, Roles, TokenPrefix, WebhookSecret};
+pub use super::notices::{Events, KeySource, Leaks, WebUrl, Webhook};
+use crate::model::{Pepper, Policies, Quota, Roles, TokenPrefix};
 
 pub use route::*;
 
@@ -34,6 +35,7 @@ pub struct Settings {
     pub routes: Vec<Route>,
     pub webhooks: Vec<Webhook>,
     pub events: Events,
+    pub leaks: Leaks,
     pub log: Log,
 }
 
@@ -243,49 +245,6 @@ pub enum HostHeader {
     /// The upstream's own host and port.
     Upstream,
     Fixed(String),
-}
-
-/// Where the gateway itself sends requests.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct WebUrl {
-    pub scheme: Scheme,
-    /// A host name or an address, without brackets.
-    pub host: String,
-    pub port: u16,
-    /// With the query.
-    pub path: String,
-}
-
-/// `[[webhook]]`.
-#[derive(Debug, Clone)]
-pub struct Webhook {
-    pub name: String,
-    pub url: WebUrl,
-    /// `secret`, and `previous_secret` while receivers change over.
-    pub secrets: Vec<WebhookSecret>,
-    /// Empty: all.
-    pub events: Vec<EventKind>,
-    /// Empty: all. Those below are meant too.
-    pub accounts: Vec<AccountId>,
-    /// Whether it may be this machine or one of a private network (default false).
-    pub allow_private: bool,
-    /// Trusted roots (PEM) in place of the system's.
-    pub ca: Option<PathBuf>,
-    /// Messages that may wait (default 10,000).
-    pub queue: usize,
-    /// How often a message is tried (default 16).
-    pub attempts: u32,
-    /// How long after the first failure it is tried again (default 5 s); twice as long after each further one.
-    pub retry_after: Duration,
-    /// For one attempt (default 10 s).
-    pub timeout: Duration,
-}
-
-/// `[events]`.
-#[derive(Debug, Clone)]
-pub struct Events {
-    /// How long before its expiry a token is told of (default 30, 7 and 1 days).
-    pub expiring: Vec<Duration>,
 }
 
 /// `[log]`.

@@ -61,8 +61,7 @@ pub(super) fn trust(
         return None;
     }
     if let (true, Some(false), Some(node)) = (is_plain, allow_private, table.node(key)) {
-        let help =
-            "write https://; or, for a receiver on this machine or in a network of your own, `allow_private = true`";
+        let help = "write https://; or, for this machine or a network of your own, `allow_private = true`";
         table.mistake(key, node, Mistake::new("goes over the Internet in the clear", help));
         return None;
     }

@@ -9,14 +9,25 @@ use super::schedule::Distances;
 use super::webhook::Webhooks;
 use crate::auth::{Accounts, TokenChange};
 use crate::model::{
-    AccountId, Clock, EventKind, Kind, Life, PlanName, Policies, Policy, Secret, State, Subject, Timestamp, Token,
-    TokenId, TurnKind, Usage, Warning,
+    AccountId, Clock, EventKind, Kind, LeakAction, Life, PlanName, Policies, Policy, Secret, State, Subject, Timestamp,
+    Token, TokenId, TurnKind, Usage, Warning,
 };
 
 /// A token is told of once in this time, however often it is over its limit.
 const QUIET: i64 = 3_600_000;
 /// Tokens of which it is remembered when they were over a limit (worst case 10,000 × 40 bytes).
 const MOST_REMEMBERED: usize = 10_000;
+
+/// Where the text of a token was found, and what its policy says about that.
+#[derive(Debug, Clone)]
+pub struct Leak {
+    pub source: String,
+    /// Without the token's text, also where that was a part of it.
+    pub url: String,
+    pub action: LeakAction,
+    /// Which of the token's texts it is.
+    pub secret: Secret,
+}
 
 /// Makes events and hands them on. Cheap to clone.
 #[derive(Clone)]
@@ -112,6 +123,11 @@ impl Events {
     /// The overlap of a rotation ended by itself.
     pub(super) fn overlap_ended(&self, token: &Token, at: Timestamp) {
         self.tell(EventKind::OverlapEnded, token, &at.millis().to_string(), Detail::Nothing);
+    }
+
+    /// A token's text was found where it does not belong. `cause` tells this find from others.
+    pub fn leaked(&self, token: &Token, leak: Leak, cause: &str) {
+        self.tell(EventKind::Leaked, token, cause, Detail::Leaked(leak));
     }
 
     /// Whether a token that was refused over its limit is to be told of: not more than once an hour.

@@ -1,8 +1,9 @@
 //! What happens to tokens, told to those who asked for it.
 //!
 //! [`Events`] makes events of what it is told: changes by the lifecycle, refusals over a limit by the
-//! workers, and what the clock brings by [`Schedule`]. [`Webhooks`] delivers them. To tell an event takes a
-//! short lock and waits for nothing, so that neither a change nor a request ever waits for a receiver.
+//! workers, leaks by whoever found them, and what the clock brings by [`Schedule`]. [`Webhooks`] delivers them.
+//! To tell an event takes a short lock and waits for nothing, so that neither a change nor a request ever waits
+//! for a receiver.
 
 mod events;
 mod id;
@@ -12,7 +13,7 @@ mod schedule;
 mod walk;
 mod webhook;
 
-pub use events::Events;
+pub use events::{Events, Leak};
 pub use saved::{Keeper, Loaded};
 pub use schedule::{Distances, Schedule};
 pub use webhook::{Attempt, DeadLetter, WebhookCounts, WebhookOptions, WebhookStatus, Webhooks};

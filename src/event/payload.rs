@@ -4,6 +4,7 @@
 use bytes::Bytes;
 use serde::Serialize;
 
+use super::events::Leak;
 use crate::model::{EventKind, Timestamp, Token, Warning};
 
 /// What an event says besides which token it is about.
@@ -15,6 +16,7 @@ pub(super) enum Detail {
     Expiring {
         within: u64,
     },
+    Leaked(Leak),
     Limit {
         refused: u64,
     },
@@ -35,6 +37,8 @@ struct Data<'a> {
     token: Option<TokenData<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     expires_within_seconds: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    leak: Option<LeakData<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     refused: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -66,6 +70,16 @@ struct RotationData {
 }
 
 #[derive(Serialize)]
+struct LeakData<'a> {
+    source: &'a str,
+    url: &'a str,
+    /// What the policy says.
+    action: &'static str,
+    /// `present` or `old`: which of the token's texts it is.
+    text: &'static str,
+}
+
+#[derive(Serialize)]
 struct WarningData<'a> {
     code: &'static str,
     message: &'a str,
@@ -76,6 +90,10 @@ pub(super) fn body(kind: EventKind, at: Timestamp, token: Option<&Token>, detail
     let data = match detail {
         Detail::Nothing => Data::default(),
         Detail::Expiring { within } => Data { expires_within_seconds: Some(*within), ..Data::default() },
+        Detail::Leaked(Leak { source, url, action, secret }) => {
+            let (action, text) = (action.name(), secret.name());
+            Data { leak: Some(LeakData { source, url, action, text }), ..Data::default() }
+        }
         Detail::Limit { refused } => Data { refused: Some(*refused), ..Data::default() },
         Detail::Warning(Warning { code, message }) => {
             Data { warning: Some(WarningData { code, message }), ..Data::default() }

@@ -18,6 +18,8 @@ pub enum EventKind {
     /// Its expiry is as near as is configured.
     Expiring,
     Expired,
+    /// Somebody found its text where it does not belong.
+    Leaked,
     /// A request was refused because there were too many.
     LimitReached,
     /// Its account's policy has a remark about it.
@@ -27,7 +29,7 @@ pub enum EventKind {
 }
 
 impl EventKind {
-    pub const ALL: [EventKind; 14] = [
+    pub const ALL: [EventKind; 15] = [
         EventKind::Created,
         EventKind::Updated,
         EventKind::Rotated,
@@ -39,6 +41,7 @@ impl EventKind {
         EventKind::Deleted,
         EventKind::Expiring,
         EventKind::Expired,
+        EventKind::Leaked,
         EventKind::LimitReached,
         EventKind::Warning,
         EventKind::Test,
@@ -57,6 +60,7 @@ impl EventKind {
             EventKind::Deleted => "token.deleted",
             EventKind::Expiring => "token.expiring",
             EventKind::Expired => "token.expired",
+            EventKind::Leaked => "token.leaked",
             EventKind::LimitReached => "token.limit_reached",
             EventKind::Warning => "token.warning",
             EventKind::Test => "webhook.test",
@@ -65,5 +69,25 @@ impl EventKind {
 
     pub fn from_name(name: &str) -> Option<EventKind> {
         EventKind::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+}
+
+/// What is done to a token whose text was found where it does not belong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LeakAction {
+    Revoke,
+    #[default]
+    Disable,
+    /// Only told.
+    Notify,
+}
+
+impl LeakAction {
+    pub const fn name(self) -> &'static str {
+        match self {
+            LeakAction::Revoke => "revoke",
+            LeakAction::Disable => "disable",
+            LeakAction::Notify => "notify",
+        }
     }
 }

@@ -34,7 +34,7 @@ pub use access::{Access, AccessError, Action};
 pub use account::{Account, AccountState};
 pub use clock::{Clock, Moment, Timestamp};
 pub use digest::{Digest, Pepper, PepperError, RequestKey, TokenHasher};
-pub use event::EventKind;
+pub use event::{EventKind, LeakAction};
 pub use filters::{FilterError, Filters, push_encoded};
 pub use foreign::{Encoding, ForeignHash, ForeignHashError, ForeignHashes, LONGEST_FOREIGN, may_be_foreign};
 pub use grants::{GrantError, Grants, ResourceName, ResourceNameError};

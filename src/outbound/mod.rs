@@ -1,4 +1,4 @@
-//! Requests that the gateway itself sends: to webhooks.
+//! Requests that the gateway itself sends: to webhooks, and for the keys of those who report leaks.
 //!
 //! Over HTTP/1.1, with certificates verified always, no redirect followed, an answer read up to a bound, and
 //! everything within a time limit. Where a name leads to is looked at after it was resolved, and the very

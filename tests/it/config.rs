@@ -447,6 +447,8 @@ previous_secret = { zzzzzzzzzz = 1 }
 zzzzzzzzzz = 1
 [events]
 zzzzzzzzzz = 1
+[leaks]
+zzzzzzzzzz = 1
 [[route]]
 account = { zzzzzzzzzz = 1 }
 carriers = { zzzzzzzzzz = 1 }

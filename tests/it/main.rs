@@ -24,6 +24,7 @@ mod grpc;
 mod h2_cases;
 mod http2;
 mod import;
+mod leaks;
 mod life;
 mod limits;
 mod lists;

@@ -48,7 +48,9 @@ fn each(which: &[&str], is_one: impl Fn(&Value) -> bool) {
     subject.outlived();
     let answers = subject.answers();
     let operations: Vec<&Value> = operations(&description).filter(|operation| is_one(operation)).collect();
-    for operation in &operations {
+    // What is signed cannot be made up.
+    let unsigned = operations.iter().filter(|operation| operation["operationId"] != "takeGithubAlert");
+    for operation in unsigned {
         let id = operation["operationId"].as_str().expect("an id");
         let done = answers.get(id).is_some_and(|counts| counts.keys().any(|status| status.starts_with('2')));
         assert!(done, "{id} was refused each time, so its answer was not compared: {:?}", answers.get(id));

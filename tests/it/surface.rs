@@ -66,6 +66,8 @@ const ACCEPT: &str = r#"{"invitation": "{invitation}", "password": "another pass
 const CHANGE: &str = r#"{"current": "correct horse battery", "new": "another password"}"#;
 /// About the target's text.
 const FORM: &str = "token={text}";
+/// Nobody's token.
+const LEAKS: &str = r#"{"leaks": [{"token": "x"}]}"#;
 /// Ends the token that makes the call.
 const SELF: &str = "/v1/tokens/current/revoke";
 const BEGIN: Right = Right::OpenOrNeeds { resource: "keygate.sessions", action: Action::Create };
@@ -125,6 +127,9 @@ const CALLS: &[Call] = &[
     call("DELETE", "/v1/sessions/{id}", Right::Any, 204),
     call("GET", "/v1/audit", Right::Needs { resource: "keygate.audit", action: Action::Read }, 200),
     call("GET", "/v1/audit/export", Right::NeedsRoot { resource: "keygate.audit", action: Action::Read }, 200),
+    with(LEAKS, call("POST", "/v1/leaks", Right::Needs { resource: "keygate.leaks", action: Action::Create }, 202)),
+    // Off.
+    call("POST", "/v1/leaks/github", Right::Open, 404),
     // The gateways of these tests have none.
     call("GET", "/v1/webhooks", webhooks(Action::Read), 200),
     call("GET", "/v1/webhooks/{name}", webhooks(Action::Read), 404),
@@ -270,6 +275,7 @@ fn of_handler(call: &Call, credential: Credential) -> Option<Outcome> {
 
 fn of_call(call: &Call, credential: Credential) -> Outcome {
     let ok = match call.ok {
+        404 if call.path == "/v1/leaks/github" => Outcome::problem(404, "leaks_off"),
         404 if call.path.starts_with("/v1/webhooks/") => Outcome::problem(404, "not_found"),
         404 => Outcome::problem(404, "no_endpoint"),
         405 => Outcome::problem(405, "method_not_allowed"),

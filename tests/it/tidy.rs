@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Who may use whom: each module, and the modules of this crate that its files may name.
-const MAY_USE: [(&str, &[&str]); 16] = [
+const MAY_USE: [(&str, &[&str]); 17] = [
     ("model", &[]),
     ("problem", &[]),
     ("server", &[]),
@@ -20,7 +20,8 @@ const MAY_USE: [(&str, &[&str]); 16] = [
     ("proxy", &["model", "limit", "route", "server", "telemetry", "problem", "auth"]),
     ("outbound", &["server"]),
     ("event", &["model", "store", "auth", "outbound"]),
-    ("admin", &["model", "store", "audit", "limit", "problem", "route", "auth", "event"]),
+    ("leak", &["model", "telemetry", "audit", "auth", "event", "outbound"]),
+    ("admin", &["model", "store", "audit", "limit", "problem", "route", "auth", "event", "leak"]),
     (
         "app",
         &[
@@ -35,6 +36,7 @@ const MAY_USE: [(&str, &[&str]); 16] = [
             "proxy",
             "outbound",
             "event",
+            "leak",
             "admin",
             "config",
         ],

@@ -5,6 +5,7 @@
 pub(super) mod accounts;
 pub(super) mod audit;
 pub(super) mod gateway;
+pub(super) mod leaks;
 pub(super) mod members;
 mod openapi;
 pub(super) mod presented;
@@ -61,6 +62,7 @@ pub(super) enum Tag {
     Decisions,
     Audit,
     Webhooks,
+    Leaks,
     Gateway,
 }
 
@@ -163,7 +165,12 @@ impl Answer {
 
     /// A part of a list of these.
     pub(super) const fn page<T: ToSchema>(text: &'static str, example: fn() -> Value) -> Self {
-        Self::of(200, text, Content { media: JSON, schema: page::<T>, example })
+        Self::page_of::<T>(200, text, example)
+    }
+
+    /// The same with another status.
+    pub(super) const fn page_of<T: ToSchema>(status: u16, text: &'static str, example: fn() -> Value) -> Self {
+        Self::of(status, text, Content { media: JSON, schema: page::<T>, example })
     }
 
     pub(super) const fn of(status: u16, text: &'static str, content: Content) -> Self {
@@ -267,7 +274,7 @@ fn inline<T: ToSchema>(schemas: &mut Schemas) -> RefOr<Schema> {
 }
 
 impl Tag {
-    pub(super) const ALL: [Tag; 9] = [
+    pub(super) const ALL: [Tag; 10] = [
         Tag::Tokens,
         Tag::Accounts,
         Tag::Members,
@@ -276,6 +283,7 @@ impl Tag {
         Tag::Decisions,
         Tag::Audit,
         Tag::Webhooks,
+        Tag::Leaks,
         Tag::Gateway,
     ];
 
@@ -289,6 +297,7 @@ impl Tag {
             Tag::Decisions => "decisions",
             Tag::Audit => "audit",
             Tag::Webhooks => "webhooks",
+            Tag::Leaks => "leaks",
             Tag::Gateway => "gateway",
         }
     }
@@ -303,6 +312,7 @@ impl Tag {
             Tag::Decisions => "Who a token is, and why a request is let through or not.",
             Tag::Audit => "What was done, by whom, to what and from where.",
             Tag::Webhooks => "Who is told of events, and what could not be delivered. Made in the configuration.",
+            Tag::Leaks => "Texts of tokens that somebody found where they do not belong.",
             Tag::Gateway => "Probes, metrics, backups, and this description.",
         }
     }

@@ -143,6 +143,7 @@ pub(super) fn policy() -> Value {
         "rotation_overlap": "1d",
         "rotation_overlap_max": "7d",
         "account_token": null,
+        "leak_action": "disable",
     })
 }
 

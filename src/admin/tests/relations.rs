@@ -42,7 +42,7 @@ fn naming(endpoint: &Endpoint) -> Naming {
         (&Method::POST, "/v1/tokens" | "/v1/tokens/revoke" | "/v1/users") => Naming::Body("account"),
         (&Method::POST, "/v1/accounts") => Naming::Body("parent"),
         (_, "/livez" | "/readyz" | "/metrics" | "/openapi.json" | "/docs") => Naming::Nothing,
-        (_, path) if path.starts_with("/v1/webhooks") => Naming::Nothing,
+        (_, path) if path.starts_with("/v1/webhooks") || path.starts_with("/v1/leaks") => Naming::Nothing,
         (_, "/v1/whoami" | "/v1/explain" | "/v1/store/backup" | "/v1/audit/export") => Naming::Nothing,
         // For the root account alone.
         (_, "/v1/tokens/import") => Naming::Nothing,

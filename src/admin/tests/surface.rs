@@ -125,6 +125,8 @@ fn of_handler(endpoint: &Endpoint, credential: Credential, grants: &Grants) -> O
 fn expected(endpoint: &Endpoint, credential: Credential, grants: &Grants) -> Option<(u16, &'static str)> {
     let right = endpoint.right;
     match credential {
+        // No keys are configured.
+        _ if endpoint.path == "/v1/leaks/github" => Some((404, "leaks_off")),
         _ if right == Right::Open => None,
         Credential::Missing | Credential::OtherScheme if matches!(right, Right::OpenOrNeeds { .. }) => None,
         Credential::Missing | Credential::OtherScheme => Some((401, "missing_credential")),
@@ -163,7 +165,7 @@ fn challenge_of(code: &str) -> &'static str {
         "missing_credential" | "account_suspended" | "root_only" => "Bearer realm=\"keygate\"",
         "malformed_credential" => "Bearer realm=\"keygate\", error=\"invalid_request\", error_description=\"",
         "insufficient_scope" => "Bearer realm=\"keygate\", error=\"insufficient_scope\", scope=\"keygate.",
-        "not_found" | "no_user" | "not_a_session" | "invalid_fields" => "",
+        "not_found" | "leaks_off" | "no_user" | "not_a_session" | "invalid_fields" => "",
         _ => "Bearer realm=\"keygate\", error=\"invalid_token\", error_description=\"",
     }
 }
@@ -175,6 +177,7 @@ async fn body(world: &World, endpoint: &Endpoint, user: UserId) -> String {
         (&Method::POST, "/v1/tokens/import") => {
             json!({"tokens": [{"hash": "ab".repeat(32), "algorithm": "sha256", "grants": {"devices": "read"}}]})
         }
+        (&Method::POST, "/v1/leaks") => json!({"leaks": [{"token": "x"}]}),
         (&Method::POST, "/v1/webhooks/{name}/discard") => json!({"ids": "all"}),
         (&Method::POST, "/v1/tokens/revoke") => json!({"all": true, "dry_run": true}),
         (&Method::POST, "/v1/tokens/{id}/rotation/extend") => json!({"by": "1h"}),
@@ -256,7 +259,8 @@ async fn every_endpoint_answers_every_credential_as_its_right_says() {
 /// The actions of the table, and no other call but those that only ask.
 #[test]
 fn whatever_does_something_is_noted() {
-    let asks = [(Method::POST, "/v1/explain"), (Method::POST, "/v1/introspect")];
+    // An alert does to tokens what each of their entries says.
+    let asks = ["/v1/explain", "/v1/introspect", "/v1/leaks/github"].map(|path| (Method::POST, path));
     for endpoint in ENDPOINTS {
         let only_asks = endpoint.method == Method::GET || asks.contains(&(endpoint.method.clone(), endpoint.path));
         let is_copied = ["/v1/store/backup", "/v1/audit/export"].contains(&endpoint.path);

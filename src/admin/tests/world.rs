@@ -19,6 +19,7 @@ use crate::auth::{
     Passwords, Rotate, Sealer, Users, Verdict, Verifier, VerifierOptions, admit_any,
 };
 use crate::event::{Distances, Events, WebhookOptions, Webhooks};
+use crate::leak::{Desk, Leaks};
 use crate::limit::TokenLimits;
 use crate::model::{
     Account, AccountId, Clock, EventKind, Grants, Kind, Pepper, Policies, Policy, Quota, Reveal, Token, TokenHasher,
@@ -27,6 +28,7 @@ use crate::model::{
 use crate::outbound::Target;
 use crate::route::{Leads, RouteView, action_of};
 use crate::store::{Backups, MemoryStore, Store, StoreKey};
+use crate::telemetry::Redaction;
 
 pub(super) struct World {
     pub(super) router: Router,
@@ -122,18 +124,24 @@ impl World {
         let readiness = Arc::new(Mutex::new(Readiness::Ready));
         let ready = Arc::clone(&readiness);
         let webhooks = Webhooks::new(vec![full_webhook()], clock.clone());
+        let policies = Arc::new(policies);
+        let (known, rules) = (accounts.clone(), Arc::clone(&policies));
+        let events = Events::new(webhooks.clone(), known, rules, clock.clone(), Distances::default());
+        let (desk, worker) = Desk::new(&lifecycle, &policies, (events.clone(), audit.clone()), Redaction::new("kg"));
+        tokio::spawn(worker.run());
         let state = AdminState {
             lifecycle: lifecycle.clone(),
             verifier: verifier.clone(),
             accounts: accounts.clone(),
             users: users.clone(),
-            policies: Arc::new(policies),
+            policies,
             passwords: passwords(),
             login_guard: Arc::new(LoginGuard::new(LoginLimits::default())),
             limits: Arc::new(limits),
             backups: Backups::new(copies(Arc::clone(&store)), key),
             near_expiry: None,
             webhooks: webhooks.clone(),
+            leaks: Leaks::new(desk, None),
             audit,
             proxy_url: "http://127.0.0.1:8080/".into(),
             example_path: "/v1/devices".into(),
@@ -145,8 +153,6 @@ impl World {
         };
         let router = router(state);
         let admin = make(&lifecycle, root.id, &[("*", "full"), ("keygate.*", "full")], |_| {}).await;
-        let (known, rules) = (accounts.clone(), Arc::new(Policies::default()));
-        let events = Events::new(webhooks.clone(), known, rules, clock.clone(), Distances::default());
         events.over_limit(&admin.token, clock.wall(), 1);
         Self {
             router,

@@ -7,6 +7,7 @@ mod explanation;
 mod import;
 mod introspection;
 mod json;
+mod leak;
 mod policy;
 mod role;
 mod rotation;
@@ -22,6 +23,7 @@ pub(super) use explanation::{ExplainedRoute, ExplainedStep, ExplanationRecord};
 pub(super) use import::{ImportRecord, ImportedRecord};
 pub(super) use introspection::Introspection;
 pub(super) use json::{Json, SyntaxError};
+pub(super) use leak::{Feedback, Judged};
 pub(super) use policy::PolicyRecord;
 pub(super) use role::RoleRecord;
 pub(super) use token::{Created, Page, Revealed, RevokedMany, TokenRecord, grants_record};
@@ -54,6 +56,9 @@ impl Record for UserRecord {}
 impl Record for MemberRecord {}
 impl Record for Invited<'_> {}
 impl Record for Begun<'_> {}
+impl Record for Feedback {}
+impl Record for Judged {}
+impl<T: Record> Record for Vec<T> {}
 impl<T: Record> Record for Page<T> {}
 
 /// The bytes of an answer.

@@ -51,6 +51,8 @@ pub(in crate::admin) struct PolicyRecord {
     purge_expired_after: Option<String>,
     #[schema(required)]
     account_token: Option<AccountTokenRecord>,
+    /// `revoke`, `disable` or `notify`: for a token whose text was found where it does not belong.
+    leak_action: &'static str,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -93,6 +95,7 @@ impl PolicyRecord {
                 .account_token
                 .as_ref()
                 .map(|token| AccountTokenRecord { name: token.name.clone(), grants: grants_record(&token.grants) }),
+            leak_action: policy.leak_action.name(),
         }
     }
 }

@@ -11,6 +11,7 @@
 mod accounts;
 mod copies;
 mod credentials;
+mod find;
 mod import;
 mod once;
 mod places;

@@ -13,6 +13,7 @@ use std::time::Duration;
 pub use self::naming::{NamePattern, NamePatternError, NameRules};
 pub use self::warning::{Subject, WarnRules, Warning};
 use super::account::Account;
+use super::event::LeakAction;
 use super::grants::Grants;
 use super::name::{PlanName, PolicyName};
 use super::token::Kind;
@@ -50,6 +51,8 @@ pub struct Policy {
     pub purge_expired_after: Option<Duration>,
     /// A token that an account has from its creation.
     pub account_token: Option<AccountToken>,
+    /// For a token whose text was found where it does not belong.
+    pub leak_action: LeakAction,
     pub warn: WarnRules,
 }
 
@@ -188,6 +191,7 @@ impl Policy {
             password_min_length: 12,
             purge_expired_after: None,
             account_token: None,
+            leak_action: LeakAction::default(),
             warn: WarnRules::default(),
         }
     }

@@ -61,4 +61,16 @@ codes! {
     BACKUP_RUNNING 409 Management Nothing, "backup_running" "A backup is being made"
         "One backup is made at a time."
         "Try again once the other is complete.";
+    LEAKS_OFF 404 Management Nothing, "leaks_off" "Alerts are not taken"
+        "`POST /v1/leaks/github` was called, and `[leaks] github_keys` is not in the configuration."
+        "Say in the configuration where the keys are.";
+    BAD_SIGNATURE 403 Management Nothing, "bad_signature" "The signature does not hold"
+        "The alert has no signature, one by a key that is not known, or one that is not of this body."
+        "Send the body byte for byte as it was signed, with both headers.";
+    KEYS_UNAVAILABLE 503 Management Nothing, "keys_unavailable" "The keys cannot be had"
+        "The keys to check the alert's signature with cannot be had; the log says why."
+        "Send it again after `Retry-After`.";
+    LEAKS_BUSY 503 Management Nothing, "leaks_busy" "Too many reports wait"
+        "So many reports of leaked tokens wait that nothing of this one was taken."
+        "Send it again after `Retry-After`.";
 }

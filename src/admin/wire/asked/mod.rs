@@ -7,6 +7,7 @@ mod account;
 mod explain;
 mod form;
 mod import;
+mod leak;
 mod query;
 mod rotation;
 mod token;
@@ -17,6 +18,7 @@ pub(in crate::admin) use account::{AccountEdit, NewAccount};
 pub(in crate::admin) use explain::Question;
 pub(in crate::admin) use form::AboutText;
 pub(in crate::admin) use import::NewImport;
+pub(in crate::admin) use leak::{AlertedText, LeakReport};
 pub(in crate::admin) use query::{
     AccountFieldsOf, DeleteAccount, DeleteToken, FieldsOf, IdempotencyKey, IfMatch, IfNoneMatch, InAccount,
     ListAccounts, ListSessions, ListTokens, ListUsers, MemberFieldsOf, PageOf, SearchAudit, UserFieldsOf, WithBelow,
