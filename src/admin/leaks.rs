@@ -112,7 +112,7 @@ fn list(body: Json) -> Result<Vec<Json>, Refusal> {
 
 fn odd(at: usize) -> Refusal {
     let message = "must be an object with the text `token`, and maybe the texts `type`, `url` and `source`".into();
-    Refusal::InvalidFields(vec![FieldError { field: at.to_string().into(), message }])
+    Refusal::InvalidFields(vec![FieldError { field: at.to_string(), message }])
 }
 
 /// One find of a report; what is wrong with it is noted, and then there is none.
