@@ -300,7 +300,10 @@ async fn every_call_that_does_something_leaves_its_entry_and_no_other_leaves_one
 #[test]
 fn only_probes_the_description_and_what_has_its_own_proof_are_open_and_every_resource_is_of_the_management() {
     let open: Vec<_> = ENDPOINTS.iter().filter(|e| e.right == Right::Open).map(|e| e.path).collect();
-    assert_eq!(open, ["/livez", "/readyz", "/metrics", "/openapi.json", "/docs", "/v1/invitations", "/v1/leaks/github"]);
+    assert_eq!(
+        open,
+        ["/livez", "/readyz", "/metrics", "/openapi.json", "/docs", "/v1/invitations", "/v1/leaks/github"]
+    );
     let any: Vec<_> = ENDPOINTS.iter().filter(|e| e.right == Right::Any).map(|e| e.path).collect();
     let sessions = ["/v1/users/me/password", "/v1/sessions", "/v1/sessions/current", "/v1/sessions/{id}"];
     let presented = ["/v1/tokens/current/revoke", "/v1/introspect", "/v1/revoke"];
