@@ -8,7 +8,7 @@
 //! the API. Then 1,000 requests a second go through the gateway, first alone, then while 10,000 tokens a minute are made;
 //! each request has its time to be sent, and how long it took counts from there, so that a pause is told as what it does
 //! to all who wait. The gateway is killed right after the last of them, and what was acknowledged has to be there at the
-//! next start. Last, the list is walked from its first page to its last in every order, and by filters.
+//! next start. Last, the list is walked in every order, and by filters.
 
 mod client;
 mod creations;
@@ -21,7 +21,6 @@ mod pages;
 #[path = "../store/report.rs"]
 mod report;
 #[path = "../store/samples.rs"]
-#[expect(dead_code, reason = "the bench of the store uses the rest")]
 mod samples;
 mod upstream;
 
