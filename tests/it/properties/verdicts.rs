@@ -144,7 +144,8 @@ impl Side {
         told.extend(lines.map(|(name, value)| format!("{name}: {value}")));
         for request in upstream.take_seen() {
             told.push(request.line);
-            let lines = request.headers.iter().filter(|(name, _)| name != "x-request-id");
+            // The two are of the request and of the process.
+            let lines = request.headers.iter().filter(|(name, _)| name != "x-request-id" && name != "via");
             told.extend(lines.map(|(name, value)| format!("{name}: {value}")));
         }
         (answer.status, told)
