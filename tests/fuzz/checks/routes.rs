@@ -12,6 +12,9 @@ pub fn routes(bytes: &[u8]) {
     let mut lines: Vec<&str> = text.lines().collect();
     let Some(Ok(path)) = lines.pop().map(canonical) else { return };
     let patterns: Vec<Pattern> = lines.into_iter().take(16).map(pattern).collect();
+    if !patterns.iter().all(|pattern| is_lawful(&pattern.path)) {
+        return;
+    }
     let Ok(table) = RouteTable::new(&patterns) else { return };
     for method in METHODS {
         let fits = |pattern: &Pattern| {
@@ -37,6 +40,11 @@ fn pattern(line: &str) -> Pattern {
         None => (None, line),
     };
     Pattern { host: None, path: path.to_owned(), methods: method.into_iter().collect() }
+}
+
+/// What a configuration may say.
+fn is_lawful(path: &str) -> bool {
+    path.starts_with('/') && !path.contains("//") && path.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 /// Whether a pattern of whole segments fits. `None`: it has a parameter within a segment, or an escaped brace,
