@@ -22,7 +22,7 @@ pub struct Route {
     pub resource: Option<ResourceName>,
     /// In place of the action that the method implies.
     pub action: Option<Action>,
-    /// Index into [`Settings::upstreams`].
+    /// Index into [`Settings::upstreams`](super::Settings::upstreams).
     pub upstream: usize,
     /// `public = true`: forwarded without a credential.
     pub public: bool,
