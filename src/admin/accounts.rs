@@ -6,8 +6,7 @@ use std::str::FromStr;
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use http::header::LOCATION;
-use http::{HeaderValue, StatusCode};
+use http::StatusCode;
 
 use super::caller::Caller;
 use super::condition::{Condition, tagged};
@@ -21,7 +20,7 @@ use super::roster::{Collection, Roster, Wanted};
 use super::rules::Rules;
 use super::selection::{one_or_more, take_labels};
 use super::token_input::reached;
-use super::tokens::json;
+use super::tokens::{json, located};
 use super::wire::AccountRecord;
 use super::{AdminState, Shared, grants, labels};
 use crate::audit::{Action, Change, Object};
@@ -94,18 +93,20 @@ pub(super) async fn create(
     if let Some(token) = token {
         caller.record_as(Action::TokenCreate, Object::token(&token), Change::made(&token));
     }
-    let mut response = json(StatusCode::CREATED, &AccountRecord::new(&account));
-    let location = HeaderValue::try_from(format!("/v1/accounts/{}", account.id)).expect("an id is ASCII");
-    response.headers_mut().insert(LOCATION, location);
-    Ok(tagged(account.revision, response))
+    Ok(made(&account))
+}
+
+/// An account that is new.
+fn made(account: &Account) -> Response {
+    let response = json(StatusCode::CREATED, &AccountRecord::new(account));
+    located(format!("/v1/accounts/{}", account.id), tagged(account.revision, response))
 }
 
 fn created_before(again: &Again, caller: &Caller, state: &AdminState) -> Result<Response, Refusal> {
     let MadeObject::Account(id) = again.object() else { return Err(repeat::other_object()) };
     let account = within_reach(state, caller, id).map_err(repeat::gone)?;
     repeat::note(caller, Object::account(&account), false);
-    let response = json(StatusCode::CREATED, &AccountRecord::new(&account));
-    Ok(repeat::replayed(Some(format!("/v1/accounts/{id}")), tagged(account.revision, response)))
+    Ok(repeat::replayed(made(&account)))
 }
 
 pub(super) async fn list(

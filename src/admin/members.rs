@@ -3,9 +3,8 @@
 
 use axum::extract::{FromRequestParts, Path, State};
 use axum::response::{IntoResponse, Response};
-use http::header::LOCATION;
+use http::StatusCode;
 use http::request::Parts;
-use http::{HeaderValue, StatusCode};
 
 use super::caller::Caller;
 use super::condition::{Condition, tagged};
@@ -17,7 +16,7 @@ use super::projection::Projection;
 use super::refusal::Refusal;
 use super::repeat::{self, Creation};
 use super::roster::{Collection, Roster};
-use super::tokens::json;
+use super::tokens::{json, located};
 use super::users::{USER_SORTS, UserFilter, given};
 use super::wire::MemberRecord;
 use super::{AdminState, Shared, rights};
@@ -75,18 +74,20 @@ pub(super) async fn add(
     }
     let user = state.lifecycle.once(once).set_member(user.id, account, roles).await?;
     caller.record(Object::member(account, user.id), Change::roles(None, user.roles_in(account)));
-    let mut response = shown(StatusCode::CREATED, &user, account)?;
-    let location = HeaderValue::try_from(format!("/v1/accounts/{account}/members/{}", user.id));
-    response.headers_mut().insert(LOCATION, location.expect("ids are ASCII"));
-    Ok(response)
+    made(&user, account)
+}
+
+/// A membership that is new.
+fn made(user: &User, account: AccountId) -> Result<Response, Refusal> {
+    let path = format!("/v1/accounts/{account}/members/{}", user.id);
+    Ok(located(path, shown(StatusCode::CREATED, user, account)?))
 }
 
 fn added_before(again: &Again, caller: &Caller, state: &AdminState) -> Result<Response, Refusal> {
     let MadeObject::Member(account, id) = again.object() else { return Err(repeat::other_object()) };
     let user = member(state, caller, account, id).map_err(repeat::gone)?;
     repeat::note(caller, Object::member(account, id), false);
-    let location = format!("/v1/accounts/{account}/members/{id}");
-    Ok(repeat::replayed(Some(location), shown(StatusCode::CREATED, &user, account)?))
+    Ok(repeat::replayed(made(&user, account)?))
 }
 
 pub(super) async fn show(

@@ -8,7 +8,6 @@
 
 use axum::extract::{FromRequest, Request};
 use axum::response::Response;
-use http::header::LOCATION;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use hyper::body::Body as _;
 
@@ -19,7 +18,8 @@ use super::fields::Fields;
 use super::refusal::Refusal;
 use super::reveal::may_see;
 use super::rules::shown;
-use super::tokens::{curl_line, json, within_reach};
+use super::sessions::begun;
+use super::tokens::{curl_line, json, made, within_reach};
 use super::wire::{Begun, Created, Json, TokenRecord};
 use super::{AdminState, Shared};
 use crate::audit::{Change, Object};
@@ -132,8 +132,8 @@ pub(super) async fn token(
         token: text.as_ref().map(TokenText::expose),
         curl: curl.as_ref().map(|curl| curl.as_str()),
     };
-    let location = (status == StatusCode::CREATED).then(|| format!("/v1/tokens/{id}"));
-    Ok(replayed(location, tagged(token.revision, json(status, &created))))
+    let response = if status == StatusCode::CREATED { made(id, &created) } else { json(status, &created) };
+    Ok(replayed(tagged(token.revision, response)))
 }
 
 /// A session that was begun before.
@@ -144,8 +144,7 @@ pub(super) async fn session(again: &Again, caller: &Caller, state: &AdminState) 
     let text = again.text(&session, &usage, &state.lifecycle);
     note(caller, Object::token(&session), text.is_some());
     let record = TokenRecord::new(&session, usage, state.lifecycle.clock().wall());
-    let begun = Begun { record, token: text.as_ref().map(TokenText::expose) };
-    Ok(replayed(Some(format!("/v1/sessions/{id}")), json(StatusCode::CREATED, &begun)))
+    Ok(replayed(begun(id, &Begun { record, token: text.as_ref().map(TokenText::expose) })))
 }
 
 /// That it was asked for again, and whether a text was told again.
@@ -154,12 +153,8 @@ pub(super) fn note(caller: &Caller, object: Object, told: bool) {
 }
 
 /// An answer that was given before, or would have been.
-pub(super) fn replayed(location: Option<String>, mut response: Response) -> Response {
-    let headers = response.headers_mut();
-    headers.insert(REPLAYED, HeaderValue::from_static("true"));
-    if let Some(location) = location {
-        headers.insert(LOCATION, HeaderValue::try_from(location).expect("ids are ASCII"));
-    }
+pub(super) fn replayed(mut response: Response) -> Response {
+    response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
     response
 }
 

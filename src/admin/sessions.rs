@@ -4,8 +4,7 @@ use std::str::FromStr;
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use http::header::LOCATION;
-use http::{HeaderValue, StatusCode};
+use http::StatusCode;
 
 use super::caller::{Caller, MaybeCaller};
 use super::cursor::{self, List};
@@ -19,7 +18,7 @@ use super::repeat::{self, Creation};
 use super::rights::Rights;
 use super::rules::Rules;
 use super::selection::{take_order, take_sessions};
-use super::tokens::{count, json};
+use super::tokens::{count, json, located};
 use super::wire::{Begun, Page, TokenRecord};
 use super::{AdminState, Shared};
 use crate::audit::{Actor, Change, Object};
@@ -65,10 +64,12 @@ pub(super) async fn create(
     let (token, text) = state.lifecycle.once(once).begin_session(new, login.password).await?;
     recording.done(Object::token(&token), Change::made(&token));
     let record = TokenRecord::new(&token, Usage::default(), now);
-    let mut response = json(StatusCode::CREATED, &Begun { record, token: Some(text.expose()) });
-    let location = HeaderValue::try_from(format!("/v1/sessions/{}", token.id)).expect("an id is ASCII");
-    response.headers_mut().insert(LOCATION, location);
-    Ok(response)
+    Ok(begun(token.id, &Begun { record, token: Some(text.expose()) }))
+}
+
+/// A session that is new.
+pub(super) fn begun(id: TokenId, begun: &Begun<'_>) -> Response {
+    located(format!("/v1/sessions/{id}"), json(StatusCode::CREATED, begun))
 }
 
 /// What they can be sorted by.

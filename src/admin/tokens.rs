@@ -53,10 +53,7 @@ pub(super) async fn create(
     let record = shown(&state, &token, Usage::default());
     let curl = curl_line(&text, &state);
     let created = Created { record, token: Some(text.expose()), curl: Some(&curl) };
-    let mut response = json(StatusCode::CREATED, &created);
-    let location = HeaderValue::try_from(format!("/v1/tokens/{}", token.id)).expect("an id is ASCII");
-    response.headers_mut().insert(LOCATION, location);
-    Ok(tagged(token.revision, response))
+    Ok(tagged(token.revision, made(token.id, &created)))
 }
 
 pub(super) async fn list(
@@ -201,5 +198,16 @@ pub(super) fn json(status: StatusCode, record: &impl wire::Record) -> Response {
     let mut response = Response::new(Body::from(wire::to_bytes(record)));
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+/// A token that is new.
+pub(super) fn made(id: TokenId, created: &Created<'_>) -> Response {
+    located(format!("/v1/tokens/{id}"), json(StatusCode::CREATED, created))
+}
+
+/// Says where the object that was made is. `path` is of ids and fixed parts alone.
+pub(super) fn located(path: String, mut response: Response) -> Response {
+    response.headers_mut().insert(LOCATION, HeaderValue::try_from(path).expect("ids are ASCII"));
     response
 }

@@ -6,8 +6,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use http::header::LOCATION;
-use http::{HeaderValue, StatusCode};
+use http::StatusCode;
 
 use super::caller::Caller;
 use super::condition::{Condition, tagged};
@@ -21,7 +20,7 @@ use super::rights::{self, Rights};
 use super::roster::{Collection, Roster, Sort, Wanted};
 use super::selection::one_or_more;
 use super::token_input::reached;
-use super::tokens::json;
+use super::tokens::{json, located};
 use super::wire::UserRecord;
 use super::{AdminState, Shared, passwords};
 use crate::audit::{Change, Object};
@@ -95,18 +94,20 @@ pub(super) async fn create(
     };
     let user = state.lifecycle.once(once).create_user(NewUser { account, login, name, password, roles }).await?;
     caller.record(Object::user(&user), Change::made(&user));
-    let mut response = json(StatusCode::CREATED, &record(&user, &caller, &state));
-    let location = HeaderValue::try_from(format!("/v1/users/{}", user.id)).expect("an id is ASCII");
-    response.headers_mut().insert(LOCATION, location);
-    Ok(tagged(user.revision, response))
+    Ok(made(&user, &caller, &state))
+}
+
+/// A user who is new.
+fn made(user: &User, caller: &Caller, state: &AdminState) -> Response {
+    let response = json(StatusCode::CREATED, &record(user, caller, state));
+    located(format!("/v1/users/{}", user.id), tagged(user.revision, response))
 }
 
 fn created_before(again: &Again, caller: &Caller, state: &AdminState) -> Result<Response, Refusal> {
     let MadeObject::User(id) = again.object() else { return Err(repeat::other_object()) };
     let user = seen(state, caller, id).map_err(repeat::gone)?;
     repeat::note(caller, Object::user(&user), false);
-    let response = json(StatusCode::CREATED, &record(&user, caller, state));
-    Ok(repeat::replayed(Some(format!("/v1/users/{id}")), tagged(user.revision, response)))
+    Ok(repeat::replayed(made(&user, caller, state)))
 }
 
 pub(super) async fn list(
