@@ -2,17 +2,15 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
 use crate::Outcome;
 use crate::http;
+use crate::init::{KEYGATE, init};
 use crate::machine::{self, TARGET_CPU};
 use crate::peers::{Bed, TOKENS, Target, free_port};
 use crate::process::Process;
-
-const KEYGATE: &str = env!("CARGO_BIN_EXE_keygate");
 
 pub fn start_keygate(bed: &Bed) -> Outcome<Target> {
     let folder = bed.path().join("keygate");
@@ -34,24 +32,6 @@ pub fn start_keygate(bed: &Bed) -> Outcome<Target> {
     }
     let version = machine::version(Path::new(KEYGATE), "--version")?;
     Ok(Target { name: "keygate", version, port, token, process })
-}
-
-/// Makes the pepper, the store and the first administrator token, which is returned.
-fn init(folder: &Path, upstream: &str) -> Outcome<String> {
-    let output = Command::new(KEYGATE)
-        .arg("init")
-        .arg("--dir")
-        .arg(folder)
-        .args(["--upstream", upstream, "-o", "json"])
-        .stdin(Stdio::null())
-        .output()?;
-    if !output.status.success() {
-        let reason = String::from_utf8_lossy(&output.stderr);
-        return Err(format!("keygate init ended with {}: {reason}", output.status).into());
-    }
-    let answer: Value =
-        serde_json::from_slice(&output.stdout).map_err(|error| format!("keygate init gave no JSON: {error}"))?;
-    Ok(answer["token"].as_str().ok_or("keygate init gave no token")?.to_owned())
 }
 
 /// The pepper and the store are those that `init` made in the same directory.

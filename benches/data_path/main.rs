@@ -14,6 +14,7 @@
 
 mod gateway;
 mod http;
+mod init;
 mod load;
 mod machine;
 mod options;

@@ -7,13 +7,11 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::Outcome;
 use crate::client::Client;
-
-const KEYGATE: &str = env!("CARGO_BIN_EXE_keygate");
+use crate::init::{KEYGATE, init};
 
 pub struct Gateway {
     child: Child,
@@ -77,17 +75,6 @@ fn run(folder: &Path) -> Outcome<Child> {
     let mut command = Command::new(KEYGATE);
     command.args(["run", "-c"]).arg(folder.join("bench.toml")).stdin(Stdio::null()).stdout(Stdio::null());
     Ok(command.spawn()?)
-}
-
-/// Makes the pepper, the store and the first administrator token, which is returned.
-fn init(folder: &Path, upstream: &str) -> Outcome<String> {
-    let mut init = Command::new(KEYGATE);
-    let output = init.arg("init").arg("--dir").arg(folder).args(["--upstream", upstream, "-o", "json"]).output()?;
-    if !output.status.success() {
-        return Err(format!("keygate init: {}", String::from_utf8_lossy(&output.stderr)).into());
-    }
-    let answer: Value = serde_json::from_slice(&output.stdout)?;
-    Ok(answer["token"].as_str().ok_or("keygate init gave no token")?.to_owned())
 }
 
 fn free_port() -> Outcome<u16> {

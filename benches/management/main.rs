@@ -13,6 +13,8 @@
 mod client;
 mod creations;
 mod gateway;
+#[path = "../data_path/init.rs"]
+mod init;
 #[path = "../store/machine.rs"]
 #[expect(dead_code, reason = "the bench of the store uses the rest")]
 mod machine;
