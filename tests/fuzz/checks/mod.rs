@@ -1,4 +1,4 @@
-//! What must hold of every parser of ours for any bytes whatever.
+//! What must hold of parsers of ours for any bytes whatever.
 //!
 //! Each check is the body of a fuzz target of the same name, and is run by `tests/it/fuzz.rs` as well, with
 //! the seeds and with what becomes of them by chance. It panics where something is wrong. Where there is

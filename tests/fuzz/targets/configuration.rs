@@ -1,7 +1,3 @@
 #![no_main]
 
-#[path = "../checks/mod.rs"]
-#[allow(dead_code)]
-mod checks;
-
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| checks::configuration(bytes));
