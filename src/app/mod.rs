@@ -155,6 +155,7 @@ impl Gateway {
             routes: settings.routes.iter().map(|route| route.name.clone()).collect(),
             upstreams: settings.upstreams.iter().map(|upstream| upstream.name.clone()).collect(),
             reject_reasons: reject_reasons(),
+            cut_reasons: server::Cut::ALL.iter().map(|cut| cut.label()).collect(),
         };
         let metrics = Arc::new(Metrics::new(layout, count));
         let (log_sink, log) = log::start(settings.log.access)?;

@@ -18,7 +18,7 @@ use super::parts;
 use super::usage::Report;
 use crate::config::Settings;
 use crate::proxy::{Handler, Proxy, Reports, Worker};
-use crate::server::{ConnectionLimits, ProxyProtocol, ServeOptions, Sweep, TrustedProxies, serve};
+use crate::server::{ConnectionLimits, Grant, ProxyProtocol, ServeOptions, Sweep, TrustedProxies, serve};
 use crate::telemetry::{LogBuffer, LogSink, Metrics, WorkerMetrics};
 
 /// Header lines, head bytes and HTTP/2 streams: what no honest client needs more of.
@@ -58,6 +58,7 @@ impl ServeSettings {
         let limits = ConnectionLimits {
             header_timeout: server.header_timeout,
             idle_timeout: server.idle_timeout,
+            stall: Grant { most: Some(server.stall_timeout), min_rate: server.min_rate },
             max_headers: MAX_HEADERS,
             max_head_bytes: MAX_HEAD_BYTES,
             max_streams: MAX_STREAMS,

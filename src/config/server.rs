@@ -8,6 +8,8 @@ use super::tree::Node;
 use super::value;
 
 const MOST_WORKERS: u64 = 1024;
+/// Who wants more than this of every client has another unit in mind.
+const MOST_MIN_RATE: u64 = 1_000_000;
 const MOST_CONNECTIONS: u64 = 10_000_000;
 
 const ACCESS: &[(&str, AccessLog)] =
@@ -22,6 +24,8 @@ pub(super) fn read(root: &mut Reader<'_>) -> Option<Server> {
     let pin_workers = table.field("pin_workers", value::boolean).optional();
     let header_timeout = table.field("header_timeout", value::duration(value::DAY)).or(Duration::from_secs(10));
     let idle_timeout = table.field("idle_timeout", value::duration(value::DAY)).or(Duration::from_secs(75));
+    let stall_timeout = table.field("stall_timeout", value::duration(value::DAY)).or(Duration::from_secs(30));
+    let min_rate = table.field("min_rate", value::or_word("off", value::count(1..=MOST_MIN_RATE))).or(Some(100));
     let stream_idle_timeout = table
         .field("stream_idle_timeout", value::or_word("unlimited", value::duration(value::DAY)))
         .or(Some(Duration::from_secs(300)));
@@ -35,6 +39,8 @@ pub(super) fn read(root: &mut Reader<'_>) -> Option<Server> {
         pin_workers: pin_workers?.unwrap_or(workers.is_none()),
         header_timeout: header_timeout?,
         idle_timeout: idle_timeout?,
+        stall_timeout: stall_timeout?,
+        min_rate: min_rate?,
         stream_idle_timeout: stream_idle_timeout?,
         drain_timeout: drain_timeout?,
         max_connections: max_connections?,

@@ -73,9 +73,15 @@ pub struct Server {
     pub pin_workers: bool,
     /// How long a client may take for a TLS handshake and for a request's head (default 10 s).
     pub header_timeout: Duration,
-    /// How long a client's connection may be idle, and the next piece of a request's body may take (default 75 s).
+    /// How long a client's connection may be idle (default 75 s).
     pub idle_timeout: Duration,
-    /// How long nothing may pass through a WebSocket (default 5 minutes); `None`: `"unlimited"`.
+    /// How long a client may keep a request waiting, by sending nothing of its body or taking nothing of the
+    /// answer (default 30 s).
+    pub stall_timeout: Duration,
+    /// Bytes a second that such a client sends or takes at least (default 100); `None`: `"off"`.
+    pub min_rate: Option<u64>,
+    /// How long nothing may pass through a WebSocket, or of an answer that has begun (default 5 minutes);
+    /// `None`: `"unlimited"`.
     pub stream_idle_timeout: Option<Duration>,
     /// How long requests in flight may go on after a signal to stop (default 30 s).
     pub drain_timeout: Duration,

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::rc::Rc;
 
-use http::{HeaderMap, HeaderValue, Request, StatusCode};
+use http::{HeaderMap, HeaderValue, Request, StatusCode, Version};
 use hyper::body::{Body, Incoming};
 
 use super::bad_request::UNPARSED;
@@ -54,6 +54,7 @@ impl Client {
     /// What follows such a one is bytes of it or the next request: which, its answer will tell.
     pub(super) fn hand_over(&self, request: &Request<Incoming>) -> Result<Ask, Fault> {
         self.connection.hand_over(&request.body().size_hint())?;
+        self.connection.is_of_old(request.version() == Version::HTTP_10);
         let asked = websocket::ask(request);
         if asked != Ask::Nothing {
             self.connection.withhold();

@@ -34,7 +34,7 @@ use super::{forwarded, headers, identity, privacy};
 use crate::auth::{self, Bearer, CredentialError, Denial, Need, Permit, Principal};
 use crate::model::{AccountId, Action, Secret};
 use crate::route::action_of;
-use crate::server::Fault;
+use crate::server::{Fault, Grant};
 use crate::telemetry::Reason;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -70,7 +70,7 @@ pub(super) async fn answer(client: &Client, mut request: Request<Incoming>, aske
         Err(rejection) => refuse(client, &mut record, &place, &rejection),
         Ok(admitted) => {
             place.in_query = admitted.in_query;
-            let mut forward = prepare(client, &record, admitted, request);
+            let mut forward = prepare(client, &record, admitted, request, place.speaks);
             match forward.pool.exchange(&mut forward.outgoing, &forward.progress).await {
                 Ok(Exchanged { head, content: Content::Switched(Some(side)) }) => {
                     return switch(client, record, head, (*side, forward));
@@ -353,6 +353,7 @@ fn prepare<'w>(
     record: &RequestRecord,
     admitted: Admitted<'_>,
     mut request: Request<Incoming>,
+    speaks: Speaks,
 ) -> Forward<'w> {
     let Admitted { permit, route, reading, origin, opening, .. } = admitted;
     let version = request.version();
@@ -366,7 +367,12 @@ fn prepare<'w>(
     if opening.is_some() {
         websocket::demand(headers);
     }
-    let timeouts = Timeouts { upstream: route.response_timeout, client: client.connection.patience() };
+    let client_time = match speaks {
+        Speaks::Http => client.connection.patience(),
+        // A call lasts, and its client speaks when there is something to say.
+        Speaks::Grpc => Grant { most: route.stream_idle, min_rate: None },
+    };
+    let timeouts = Timeouts { upstream: route.response_timeout, client: client_time, quiet: route.stream_idle };
     let progress = Progress::new(client.worker.sweep().timer(), timeouts);
     let request = request.map(|body| RequestBody::new(body, route.max_body, reserved(route), Rc::clone(&progress)));
     let websocket = opening.as_ref().map(|opening| opening.key.clone());

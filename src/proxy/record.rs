@@ -13,8 +13,8 @@ use super::worker::Worker;
 use crate::auth::Principal;
 use crate::model::{AccountId, Moment, Timestamp, TokenId};
 use crate::route::RouteIndex;
-use crate::server::{ConnectionState, Fault};
-use crate::telemetry::Reason;
+use crate::server::{ConnectionState, Cut, Fault};
+use crate::telemetry::{Reason, UpstreamError};
 
 /// nginx's word for a request whose client went away before an answer.
 const CLIENT_CLOSED: u16 = 499;
@@ -43,6 +43,8 @@ pub(super) struct RequestRecord {
     received: u64,
     sent: u64,
     whole: bool,
+    /// Why it ended too early, where that was the gateway's doing.
+    cut: Option<Cut>,
     /// How the tunnel ended that came of it.
     tunnel: Option<&'static str>,
     /// The beginning of the log line, where there is a log.
@@ -80,9 +82,19 @@ impl RequestRecord {
             received: 0,
             sent: 0,
             whole: false,
+            cut: None,
             tunnel: None,
             line,
         })
+    }
+
+    pub(super) fn connection(&self) -> &ConnectionState {
+        &self.connection
+    }
+
+    /// The answer ends here, before its end.
+    pub(super) fn cut(&mut self, cut: Cut) {
+        self.cut = Some(cut);
     }
 
     pub(super) fn matched(&mut self, route: RouteIndex) {
@@ -155,7 +167,7 @@ impl RequestRecord {
             route.map_or("", |route| &route.name),
             upstream,
             self.status,
-            self.whole,
+            self.whole && self.cut.is_none(),
             self.received,
             self.sent,
             micros / 1000,
@@ -168,13 +180,14 @@ impl RequestRecord {
             write!(line, r#","upstream_ms":{}.{:03}"#, micros / 1000, micros % 1000)
         });
         let rejected = self.reject_reason.map_or(Ok(()), |reason| write!(line, r#","reject_reason":"{reason}""#));
+        let cut = self.cut.map_or(Ok(()), |cut| write!(line, r#","cut_reason":"{}""#, cut.label()));
         let bearer = self
             .bearer
             .map_or(Ok(()), |(token, account)| write!(line, r#","token_id":"{token}","account":"{account}""#));
         let tunnel = self.tunnel.map_or(Ok(()), |how| write!(line, r#","tunnel":"{how}""#));
         line.push('}');
         // A string takes any text: these cannot fail.
-        if written.and(upstream_ms).and(rejected).and(bearer).and(tunnel).is_ok() {
+        if written.and(upstream_ms).and(rejected).and(cut).and(bearer).and(tunnel).is_ok() {
             self.worker.log(&line);
         }
     }
@@ -226,6 +239,13 @@ impl Drop for RequestRecord {
         self.reject_reason = self.reject_reason.or_else(|| self.connection.broken_body().map(Fault::label));
         if let Some(reason) = self.reject_reason {
             metrics.rejected(reason);
+        }
+        self.cut = self.cut.or_else(|| self.connection.cut());
+        if let Some(cut) = self.cut {
+            metrics.cut(cut as usize);
+            if let (Cut::StreamIdle, Some(route)) = (cut, route) {
+                metrics.upstream_error(self.worker.proxy().routes[route].upstream, UpstreamError::Timeout);
+            }
         }
         metrics.bytes(self.received, self.sent);
         if let (Some((token, _)), Some(route), true) = (self.bearer, route, self.reason.allowed()) {

@@ -12,6 +12,11 @@ use super::record::RequestRecord;
 use super::request_body::Progress;
 use super::upstream::Relay;
 use super::websocket::Side;
+use crate::server::Cut;
+
+/// What is handed over at a time to a client of HTTP/2. Once it is, it cannot be taken back while the client
+/// leaves room for a single byte of it.
+const PIECE: usize = 16 * 1024;
 
 /// Where the bytes come from.
 pub(super) enum Content {
@@ -25,9 +30,20 @@ pub(super) enum Content {
     Switched(Option<Box<Side>>),
 }
 
+/// Why a body ends too early.
+#[derive(Debug, thiserror::Error)]
+pub enum ReplyError {
+    #[error(transparent)]
+    Upstream(#[from] hyper::Error),
+    #[error("nothing came of the answer for too long")]
+    Quiet,
+}
+
 /// What hyper's server sends.
 pub struct ReplyBody {
     content: Content,
+    /// Of the last frame, not handed over yet.
+    rest: Bytes,
     /// `None` where a tunnel has it.
     record: Option<Box<RequestRecord>>,
     /// Of the request's body, which may still be on its way.
@@ -36,17 +52,18 @@ pub struct ReplyBody {
 
 impl ReplyBody {
     pub(super) fn new(content: Content, mut record: Box<RequestRecord>, progress: Option<Rc<Progress>>) -> Self {
+        record.connection().doing().answers();
         if let Content::Own(Some(bytes)) = &content {
             record.sent(bytes.len());
             record.finished();
         }
-        let body = Self { content, record: Some(record), progress };
+        let body = Self { content, rest: Bytes::new(), record: Some(record), progress };
         body.finish_if_over()
     }
 
     /// Nothing, in front of a tunnel.
     pub(super) fn switched() -> Self {
-        Self { content: Content::Switched(None), record: None, progress: None }
+        Self { content: Content::Switched(None), rest: Bytes::new(), record: None, progress: None }
     }
 
     fn finish_if_over(mut self) -> Self {
@@ -63,32 +80,69 @@ impl ReplyBody {
     }
 }
 
+impl ReplyBody {
+    fn poll_content(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, ReplyError>>> {
+        let polled = match &mut self.content {
+            Content::Http1(relay) => relay.poll_frame(cx),
+            Content::Http2(incoming) => Pin::new(incoming).poll_frame(cx),
+            Content::Own(_) | Content::Switched(_) => return Poll::Ready(None),
+        };
+        let (Some(progress), Some(record)) = (&self.progress, &mut self.record) else {
+            return polled.map_err(ReplyError::Upstream);
+        };
+        if polled.is_ready() {
+            progress.goes_on();
+        } else {
+            record.connection().doing().waits();
+            if progress.is_quiet_for_long(cx) {
+                record.cut(Cut::StreamIdle);
+                return Poll::Ready(Some(Err(ReplyError::Quiet)));
+            }
+        }
+        polled.map_err(ReplyError::Upstream)
+    }
+
+    /// As much of it as is handed over now.
+    fn piece(&mut self, mut data: Bytes) -> Frame<Bytes> {
+        if let Some(record) = &mut self.record {
+            if record.connection().is_multiplexed() && data.len() > PIECE {
+                self.rest = data.split_off(PIECE);
+            }
+            record.connection().doing().hands(data.len());
+            record.sent(data.len());
+        }
+        Frame::data(data)
+    }
+}
+
 impl Body for ReplyBody {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = ReplyError;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let frame = match &mut self.content {
-            Content::Own(bytes) => return Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
-            Content::Http1(relay) => ready!(relay.poll_frame(cx)),
-            Content::Http2(incoming) => ready!(Pin::new(incoming).poll_frame(cx)),
-            Content::Switched(_) => return Poll::Ready(None),
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, ReplyError>>> {
+        if let Content::Own(bytes) = &mut self.content {
+            let bytes = bytes.take();
+            let handed = bytes.as_ref().map_or(0, Bytes::len);
+            self.record.iter().for_each(|record| record.connection().doing().hands(handed));
+            return Poll::Ready(bytes.map(|bytes| Ok(Frame::data(bytes))));
+        }
+        let frame = match self.rest.is_empty() {
+            true => ready!(self.poll_content(cx)),
+            false => Some(Ok(Frame::data(std::mem::take(&mut self.rest)))),
         };
         let frame = match frame {
             Some(Ok(frame)) => frame,
-            Some(Err(error)) => return Poll::Ready(Some(Err(error))),
+            Some(Err(error)) => {
+                self.record.iter().for_each(|record| record.connection().end_early());
+                return Poll::Ready(Some(Err(error)));
+            }
             None => {
                 self.finished();
                 return Poll::Ready(None);
             }
         };
         let frame = match frame.into_data() {
-            Ok(data) => {
-                if let Some(record) = &mut self.record {
-                    record.sent(data.len());
-                }
-                Frame::data(data)
-            }
+            Ok(data) => self.piece(data),
             Err(frame) => match frame.into_trailers() {
                 Ok(mut trailers) => {
                     headers::clean_trailers(&mut trailers);
@@ -107,6 +161,9 @@ impl Body for ReplyBody {
     }
 
     fn is_end_stream(&self) -> bool {
+        if !self.rest.is_empty() {
+            return false;
+        }
         match &self.content {
             Content::Own(bytes) => bytes.is_none(),
             Content::Http1(relay) => relay.is_end_stream(),
@@ -116,12 +173,18 @@ impl Body for ReplyBody {
     }
 
     fn size_hint(&self) -> SizeHint {
-        match &self.content {
+        let rest = self.rest.len() as u64;
+        let mut hint = match &self.content {
             Content::Own(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
             Content::Http1(relay) => relay.size_hint(),
             Content::Http2(incoming) => incoming.size_hint(),
             Content::Switched(_) => SizeHint::with_exact(0),
+        };
+        if rest > 0 {
+            hint.upper().into_iter().for_each(|upper| hint.set_upper(upper + rest));
+            hint.set_lower(hint.lower() + rest);
         }
+        hint
     }
 }
 

@@ -11,7 +11,7 @@ use http::HeaderName;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 
 use super::headers;
-use crate::server::Timer;
+use crate::server::{Grant, Patience, Timer};
 
 /// What is known of a body while and after it is sent; shared with who waits for the response.
 pub(super) struct Progress {
@@ -20,15 +20,30 @@ pub(super) struct Progress {
     /// Fires when one side has kept the other waiting for too long.
     timer: Timer,
     timeouts: Timeouts,
+    client: Patience,
     /// It is the client that is waited for.
     client_is_due: Cell<bool>,
+    answer: Cell<Answer>,
+}
+
+/// How far the answer is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Answer {
+    Awaited,
+    /// Its head is here.
+    Begun,
+    /// There is nothing more of it at present, and the timer runs.
+    Quiet,
 }
 
 /// How long each side may be silent while the other waits for it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Timeouts {
+    /// Until the answer's head.
     pub(super) upstream: Duration,
-    pub(super) client: Duration,
+    pub(super) client: Grant,
+    /// With nothing passing either way behind that head; `None`: for ever.
+    pub(super) quiet: Option<Duration>,
 }
 
 /// Why a body was not sent whole.
@@ -48,7 +63,8 @@ impl Progress {
     pub(super) fn new(timer: Timer, timeouts: Timeouts) -> Rc<Self> {
         timer.set(timeouts.upstream);
         let (received, fault, client_is_due) = (Cell::new(0), Cell::new(None), Cell::new(false));
-        Rc::new(Self { received, fault, timer, timeouts, client_is_due })
+        let (client, answer) = (Patience::new(timeouts.client), Cell::new(Answer::Awaited));
+        Rc::new(Self { received, fault, timer, timeouts, client, client_is_due, answer })
     }
 
     /// A connection is there: what was spent on it is not the upstream's time to answer.
@@ -76,19 +92,46 @@ impl Progress {
     /// The response's head is here: from now on the time is the response body's.
     pub(super) fn answered(&self) {
         self.timer.clear();
+        self.answer.set(Answer::Begun);
+    }
+
+    /// There is nothing more of the answer at present. Whether that, and nothing of the request's body either,
+    /// has been so for too long; the task is woken when it comes true.
+    pub(super) fn is_quiet_for_long(&self, cx: &Context<'_>) -> bool {
+        let Some(quiet) = self.timeouts.quiet else { return false };
+        if self.answer.replace(Answer::Quiet) != Answer::Quiet {
+            self.timer.set(quiet);
+        }
+        self.timer.poll_fired(cx)
+    }
+
+    /// There is something for the client to take, whose time it is now.
+    pub(super) fn goes_on(&self) {
+        if self.answer.replace(Answer::Begun) == Answer::Quiet {
+            self.timer.clear();
+        }
     }
 
     /// The upstream would take more, and the client sends nothing: the time is not the upstream's.
     fn wait_for_client(&self) {
-        if !self.client_is_due.replace(true) {
-            self.timer.set(self.timeouts.client);
+        if self.answer.get() == Answer::Awaited && !self.client_is_due.replace(true) {
+            self.timer.clear();
+            self.client.wait(&self.timer);
         }
     }
 
-    /// The next move is the upstream's.
-    fn wait_for_upstream(&self) {
-        self.client_is_due.set(false);
-        self.timer.set(self.timeouts.upstream);
+    /// So much came, or the end; the next move is the upstream's.
+    fn wait_for_upstream(&self, bytes: usize) {
+        match (self.answer.get(), self.timeouts.quiet) {
+            (Answer::Awaited, _) => {
+                self.client_is_due.set(false);
+                self.client.rest(&self.timer);
+                self.client.gain(bytes as u64);
+                self.timer.set(self.timeouts.upstream);
+            }
+            (Answer::Quiet, Some(quiet)) => self.timer.set(quiet),
+            (Answer::Quiet | Answer::Begun, _) => {}
+        }
     }
 }
 
@@ -128,9 +171,9 @@ impl Body for RequestBody {
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyFault>>> {
         let polled = Pin::new(&mut self.inner).poll_frame(cx);
-        match polled {
+        match &polled {
             Poll::Pending => self.progress.wait_for_client(),
-            Poll::Ready(_) => self.progress.wait_for_upstream(),
+            Poll::Ready(frame) => self.progress.wait_for_upstream(length(frame)),
         }
         match ready!(polled) {
             None => Poll::Ready(None),
@@ -158,4 +201,9 @@ impl Body for RequestBody {
     fn size_hint(&self) -> SizeHint {
         self.inner.size_hint()
     }
+}
+
+fn length(frame: &Option<Result<Frame<Bytes>, hyper::Error>>) -> usize {
+    let data = frame.as_ref().and_then(|frame| frame.as_ref().ok()?.data_ref());
+    data.map_or(0, Bytes::len)
 }

@@ -17,9 +17,12 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 use tokio_rustls::TlsAcceptor;
 
-use super::connection::{Connection, ConnectionLimits, ConnectionState, in_time};
+use super::connection::{Connection, in_time};
+use super::limits::ConnectionLimits;
 use super::provenance::TrustedProxies;
 use super::proxy_protocol::{Announced, ProxyProtocol};
+use super::socket::Socket;
+use super::state::ConnectionState;
 use super::sweep::Sweep;
 
 /// What an HTTP/2 client sends first when it knows beforehand that we speak it (RFC 9113 section 3.4).
@@ -134,6 +137,7 @@ impl<H: ConnectionHandler> Server<H> {
         let Announced { client, first: begun } =
             self.options.proxy_protocol.receive(&mut stream, state.peer(), &self.options.trusted).await?;
         state.come_from(client);
+        let mut stream = Socket::new(stream, Arc::clone(state.gauge()));
         if let Some(config) = &self.options.tls {
             // No handshake begins like a header of that protocol.
             if !begun.is_empty() {

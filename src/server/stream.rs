@@ -15,8 +15,8 @@ use std::time::Duration;
 use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::connection::{ConnectionState, Due};
 use super::inspect::{Inspector, Passage};
+use super::state::{ConnectionState, Due};
 
 /// A byte stream of whatever kind. One virtual call a read or write is lost in the system call behind
 /// it, and hyper is compiled once instead of once for each kind.
@@ -196,14 +196,14 @@ impl AsyncRead for Stream {
 impl AsyncWrite for Stream {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.transport).poll_write(cx, buf);
-        if written.is_ready() {
-            self.state.sent();
-        }
+        self.state.wrote();
         written
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.transport).poll_flush(cx)
+        let flushed = Pin::new(&mut self.transport).poll_flush(cx);
+        self.state.wrote();
+        flushed
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -97,6 +97,22 @@ impl Timer {
         self.entry.fired.set(false);
     }
 
+    /// Another one of the same thread, not set.
+    pub fn another(&self) -> Timer {
+        self.sweep.timer()
+    }
+
+    /// Ticks since the thread began.
+    pub fn now(&self) -> u64 {
+        self.sweep.now()
+    }
+
+    /// The time since then, in whole ticks.
+    pub fn since(&self, tick: u64) -> Duration {
+        let ticks = self.sweep.now().saturating_sub(tick);
+        Sweep::TICK.saturating_mul(u32::try_from(ticks).unwrap_or(u32::MAX))
+    }
+
     pub fn clear(&self) {
         self.entry.deadline.set(NEVER);
         self.entry.fired.set(false);

@@ -33,6 +33,7 @@ impl Collector for Snapshot {
         self.durations(&mut to)?;
         self.decisions(&mut to)?;
         self.rejected(&mut to)?;
+        self.cut(&mut to)?;
         self.cache(&mut to)?;
         self.upstreams(&mut to)?;
         self.connections(&mut to)?;
@@ -117,6 +118,18 @@ impl Snapshot {
             let count = self.metrics.sum(|w| &w.rejected[at]);
             if count > 0 {
                 ConstCounter::new(count).encode(encoder.encode_family(&vec![("reject_reason", *reason)])?)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn cut(&self, to: &mut DescriptorEncoder<'_>) -> std::fmt::Result {
+        let help = "Requests that were ended before their answer was";
+        let mut encoder = to.encode_descriptor("keygate_cut_requests", help, None, MetricType::Counter)?;
+        for (at, reason) in self.metrics.layout.cut_reasons.iter().enumerate() {
+            let count = self.metrics.sum(|w| &w.cut[at]);
+            if count > 0 {
+                ConstCounter::new(count).encode(encoder.encode_family(&vec![("cut_reason", *reason)])?)?;
             }
         }
         Ok(())

@@ -75,6 +75,8 @@ pub struct MetricsLayout {
     pub upstreams: Vec<String>,
     /// Why a request has no single reading.
     pub reject_reasons: Vec<&'static str>,
+    /// Why an answer ends too early.
+    pub cut_reasons: Vec<&'static str>,
 }
 
 /// The cells of one worker.
@@ -93,6 +95,7 @@ pub struct WorkerMetrics {
     /// The words, and how often each was the reason.
     reject_reasons: Vec<&'static str>,
     pub(super) rejected: Box<[Cell]>,
+    pub(super) cut: Box<[Cell]>,
     pub(super) received_bytes: Cell,
     pub(super) sent_bytes: Cell,
     pub(super) connections_opened: Cell,
@@ -115,6 +118,7 @@ impl WorkerMetrics {
             upstream_errors: cells(layout.upstreams.len() * UPSTREAM_ERRORS.len()),
             reject_reasons: layout.reject_reasons.clone(),
             rejected: cells(layout.reject_reasons.len()),
+            cut: cells(layout.cut_reasons.len()),
             received_bytes: Cell::default(),
             sent_bytes: Cell::default(),
             connections_opened: Cell::default(),
@@ -145,6 +149,11 @@ impl WorkerMetrics {
         if let Some(at) = self.reject_reasons.iter().position(|have| *have == reason) {
             self.rejected[at].add(1);
         }
+    }
+
+    /// An answer ended too early, for the reason at this place of the layout.
+    pub fn cut(&self, reason: usize) {
+        self.cut.get(reason).into_iter().for_each(|cell| cell.add(1));
     }
 
     pub fn cache_lookup(&self, result: CacheResult) {
@@ -241,13 +250,15 @@ mod tests {
     #[test]
     fn what_workers_count_is_summed_under_its_labels() {
         let (routes, upstreams) = (vec!["devices".to_owned()], vec!["api".to_owned()]);
-        let layout = MetricsLayout { routes, upstreams, reject_reasons: vec!["one", "other"] };
+        let layout =
+            MetricsLayout { routes, upstreams, reject_reasons: vec!["one", "other"], cut_reasons: vec!["slow"] };
         let metrics = Arc::new(Metrics::new(layout, 2));
         for worker in 0..2 {
             let cells = metrics.worker(worker);
             cells.request(Some(0), Some(&http::Method::GET), 200, Duration::from_millis(3));
             cells.request(None, Some(&http::Method::GET), 418, Duration::from_millis(3));
             cells.rejected("other");
+            cells.cut(0);
             cells.decision(Some(0), Reason::Ok);
             cells.cache_lookup(CacheResult::Hit);
             cells.upstream_error(0, UpstreamError::Connect);
@@ -258,6 +269,7 @@ mod tests {
             r#"keygate_http_requests_total{listener="public",route="none",method="GET",code="400"} 2"#,
             r#"keygate_auth_decisions_total{route="devices",decision="allow",reason="ok"} 2"#,
             r#"keygate_rejected_requests_total{reject_reason="other"} 2"#,
+            r#"keygate_cut_requests_total{cut_reason="slow"} 2"#,
             r#"keygate_cache_lookups_total{cache="tokens",result="hit"} 2"#,
             r#"keygate_upstream_errors_total{upstream="api",kind="connect"} 2"#,
             r#"keygate_http_request_duration_seconds_bucket{le="0.005",route="devices"} 2"#,

@@ -159,7 +159,7 @@ fn slow_the_management_api_waits_for_a_first_request_and_not_for_ever() {
 fn slow_a_client_that_reads_slowly_gets_all_of_it() {
     const ALL: usize = 12 << 20;
     let origin = Origin::start();
-    let gateway = Builder::new(&origin.url()).server("idle_timeout = \"1s\"").start();
+    let gateway = Builder::new(&origin.url()).server("stall_timeout = \"1s\"").start();
     let stream = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).expect("a socket");
     // Small, so that the gateway and not the kernel holds what is not read yet.
     stream.set_recv_buffer_size(4096).expect("a socket option");

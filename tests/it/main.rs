@@ -40,6 +40,7 @@ mod repeat;
 mod rotation;
 mod schemathesis;
 mod sessions;
+mod stalls;
 mod store;
 mod support;
 mod surface;

@@ -102,7 +102,7 @@ fn the_time_of_a_slow_upload_is_not_the_upstreams() {
 #[test]
 fn a_client_that_stops_in_the_middle_of_a_body_is_told() {
     let origin = Origin::start();
-    let gateway = Builder::new(&origin.url()).server("idle_timeout = \"600ms\"").start();
+    let gateway = Builder::new(&origin.url()).server("stall_timeout = \"600ms\"").start();
     let mut client = Wire::connect(gateway.proxy);
     client.send_head("POST /public/7", &[("Content-Length", "3")]);
     client.send("a");

@@ -80,8 +80,8 @@ codes! {
         "The body broke off."
         "Send the request again; if that does not help, look at what is between client and gateway.";
     BODY_TIMEOUT 408 Proxy Nothing, "body_timeout" "The body did not arrive in time"
-        "The next piece of the body did not come within `server.idle_timeout`."
-        "Send the request again without pauses in its body.";
+        "The next piece of the body did not come within `server.stall_timeout`, or the body came more slowly than `server.min_rate`."
+        "Send the request again without pauses in its body; where it has to have them, raise `server.stall_timeout` or set `server.min_rate` to `\"off\"`.";
     IDEMPOTENCY_KEY_INVALID 400 Management Nothing, "idempotency_key_invalid" "The key of the request is not right"
         "`Idempotency-Key` is empty, stands twice, has more than 255 characters, or others than visible ASCII."
         "Send one random text, such as a UUID, for each thing that is to be made.";

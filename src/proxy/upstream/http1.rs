@@ -209,7 +209,7 @@ mod tests {
 
     use super::*;
     use crate::proxy::request_body::Timeouts;
-    use crate::server::Sweep;
+    use crate::server::{Grant, Sweep};
 
     /// Nothing ticks here: an exchange that waited for a deadline would wait for ever.
     #[tokio::test]
@@ -217,7 +217,8 @@ mod tests {
         let (ours, mut theirs) = tokio::io::duplex(1024);
         let link = Link::<Empty<Bytes>>::open(Box::new(ours)).await.expect("nothing is sent to open it");
         let request = || Request::builder().uri("/").header("host", "a").body(Empty::new()).ok();
-        let timeouts = Timeouts { upstream: Duration::from_secs(1), client: Duration::from_secs(1) };
+        let client = Grant { most: None, min_rate: None };
+        let timeouts = Timeouts { upstream: Duration::from_secs(1), client, quiet: None };
         let progress = Progress::new(Sweep::new().timer(), timeouts);
         let (mut first, mut second) = (request(), request());
         let (answered, ()) = tokio::join!(link.exchange(&mut first, &progress), async {

@@ -16,7 +16,7 @@ use keygate::proxy::{
     UpstreamVersion, WebSockets, Worker,
 };
 use keygate::route::Pattern;
-use keygate::server::{self, ConnectionLimits, ProxyProtocol, ServeOptions, Sweep, TrustedHeader};
+use keygate::server::{self, ConnectionLimits, Grant, ProxyProtocol, ServeOptions, Sweep, TrustedHeader};
 use keygate::telemetry::{Metrics, MetricsLayout, Redaction, access_log};
 use tokio::runtime::{Builder, LocalOptions, Runtime};
 
@@ -120,6 +120,7 @@ fn serve(proxy: Arc<Proxy>, listener: std::net::TcpListener) {
     let limits = ConnectionLimits {
         header_timeout: Duration::from_secs(30),
         idle_timeout: Duration::from_secs(30),
+        stall: Grant { most: None, min_rate: None },
         max_headers: 100,
         max_head_bytes: 65_536,
         max_streams: 8,

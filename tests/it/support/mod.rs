@@ -3,6 +3,7 @@
 pub mod binary;
 pub mod client;
 pub mod credentials;
+pub mod frames;
 pub mod gateway;
 pub mod h2;
 pub mod load;
