@@ -148,6 +148,7 @@ impl Gateway {
             redaction: Redaction::new(settings.tokens.prefix.as_str()),
             near_expiry: parts::near_expiry(&settings.tokens),
             forwarding: parts::forwarding(&settings, &trusted),
+            failure_limit: settings.server.failure_limit,
         })?;
         let login_guard = Arc::new(LoginGuard::new(LoginLimits::default()));
         runtime.spawn(prune(Arc::clone(&proxy), limits, Arc::clone(&login_guard)));

@@ -1,5 +1,7 @@
 //! `rate_limit = { quota = 100, window = "60s" }` or `"unlimited"`.
 
+use std::time::Duration;
+
 use super::settings::{LimitKey, RouteLimit};
 use super::table::{Mistake, Reader};
 use super::tree::Value;
@@ -14,6 +16,16 @@ pub(super) fn quota(table: &mut Reader<'_>, key: &'static str) -> Option<Option<
     let quota = read_quota(&mut limit);
     limit.finish();
     quota.map(Some)
+}
+
+/// As [`quota`], where so many a minute are the limit that nobody wrote.
+pub(super) fn quota_or(table: &mut Reader<'_>, key: &'static str, a_minute: u32) -> Option<Option<Quota>> {
+    if table.table().entries.contains_key(key) {
+        return quota(table, key);
+    }
+    // So that it is a known key.
+    table.node(key);
+    Some(Quota::new(a_minute, Duration::from_secs(60)).ok())
 }
 
 /// As [`quota`], with what it counts by.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::limit;
 use super::settings::{AccessLog, Log, Server};
 use super::table::{Mistake, Reader};
 use super::tree::Node;
@@ -11,6 +12,8 @@ const MOST_WORKERS: u64 = 1024;
 /// Who wants more than this of every client has another unit in mind.
 const MOST_MIN_RATE: u64 = 1_000_000;
 const MOST_CONNECTIONS: u64 = 10_000_000;
+/// More than people mistype, and than a deployment of a wrong token makes before somebody looks.
+const FAILURES_A_MINUTE: u32 = 100;
 
 const ACCESS: &[(&str, AccessLog)] =
     &[("stdout", AccessLog::Stdout), ("stderr", AccessLog::Stderr), ("off", AccessLog::Off)];
@@ -31,6 +34,7 @@ pub(super) fn read(root: &mut Reader<'_>) -> Option<Server> {
         .or(Some(Duration::from_secs(300)));
     let drain_timeout = table.field("drain_timeout", value::duration(value::DAY)).or(Duration::from_secs(30));
     let max_connections = table.field("max_connections", value::count_usize(1..=MOST_CONNECTIONS)).or(16_384);
+    let failure_limit = limit::quota_or(&mut table, "failure_limit", FAILURES_A_MINUTE);
     let realm = table.field("realm", realm).or("keygate".to_owned());
     table.finish();
     let workers = workers?;
@@ -44,6 +48,7 @@ pub(super) fn read(root: &mut Reader<'_>) -> Option<Server> {
         stream_idle_timeout: stream_idle_timeout?,
         drain_timeout: drain_timeout?,
         max_connections: max_connections?,
+        failure_limit: failure_limit?,
         realm: realm?,
     })
 }

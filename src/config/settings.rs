@@ -87,6 +87,9 @@ pub struct Server {
     pub drain_timeout: Duration,
     /// Connections that one worker holds at a time (default 16,384).
     pub max_connections: usize,
+    /// How often an address may send tokens that are none, before it is told to wait (default 100 in 60 s);
+    /// `None` (`"unlimited"`): as often as it likes.
+    pub failure_limit: Option<Quota>,
     /// The realm of `WWW-Authenticate` (default `keygate`).
     pub realm: String,
 }

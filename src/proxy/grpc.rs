@@ -60,7 +60,9 @@ impl Code {
             Rejection::Denied { denial, .. } => denied(*denial),
             Rejection::Filter(FilterFault::NotEnforced | FilterFault::TooLarge) => Code::PermissionDenied,
             Rejection::Filter(_) => Code::InvalidArgument,
-            Rejection::RateLimited { .. } | Rejection::BodyTooLarge { .. } => Code::ResourceExhausted,
+            Rejection::RateLimited { .. } | Rejection::TooManyFailures { .. } | Rejection::BodyTooLarge { .. } => {
+                Code::ResourceExhausted
+            }
             Rejection::NoRoute | Rejection::Method { .. } | Rejection::Bad(BadRequest::Connect) => Code::Unimplemented,
             // What a client of gRPC makes of a bare 400, too.
             Rejection::Bad(_) | Rejection::ClientBody => Code::Internal,

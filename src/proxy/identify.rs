@@ -8,7 +8,7 @@ use super::carriers::{self, Carriers};
 use super::record::RequestRecord;
 use super::reject::Rejection;
 use super::worker::Worker;
-use crate::auth::{Principal, Source, Verdict};
+use crate::auth::{CredentialError, Principal, Source, Verdict};
 use crate::telemetry::CacheResult;
 
 /// Who proved to hold a token.
@@ -24,7 +24,7 @@ pub(super) async fn identify<B>(
     carriers: Option<&Carriers>,
     request: &Request<B>,
 ) -> Result<Identified, Rejection> {
-    let credential = carriers::find(carriers, request)?;
+    let credential = carriers::find(carriers, request).map_err(|rejection| count(worker, record, rejection))?;
     let (source, verdict) = worker.proxy().verifier.verify(&credential.text).await;
     match source {
         Source::Cache => worker.metrics().cache_lookup(CacheResult::Hit),
@@ -37,8 +37,19 @@ pub(super) async fn identify<B>(
             record.known(&principal);
             Ok(Identified { principal, in_query: credential.in_query })
         }
-        Ok(Verdict::Unknown) => Err(Rejection::Unknown),
-        Ok(Verdict::NotAToken(error)) => Err(Rejection::NotAToken(error)),
+        Ok(Verdict::Unknown) => Err(count(worker, record, Rejection::Unknown)),
+        Ok(Verdict::NotAToken(error)) => Err(count(worker, record, Rejection::NotAToken(error))),
         Err(_) => Err(Rejection::StoreAway),
     }
+}
+
+/// What is answered to a token that is none: that it is, or, where that was said too often, to wait.
+fn count(worker: &Worker, record: &RequestRecord, rejection: Rejection) -> Rejection {
+    let is_wrong = match &rejection {
+        Rejection::Credential { error, .. } => *error == CredentialError::Malformed,
+        Rejection::NotAToken(_) | Rejection::Unknown => true,
+        _ => false,
+    };
+    let Some(guard) = worker.proxy().guard.as_ref().filter(|_| is_wrong) else { return rejection };
+    guard.failed(record.client).map_or_else(|wait| Rejection::TooManyFailures { wait }, |()| rejection)
 }

@@ -12,6 +12,7 @@ mod cors;
 mod filter;
 mod forwarded;
 mod grpc;
+mod guard;
 mod headers;
 mod identify;
 mod identity;

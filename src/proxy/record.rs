@@ -24,7 +24,7 @@ pub(super) struct RequestRecord {
     worker: Rc<Worker>,
     connection: Rc<ConnectionState>,
     /// The client's address.
-    client: IpAddr,
+    pub(super) client: IpAddr,
     pub(super) id: HeaderValue,
     pub(super) now: Timestamp,
     started: Instant,

@@ -45,6 +45,10 @@ pub(super) enum Rejection {
     RateLimited {
         wait: Duration,
     },
+    /// No good token, as so often lately from the same address.
+    TooManyFailures {
+        wait: Duration,
+    },
     StoreAway,
     BodyTooLarge {
         limit: u64,
@@ -127,6 +131,13 @@ impl Rejection {
             Rejection::RateLimited { wait } => {
                 let detail = format!("too many requests; try again in {} s", seconds(*wait));
                 answer(&code::RATE_LIMITED, &detail, None, Some(Reason::RateLimited))
+            }
+            Rejection::TooManyFailures { wait } => {
+                let detail = format!(
+                    "too many requests with wrong tokens came from your address; try again in {} s",
+                    seconds(*wait)
+                );
+                answer(&code::TOO_MANY_FAILURES, &detail, None, Some(Reason::Failures))
             }
             Rejection::StoreAway => answer(
                 &code::STORE_UNAVAILABLE,
@@ -235,7 +246,7 @@ impl Rejection {
 
     fn retry_after(&self) -> Option<u64> {
         match self {
-            Rejection::RateLimited { wait } => Some(seconds(*wait)),
+            Rejection::RateLimited { wait } | Rejection::TooManyFailures { wait } => Some(seconds(*wait)),
             Rejection::StoreAway => Some(1),
             _ => None,
         }

@@ -9,12 +9,13 @@ use super::carriers::Carriers;
 use super::cors::{Cors, Preflight};
 use super::filter::FilterRule;
 use super::forwarded::Forwarding;
+use super::guard::Guard;
 use super::sanitize::routing_name;
 use super::upstream::UpstreamOptions;
 use super::websocket::WebSockets;
 use crate::auth::{Accounts, NearExpiry, Verifier};
 use crate::limit::KeyedLimiter;
-use crate::model::{Action, Clock, ResourceName};
+use crate::model::{Action, Clock, Quota, ResourceName};
 use crate::route::{Found, Leads, Pattern, RouteIndex, RouteTable, RouteView, TableError, action_of, canonical};
 use crate::telemetry::Redaction;
 
@@ -92,6 +93,8 @@ pub struct ProxyOptions {
     /// Tells clients of an expiry that is near.
     pub near_expiry: Option<NearExpiry>,
     pub forwarding: Forwarding,
+    /// How often an address may be wrong; `None`: as often as it likes.
+    pub failure_limit: Option<Quota>,
 }
 
 /// The part of the proxy that no request changes.
@@ -108,12 +111,23 @@ pub struct Proxy {
     pub(super) redaction: Redaction,
     pub(super) near_expiry: Option<NearExpiry>,
     pub(super) forwarding: Forwarding,
+    pub(super) guard: Option<Guard>,
 }
 
 impl Proxy {
     pub fn new(options: ProxyOptions) -> Result<Arc<Self>, TableError> {
-        let ProxyOptions { verifier, accounts, clock, routes, upstreams, realm, redaction, near_expiry, forwarding } =
-            options;
+        let ProxyOptions {
+            verifier,
+            accounts,
+            clock,
+            routes,
+            upstreams,
+            realm,
+            redaction,
+            near_expiry,
+            forwarding,
+            failure_limit,
+        } = options;
         let (patterns, routes): (Vec<Pattern>, Vec<Route>) = routes.into_iter().unzip();
         let table = RouteTable::new(&patterns)?;
         let upstreams = upstreams.into_iter().map(Arc::new).collect();
@@ -131,6 +145,7 @@ impl Proxy {
             redaction,
             near_expiry,
             forwarding,
+            guard: failure_limit.map(Guard::new),
         }))
     }
 
@@ -142,6 +157,7 @@ impl Proxy {
     /// Forgets idle keys of the routes' limits.
     pub fn prune(&self) {
         self.routes.iter().filter_map(|route| route.limit.as_ref()).for_each(|limit| limit.limiter.prune());
+        self.guard.iter().for_each(Guard::prune);
     }
 }
 

@@ -32,6 +32,8 @@ pub enum Reason {
     NoRoute,
     Method,
     RateLimited,
+    /// Its token is none, as were those of too many requests from the same address.
+    Failures,
     StoreError,
     BodyLimit,
     Expectation,
@@ -40,7 +42,7 @@ pub enum Reason {
 }
 
 impl Reason {
-    pub const ALL: [Reason; 29] = [
+    pub const ALL: [Reason; 30] = [
         Reason::Ok,
         Reason::OldSecret,
         Reason::Public,
@@ -66,6 +68,7 @@ impl Reason {
         Reason::NoRoute,
         Reason::Method,
         Reason::RateLimited,
+        Reason::Failures,
         Reason::StoreError,
         Reason::BodyLimit,
         Reason::Expectation,
@@ -99,6 +102,7 @@ impl Reason {
             Reason::NoRoute => "no_route",
             Reason::Method => "method",
             Reason::RateLimited => "rate_limited",
+            Reason::Failures => "failures",
             Reason::StoreError => "store_error",
             Reason::BodyLimit => "body_limit",
             Reason::Expectation => "expectation",

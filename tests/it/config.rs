@@ -210,6 +210,7 @@ fn defaults_are_filled_in() {
     let calls = |quota: Option<Quota>| quota.map(|quota| (quota.requests().get(), quota.window().as_secs()));
     assert_eq!(calls(settings.management.rate_limit), Some((30_000, 60)));
     assert_eq!(calls(settings.management.address_rate_limit), Some((3_000, 60)));
+    assert_eq!(calls(settings.server.failure_limit), Some((100, 60)));
     assert_eq!((settings.server.workers, settings.server.pin_workers), (None, true));
     assert_eq!(settings.upstreams[0].host_header, HostHeader::Preserve);
     assert_eq!((settings.routes[0].name.as_str(), settings.routes[0].max_body), ("/v1/{*rest}", Some(10 << 20)));
@@ -413,6 +414,7 @@ zzzzzzzzzz = 1
 tls = { zzzzzzzzzz = 1 }
 zzzzzzzzzz = 1
 [server]
+failure_limit = { zzzzzzzzzz = 1 }
 zzzzzzzzzz = 1
 [forwarding]
 zzzzzzzzzz = 1

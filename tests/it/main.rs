@@ -21,6 +21,7 @@ mod flow;
 mod forwarding;
 mod fuzz;
 mod grpc;
+mod guard;
 mod h2_cases;
 mod http2;
 mod import;

@@ -73,6 +73,9 @@ codes! {
     RATE_LIMITED 429 Both Nothing, "rate_limited" "Too many requests"
         "Over the token's limit or the route's; on the management API, too many calls by a token or from an address, or too many tries of a login. `Retry-After` says for how long."
         "Wait as long as `Retry-After` says, and then ask less often.";
+    TOO_MANY_FAILURES 429 Proxy Nothing, "too_many_failures" "Too many requests with wrong tokens"
+        "The token is not known, as were those of too many requests from this address lately (`server.failure_limit`). Requests with good tokens go on."
+        "Look at where the token comes from: it is garbled, of another service, or deleted. `Retry-After` says when it is looked at again.";
     BODY_TOO_LARGE 413 Both Nothing, "body_too_large" "The body is too large"
         "The body is over the route's `max_body`; on the management API, over 64 KiB."
         "Send less at once, or raise `max_body` of the route.";

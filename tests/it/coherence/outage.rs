@@ -93,6 +93,7 @@ impl Parts {
                 emit: Emit::XForwarded,
                 via: None,
             },
+            failure_limit: None,
         };
         let proxy = Proxy::new(options).expect("one route has no conflict");
         let listener = server::bind("127.0.0.1:0".parse().expect("an address"), 1).expect("a free port").remove(0);

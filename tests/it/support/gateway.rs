@@ -80,12 +80,15 @@ public = true
 upstream = "api"
 "#;
 
+/// Tests send many wrong tokens from one address.
+const UNGUARDED: &str = "failure_limit = \"unlimited\"\n";
+
 impl Builder {
     /// One upstream called `api` at this URL, and the usual routes.
     pub fn new(upstream: &str) -> Self {
         Self {
             upstream: format!("[[upstream]]\nname = \"api\"\nurl = \"{upstream}\"\n"),
-            server: "workers = 2\npin_workers = false\n".to_owned(),
+            server: format!("workers = 2\npin_workers = false\n{UNGUARDED}"),
             forwarding: String::new(),
             tokens: String::new(),
             routes: ROUTES.to_owned(),
