@@ -41,6 +41,10 @@ impl Refusal {
                  the name to `listen.admin.hosts`"
                     .into()
             }
+            Refusal::Misdirected => {
+                "the connection is for another host, or its client's certificate is not accepted any more: connect anew"
+                    .into()
+            }
             Refusal::NoEndpoint => "nothing is served at this path".into(),
             Refusal::WrongMethod { allow } => format!("this path is served for {allow}"),
             Refusal::NoSuch(noun) => format!("there is no such {noun}, or it is out of the token's reach"),

@@ -44,9 +44,16 @@ impl Hosts {
     }
 }
 
+/// Notes of a request that it came over a connection that is not for it. Whoever serves the API knows that.
+#[derive(Debug, Clone, Copy)]
+pub struct Misdirected;
+
 /// Refuses, before anything else is looked at, what was sent to another name. A request without any, as old
 /// probes send, comes from no browser.
 pub(super) async fn known(State(state): State<Shared>, request: Request, next: Next) -> Result<Response, Refusal> {
+    if request.extensions().get::<Misdirected>().is_some() {
+        return Err(Refusal::Misdirected);
+    }
     let mut lines = request.headers().get_all(HOST).iter();
     let of_header = match (lines.next(), lines.next()) {
         (None, _) => None,

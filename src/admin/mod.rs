@@ -77,7 +77,7 @@ use http::Method;
 pub use self::about::description;
 pub use self::endpoint::{ENDPOINTS, Endpoint, Right};
 pub use self::health::Readiness;
-pub use self::hosts::Hosts;
+pub use self::hosts::{Hosts, Misdirected};
 pub use self::peer::Peer;
 pub use self::quota::AdminLimits;
 use crate::audit::Audit;

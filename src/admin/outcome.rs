@@ -13,6 +13,7 @@ impl Refusal {
             | Refusal::NotAToken(_)
             | Refusal::UnknownToken
             | Refusal::OtherHost
+            | Refusal::Misdirected
             | Refusal::NoEndpoint
             | Refusal::WrongMethod { .. }
             | Refusal::TooOften { .. }

@@ -59,6 +59,8 @@ pub(super) enum Refusal {
     NotRoot,
     /// The request is for another name than this listener's.
     OtherHost,
+    /// The request came over a connection that is not for it.
+    Misdirected,
     NoEndpoint,
     WrongMethod {
         allow: String,
@@ -208,6 +210,7 @@ impl Refusal {
             Refusal::GrantsExceeded { .. } => (&code::GRANTS_EXCEEDED, Client),
             Refusal::NotRoot => (&code::ROOT_ONLY, Client),
             Refusal::OtherHost => (&code::OTHER_HOST, Client),
+            Refusal::Misdirected => (&code::MISDIRECTED, Client),
             Refusal::NoEndpoint => (&code::NO_ENDPOINT, Client),
             Refusal::WrongMethod { .. } => (&code::METHOD_NOT_ALLOWED, Client),
             Refusal::NoSuch(_) => (&code::NOT_FOUND, Client),

@@ -9,21 +9,21 @@ use std::time::Duration;
 
 use axum::Router;
 use http::Request;
+use http::header::HOST;
+use http::uri::Authority;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
-use rustls::ServerConfig;
 use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
-use tokio_rustls::TlsAcceptor;
 
 use super::error::StartError;
 use super::readiness::Ready;
-use crate::admin::{self, AdminLimits, AdminState, Hosts, Peer};
+use crate::admin::{self, AdminLimits, AdminState, Hosts, Misdirected, Peer};
 use crate::audit::Audit;
 use crate::auth::{Accounts, Lifecycle, LoginGuard, Passwords, Users, Verifier};
 use crate::config::Settings;
@@ -31,7 +31,7 @@ use crate::event::Webhooks;
 use crate::leak::Leaks;
 use crate::model::Policies;
 use crate::proxy::Proxy;
-use crate::server::{Announced, Duplex, ProxyProtocol, TrustedHeader, TrustedProxies};
+use crate::server::{Announced, Duplex, Handshake, ProxyProtocol, Tls, TrustedHeader, TrustedProxies};
 use crate::store::Backups;
 
 /// For a TLS handshake, and for a request's head.
@@ -44,7 +44,7 @@ const MAX_CONNECTIONS: usize = 1_024;
 pub(super) struct AdminOptions<'a> {
     pub(super) runtime: &'a Handle,
     pub(super) listener: std::net::TcpListener,
-    pub(super) tls: Option<Arc<ServerConfig>>,
+    pub(super) tls: Option<Arc<Tls>>,
     pub(super) trust: Trust,
     pub(super) state: AdminState,
     pub(super) stopped: watch::Receiver<bool>,
@@ -66,7 +66,7 @@ impl Trust {
 
 /// What all connections are served with.
 struct Door {
-    tls: Option<TlsAcceptor>,
+    tls: Option<Arc<Tls>>,
     trust: Trust,
     router: Router,
 }
@@ -161,7 +161,7 @@ impl AdminServer {
         let _inside = runtime.enter();
         let listener = TcpListener::from_std(listener).map_err(thread_error)?;
         let limits = Arc::clone(&state.limits);
-        let door = Door { tls: tls.map(TlsAcceptor::from), trust, router: admin::router(state) };
+        let door = Door { tls, trust, router: admin::router(state) };
         let task = runtime.spawn(serve(listener, Arc::new(door), limits, stopped));
         Ok(Self { address, task })
     }
@@ -205,7 +205,7 @@ async fn serve(listener: TcpListener, door: Arc<Door>, limits: Arc<AdminLimits>,
 
 async fn serve_one(stream: TcpStream, peer: SocketAddr, door: Arc<Door>, mut stopped: watch::Receiver<bool>) {
     let established = tokio::time::timeout(HEAD_TIMEOUT, establish(stream, peer, &door));
-    let Ok(Ok((stream, peer))) = established.await else { return };
+    let Ok(Ok((stream, peer, handshake))) = established.await else { return };
     let mut builder = Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_headers(100);
     builder.http2().timer(TokioTimer::new()).max_concurrent_streams(64);
@@ -213,6 +213,9 @@ async fn serve_one(stream: TcpStream, peer: SocketAddr, door: Arc<Door>, mut sto
     let service = service_fn(|mut request| {
         asked.store(true, Ordering::Relaxed);
         door.trust.source(&request, peer).note(&mut request);
+        if handshake.as_ref().is_some_and(|handshake| handshake.admits(&host_of(&request)).is_err()) {
+            request.extensions_mut().insert(Misdirected);
+        }
         service.call(request)
     });
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
@@ -239,8 +242,29 @@ async fn stop(stopped: &mut watch::Receiver<bool>) {
     drop(stopped.wait_for(|stopped| *stopped).await);
 }
 
-/// The stream, and who is at its other end.
-async fn establish(mut stream: TcpStream, peer: SocketAddr, door: &Door) -> io::Result<(Box<dyn Duplex>, IpAddr)> {
+/// The one host of a request without its port; empty where it names none, or several.
+fn host_of<B>(request: &Request<B>) -> String {
+    let mut lines = request.headers().get_all(HOST).iter();
+    let line = match (lines.next(), lines.next()) {
+        (line, None) => line.and_then(|line| line.to_str().ok()).and_then(|line| line.parse::<Authority>().ok()),
+        (_, Some(_)) => return String::new(),
+    };
+    match (request.uri().authority(), line.as_ref()) {
+        (Some(target), Some(line)) if target != line => String::new(),
+        (Some(authority), _) | (None, Some(authority)) => {
+            let host = authority.host();
+            host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase()
+        }
+        (None, None) => String::new(),
+    }
+}
+
+/// The stream, who is at its other end, and the handshake where clients are asked for certificates.
+async fn establish(
+    mut stream: TcpStream,
+    peer: SocketAddr,
+    door: &Door,
+) -> io::Result<(Box<dyn Duplex>, IpAddr, Option<Handshake>)> {
     let Announced { client, first } = door.trust.protocol.receive(&mut stream, peer, &door.trust.proxies).await?;
     let stream: Box<dyn Duplex> = match &door.tls {
         None if first.is_empty() => Box::new(stream),
@@ -250,9 +274,12 @@ async fn establish(mut stream: TcpStream, peer: SocketAddr, door: &Door) -> io::
         }
         // No handshake begins like a header of that protocol.
         Some(_) if !first.is_empty() => return Err(io::ErrorKind::InvalidData.into()),
-        Some(tls) => Box::new(tls.accept(stream).await?),
+        Some(tls) => {
+            let (stream, handshake) = tls.accept(stream).await?;
+            return Ok((Box::new(stream), client.ip(), handshake));
+        }
     };
-    Ok((stream, client.ip()))
+    Ok((stream, client.ip(), None))
 }
 
 #[cfg(test)]

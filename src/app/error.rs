@@ -7,7 +7,7 @@ use crate::audit::{AuditOpenError, Unrecorded};
 use crate::auth::{LifecycleError, PasswordError};
 use crate::proxy::TrustError;
 use crate::route::TableError;
-use crate::server::{BindError, TlsError};
+use crate::server::BindError;
 use crate::store::{OpenError, StoreError};
 
 /// Why the gateway does not start. Each text says what to do.
@@ -15,8 +15,8 @@ use crate::store::{OpenError, StoreError};
 pub enum StartError {
     #[error(transparent)]
     Bind(#[from] BindError),
-    #[error(transparent)]
-    Tls(#[from] TlsError),
+    #[error("`{place}.tls`: {problem}")]
+    Tls { place: String, problem: String },
     #[error("upstream `{upstream}`: {error}")]
     Trust { upstream: String, error: TrustError },
     #[error("{place}: {error}")]

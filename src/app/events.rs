@@ -163,7 +163,10 @@ pub(super) fn target(
     let tls = match url.scheme {
         config::Scheme::Http => None,
         config::Scheme::Https => {
-            let config = client_config(ca, UpstreamVersion::Http1)
+            let roots = ca.map(config::read_authorities).transpose();
+            let roots =
+                roots.map_err(|fault| StartError::Tls { place: place.to_owned(), problem: fault.to_string() })?;
+            let config = client_config(roots, None, UpstreamVersion::Http1)
                 .map_err(|error| StartError::Outbound { place: place.to_owned(), error })?;
             let name = ServerName::try_from(url.host.clone()).expect("the configuration was checked for names");
             Some(TargetTls { config, name })

@@ -8,6 +8,7 @@
 mod admin;
 mod audit;
 mod bootstrap;
+mod certificates;
 mod error;
 mod events;
 mod lead;
@@ -18,6 +19,7 @@ mod parts;
 mod policies;
 mod purge;
 mod readiness;
+mod signals;
 mod usage;
 mod workers;
 
@@ -29,17 +31,18 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tokio::runtime::Runtime;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 pub use crate::store::Finished;
 pub use audit::{Action as AuditAction, AuditError, AuditLog};
 pub use bootstrap::{Bootstrap, FirstToken, bootstrap};
+pub use certificates::ReloadFault;
 pub use error::{Remedy, StartError, StopError};
 pub use lead::{Lead, lead};
 pub use maintenance::{
     Fault, FileSummary, Import, Imported, Loss, Maintenance, MaintenanceError, Restoration, Salvaged, inspect,
 };
+pub use signals::Signals;
 
 use crate::admin::Readiness;
 use crate::audit::Audit;
@@ -51,6 +54,7 @@ use crate::proxy::{Proxy, ProxyOptions, reject_reasons};
 use crate::server;
 use crate::store::{Backups, Store};
 use crate::telemetry::{GatewayGauges, Metrics, MetricsLayout, Redaction};
+use certificates::Certificates;
 use readiness::readiness;
 use usage::UsageFolder;
 use workers::Workers;
@@ -74,6 +78,7 @@ pub struct Gateway {
     audit: Audit,
     lifecycle: Lifecycle,
     purge: purge::Purge,
+    certificates: Certificates,
     accounts: Accounts,
     stopping: Arc<AtomicBool>,
     /// Told once, when the gateway is to stop.
@@ -86,12 +91,6 @@ pub struct Gateway {
     admin_tls: bool,
 }
 
-/// The signals that end a gateway, from when it listens for them.
-pub struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-}
-
 impl Gateway {
     /// Binds, opens the store, starts every thread, and returns when requests are served.
     ///
@@ -100,8 +99,9 @@ impl Gateway {
         let count = parts::worker_count(&settings.server);
         let public = server::bind(settings.public.address, count)?;
         let admin_listener = server::bind(settings.admin.address, 1)?.remove(0);
-        let public_tls = parts::listener_tls(&settings.public)?;
-        let admin_tls = parts::listener_tls(&settings.admin)?;
+        let certificates = Certificates::new();
+        let public_tls = certificates.listener("public", &settings.public)?;
+        let admin_tls = certificates.listener("admin", &settings.admin)?;
         let store = bootstrap::open_store(&settings.store, &settings.tokens.pepper)?;
 
         let audit = bootstrap::open_audit(&settings, &clock)?;
@@ -143,7 +143,7 @@ impl Gateway {
             accounts: accounts.clone(),
             clock,
             routes: parts::routes(&settings),
-            upstreams: parts::upstreams(&settings)?,
+            upstreams: certificates.upstreams(&settings)?,
             realm: settings.server.realm.clone(),
             redaction: Redaction::new(settings.tokens.prefix.as_str()),
             near_expiry: parts::near_expiry(&settings.tokens),
@@ -175,10 +175,12 @@ impl Gateway {
             stopped,
         })?;
 
+        runtime.spawn(certificates.clone().run());
         let stopping = Arc::new(AtomicBool::new(false));
         let ready = readiness(Arc::clone(&store), audit.clone(), Arc::clone(&stopping));
         let gauges = {
             let (verifier, ready, webhooks) = (verifier.clone(), Arc::clone(&ready), events.webhooks.clone());
+            let certificates = certificates.clone();
             move || {
                 let (cached_tokens, cached_unknown) = verifier.cache_sizes();
                 GatewayGauges {
@@ -188,6 +190,7 @@ impl Gateway {
                     ready: !matches!(ready(), Readiness::NotReady(_)),
                     store_writable: ready() == Readiness::Ready,
                     webhooks: webhooks.counts().into_iter().map(events::gauge).collect(),
+                    tls: certificates.gauges(),
                 }
             }
         };
@@ -238,6 +241,7 @@ impl Gateway {
             audit,
             lifecycle,
             purge,
+            certificates,
             accounts,
             stopping,
             stop,
@@ -283,21 +287,20 @@ impl Gateway {
         self.runtime.block_on(future)
     }
 
-    /// Begins to listen for SIGTERM and SIGINT. To be called before anybody is told that the gateway
+    /// Begins to listen for SIGTERM, SIGINT and SIGHUP. To be called before anybody is told that the gateway
     /// serves, so that none of them ends it without a drain.
     pub fn catch_signals(&self) -> Result<Signals, StopError> {
         let _inside = self.runtime.enter();
-        let listen = |kind| signal(kind).map_err(StopError::Signals);
-        Ok(Signals { terminate: listen(SignalKind::terminate())?, interrupt: listen(SignalKind::interrupt())? })
+        Signals::catch().map_err(StopError::Signals)
     }
 
-    /// Serves until a signal, and then stops as [`Gateway::stop`] does.
+    /// Serves until a signal to stop, and then stops as [`Gateway::stop`] does. At SIGHUP, TLS files are read again.
     pub fn run_until_signal(mut self, mut signals: Signals) -> Result<(), StopError> {
         let ended = self.workers.ended();
+        let certificates = self.certificates.clone();
         let cause = self.runtime.block_on(async {
             tokio::select! {
-                _ = signals.terminate.recv() => Ok("SIGTERM"),
-                _ = signals.interrupt.recv() => Ok("SIGINT"),
+                signal = signals.stopping(|| certificates.reload_in_background()) => Ok(signal),
                 worker = ended => Err(StopError::WorkerEnded(worker)),
             }
         });
@@ -307,6 +310,11 @@ impl Gateway {
         }
         let stopped = self.stop();
         cause.map(drop).and(stopped)
+    }
+
+    /// Reads all TLS files again, as at SIGHUP. What cannot be used.
+    pub fn reload_certificates(&self) -> Vec<ReloadFault> {
+        self.certificates.look(true)
     }
 
     /// Removes what has expired now, as it is done every hour. How many tokens that were.

@@ -3,30 +3,45 @@
 use std::sync::Arc;
 use std::thread::available_parallelism;
 
+use arc_swap::ArcSwap;
 use http::{HeaderName, HeaderValue, Method};
-use rustls::ServerConfig;
+use rustls::ClientConfig;
 use rustls_pki_types::ServerName;
 
 use super::error::StartError;
 use crate::auth::{CacheOptions, NearExpiry, VerifierOptions};
-use crate::config::{self, Settings};
+use crate::config::{self, Identity, ListenerMaterial, Settings, UpstreamMaterial};
 use crate::limit::KeyedLimiter;
 use crate::model::TokenHasher;
 use crate::proxy::{
     AccountSelector, Carrier, Carriers, Cors, Emit, FilterRule, Forwarding, HostHeader, Origins, Preflight, Route,
-    RouteLimit, Rule, UpstreamOptions, UpstreamTls, UpstreamVersion, WebSockets, client_config,
+    RouteLimit, Rule, TrustError, UpstreamOptions, UpstreamTls, UpstreamVersion, WebSockets, client_config,
 };
 use crate::route::Pattern;
-use crate::server::{self, ProxyProtocol, TrustedHeader, TrustedProxies};
+use crate::server::{ProxyProtocol, TlsMaterial, TrustedHeader, TrustedProxies};
 
 pub(super) fn worker_count(server: &config::Server) -> usize {
     server.workers.unwrap_or_else(|| available_parallelism().map_or(1, usize::from))
 }
 
-pub(super) fn listener_tls(listener: &config::Listener) -> Result<Option<Arc<ServerConfig>>, StartError> {
-    let files = listener.tls.as_ref();
-    let config = files.map(|files| server::server_config(&files.certificate, &files.key, &[b"h2", b"http/1.1"]));
-    Ok(config.transpose()?)
+/// What a listener shows and whom it believes, of what its files hold.
+pub(super) fn listener_tls(material: ListenerMaterial) -> TlsMaterial {
+    let ListenerMaterial { default, others, clients } = material;
+    let named = |identity: &Identity| {
+        let key = Arc::clone(&identity.key);
+        identity.names.iter().map(move |name| (name.clone(), Arc::clone(&key))).collect::<Vec<_>>()
+    };
+    // Also the default one's own names: an exact name of its goes before another one's `*`.
+    let named = std::iter::once(&default).chain(&others).flat_map(named).collect();
+    TlsMaterial { default: default.key, named, clients }
+}
+
+/// How an upstream is connected to, of what its files hold.
+pub(super) fn upstream_tls(
+    material: UpstreamMaterial,
+    version: UpstreamVersion,
+) -> Result<Arc<ClientConfig>, TrustError> {
+    client_config(material.roots, material.client.map(|identity| identity.key), version)
 }
 
 pub(super) fn trusted_proxies(settings: &Settings) -> Arc<TrustedProxies> {
@@ -184,40 +199,37 @@ fn filter(filter: &config::Filter) -> FilterRule {
     }
 }
 
-pub(super) fn upstreams(settings: &Settings) -> Result<Vec<UpstreamOptions>, StartError> {
-    settings.upstreams.iter().map(upstream).collect()
-}
-
-fn upstream(upstream: &config::Upstream) -> Result<UpstreamOptions, StartError> {
-    let version = match upstream.version {
+pub(super) fn upstream_version(upstream: &config::Upstream) -> UpstreamVersion {
+    match upstream.version {
         config::UpstreamVersion::Auto => UpstreamVersion::Auto,
         config::UpstreamVersion::Http1 => UpstreamVersion::Http1,
         config::UpstreamVersion::Http2 => UpstreamVersion::Http2,
-    };
-    let tls = match upstream.scheme {
-        config::Scheme::Http => None,
-        config::Scheme::Https => Some(tls(upstream, version)?),
-    };
+    }
+}
+
+/// `tls`: for an `https://` URL.
+pub(super) fn upstream(
+    upstream: &config::Upstream,
+    tls: Option<Arc<ArcSwap<ClientConfig>>>,
+) -> Result<UpstreamOptions, StartError> {
+    let tls = tls.map(|config| {
+        let name = upstream.tls.server_name.clone().unwrap_or_else(|| upstream.host.clone());
+        match ServerName::try_from(name.clone()) {
+            Ok(name) => Ok(UpstreamTls { config, name }),
+            Err(_) => Err(StartError::ServerName { upstream: upstream.name.clone(), name }),
+        }
+    });
     Ok(UpstreamOptions {
         name: upstream.name.clone(),
         host: upstream.host.clone(),
         port: upstream.port,
-        tls,
-        version,
+        tls: tls.transpose()?,
+        version: upstream_version(upstream),
         host_header: host_header(upstream),
         connect_timeout: upstream.connect_timeout,
         max_idle: upstream.max_idle,
         idle_timeout: upstream.idle_timeout,
     })
-}
-
-fn tls(upstream: &config::Upstream, version: UpstreamVersion) -> Result<UpstreamTls, StartError> {
-    let config = client_config(upstream.ca.as_deref(), version)
-        .map_err(|error| StartError::Trust { upstream: upstream.name.clone(), error })?;
-    let name = upstream.server_name.clone().unwrap_or_else(|| upstream.host.clone());
-    let name = ServerName::try_from(name.clone())
-        .map_err(|_| StartError::ServerName { upstream: upstream.name.clone(), name })?;
-    Ok(UpstreamTls { config, name })
 }
 
 fn host_header(upstream: &config::Upstream) -> HostHeader {

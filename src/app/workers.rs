@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use rustls::ServerConfig;
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::{mpsc, watch};
 
@@ -18,7 +17,7 @@ use super::parts;
 use super::usage::Report;
 use crate::config::Settings;
 use crate::proxy::{Handler, Proxy, Reports, Worker};
-use crate::server::{ConnectionLimits, Grant, ProxyProtocol, ServeOptions, Sweep, TrustedProxies, serve};
+use crate::server::{ConnectionLimits, Grant, ProxyProtocol, ServeOptions, Sweep, Tls, TrustedProxies, serve};
 use crate::telemetry::{LogBuffer, LogSink, Metrics, WorkerMetrics};
 
 /// Header lines, head bytes and HTTP/2 streams: what no honest client needs more of.
@@ -43,7 +42,7 @@ pub(super) struct WorkersOptions {
 /// How a worker serves.
 #[derive(Clone)]
 pub(super) struct ServeSettings {
-    tls: Option<Arc<ServerConfig>>,
+    tls: Option<Arc<Tls>>,
     proxy_protocol: ProxyProtocol,
     trusted: Arc<TrustedProxies>,
     limits: ConnectionLimits,
@@ -52,7 +51,7 @@ pub(super) struct ServeSettings {
 }
 
 impl ServeSettings {
-    pub(super) fn of(settings: &Settings, tls: Option<Arc<ServerConfig>>, trusted: Arc<TrustedProxies>) -> Self {
+    pub(super) fn of(settings: &Settings, tls: Option<Arc<Tls>>, trusted: Arc<TrustedProxies>) -> Self {
         let server = &settings.server;
         let proxy_protocol = parts::proxy_protocol(&settings.public);
         let limits = ConnectionLimits {

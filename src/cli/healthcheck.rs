@@ -45,7 +45,7 @@ fn target(args: &HealthcheckArgs, admin: &AdminArgs, environment: &Environment) 
         return Client::anonymous(&client::url(admin, environment), trust());
     };
     let listener = config_file::load(&path, environment)?.settings.admin;
-    let trust = listener.tls.as_ref().map_or(Trust::System, |tls| Trust::Exactly(tls.certificate.clone()));
+    let trust = listener.tls.as_ref().map_or(Trust::System, |tls| Trust::Exactly(tls.default.certificate.clone()));
     Client::anonymous(&url_of(&listener), trust)
 }
 

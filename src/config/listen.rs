@@ -78,6 +78,12 @@ fn admin(
     let findings = table.findings();
     table.finish();
     let (address, tls, insecure, hosts) = (address?, tls?, insecure?, hosts?);
+    if tls.as_ref().and_then(|tls| tls.clients.as_ref()).is_some_and(|clients| clients.required) {
+        findings.warn(
+            "`listen.admin.tls.client_auth` is \"required\": the command line and `keygate healthcheck` have no certificate \
+             to show, and do not get through",
+        );
+    }
     if proxy_protocol == Some(ProxyProtocol::Required) {
         findings.warn(
             "`listen.admin.proxy_protocol` is \"required\": the command line and `keygate healthcheck` do not get \

@@ -60,6 +60,7 @@ pub use preset::{PRESETS, Preset};
 pub use problem::Problems;
 pub use settings::*;
 pub use template::{Template, template};
+pub use tls::{Fingerprint, Identity, ListenerMaterial, TlsFault, UpstreamMaterial, read_authorities};
 
 /// A configuration without a problem.
 #[derive(Debug)]

@@ -1,6 +1,7 @@
 //! The resolved configuration: every value checked, every default filled in, every name looked up.
 
 mod route;
+mod tls;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -12,6 +13,7 @@ pub use super::notices::{Events, KeySource, Leaks, WebUrl, Webhook};
 use crate::model::{Pepper, Policies, Quota, Roles, TokenPrefix};
 
 pub use route::*;
+pub use tls::*;
 
 /// A whole configuration that may be run.
 #[derive(Debug)]
@@ -44,7 +46,7 @@ pub struct Settings {
 pub struct Listener {
     pub address: SocketAddr,
     /// `None`: plain text.
-    pub tls: Option<TlsFiles>,
+    pub tls: Option<ListenerTls>,
     /// `proxy_protocol = "off" | "optional" | "required"` (default off).
     pub proxy_protocol: ProxyProtocol,
 }
@@ -55,13 +57,6 @@ pub enum ProxyProtocol {
     Off,
     Optional,
     Required,
-}
-
-/// `tls = { certificate = "…", key = "…" }`: PEM files, read and matched while checking.
-#[derive(Debug, Clone)]
-pub struct TlsFiles {
-    pub certificate: PathBuf,
-    pub key: PathBuf,
 }
 
 /// `[server]`.
@@ -227,10 +222,8 @@ pub struct Upstream {
     pub max_idle: usize,
     /// How long each of them is kept (default 60 s).
     pub idle_timeout: Duration,
-    /// `tls = { ca = "…", server_name = "…" }`: trusted roots (PEM) in place of the system's, and the name
-    /// to verify in place of the URL's host.
-    pub ca: Option<PathBuf>,
-    pub server_name: Option<String>,
+    /// `tls = { … }`; with an `http://` URL, nothing is in it.
+    pub tls: UpstreamTls,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

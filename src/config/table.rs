@@ -113,7 +113,7 @@ impl<'a> Reader<'a> {
     fn title(&self) -> String {
         match self.path.as_str() {
             "" => "the file".to_owned(),
-            array if ARRAYS.contains(&array) => format!("`[[{array}]]`"),
+            array if ARRAYS.contains(&array) || array.ends_with(".tls.certificates") => format!("`[[{array}]]`"),
             path => format!("`[{path}]`"),
         }
     }

@@ -57,8 +57,8 @@ fn one(table: &mut Reader<'_>, name: Option<String>, around: &Surroundings<'_>) 
     let max_idle = table.field("max_idle", value::count_usize(1..=1_000_000)).or(256);
     let idle_timeout = table.field("idle_timeout", value::duration(DAY)).or(Duration::from_secs(60));
     let scheme = url.as_ref().map(|url| url.value.scheme);
-    let tls = upstream_tls(table, scheme, around);
-    let (url, (ca, server_name)) = (url?.value, tls?);
+    let tls = tls::upstream(table, scheme, around);
+    let url = url?.value;
     Some(Upstream {
         name: name?,
         scheme: url.scheme,
@@ -70,35 +70,8 @@ fn one(table: &mut Reader<'_>, name: Option<String>, around: &Surroundings<'_>) 
         response_timeout: response_timeout?,
         max_idle: max_idle?,
         idle_timeout: idle_timeout?,
-        ca,
-        server_name,
+        tls: tls?,
     })
-}
-
-type UpstreamTls = (Option<std::path::PathBuf>, Option<String>);
-
-fn upstream_tls(table: &mut Reader<'_>, scheme: Option<Scheme>, around: &Surroundings<'_>) -> Option<UpstreamTls> {
-    let Some(node) = table.node("tls") else { return Some((None, None)) };
-    if scheme == Some(Scheme::Http) {
-        let mistake = Mistake::new("means nothing with an http:// url", "write https:// in `url`, or remove `tls`");
-        table.mistake("tls", node, mistake);
-    }
-    let mut inner = table.table_in("tls", node)?;
-    let ca = inner.field("ca", |node| tls::authorities(node, around)).optional();
-    let server_name = inner.field("server_name", server_name).optional();
-    inner.finish();
-    Some((ca?, server_name?))
-}
-
-fn server_name(node: &Node) -> Result<String, Mistake> {
-    let text = value::text(node)?;
-    match rustls::pki_types::ServerName::try_from(text.as_str()) {
-        Ok(_) => Ok(text),
-        Err(_) => Err(Mistake::new(
-            "is no name that a certificate can have",
-            "write a host name or an IP address, without a port",
-        )),
-    }
 }
 
 /// In URLs of metrics, in variables' names and in logs, so no odd characters.

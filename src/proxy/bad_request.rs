@@ -5,7 +5,7 @@ use super::sanitize::HostFault;
 use super::websocket::UpgradeFault;
 use crate::problem::code::{self, Code};
 use crate::route::PathFault;
-use crate::server::Fault;
+use crate::server::{Fault, Misdirected};
 
 /// Why a request is refused before anybody asks who sent it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +21,8 @@ pub(super) enum BadRequest {
     Connect,
     /// It came through this gateway before.
     Loop,
+    /// Its connection is for another host, or its client is believed no more.
+    Misdirected(Misdirected),
     /// It asks for a WebSocket in a way that no client of one does.
     Upgrade(UpgradeFault),
 }
@@ -35,8 +37,9 @@ pub fn reject_reasons() -> Vec<&'static str> {
     let headers = HeaderFault::ALL.into_iter().map(BadRequest::Header);
     let hosts = HostFault::ALL.into_iter().map(BadRequest::Host);
     let upgrades = UpgradeFault::ALL.into_iter().map(BadRequest::Upgrade);
-    let parsed =
-        headers.chain(hosts).chain([BadRequest::Trailer, BadRequest::Connect, BadRequest::Loop]).chain(upgrades);
+    let misdirected = [Misdirected::Host, Misdirected::Certificate].map(BadRequest::Misdirected);
+    let single = [BadRequest::Trailer, BadRequest::Connect, BadRequest::Loop];
+    let parsed = headers.chain(hosts).chain(single).chain(misdirected).chain(upgrades);
     let all = bytes.chain(paths).chain(parsed);
     all.map(BadRequest::label).chain([UNPARSED]).collect()
 }
@@ -52,6 +55,8 @@ impl BadRequest {
             BadRequest::Trailer => "trailer",
             BadRequest::Connect => "connect",
             BadRequest::Loop => "loop",
+            BadRequest::Misdirected(Misdirected::Host) => "misdirected",
+            BadRequest::Misdirected(Misdirected::Certificate) => "client_certificate",
             BadRequest::Upgrade(fault) => fault.label(),
         }
     }
@@ -66,6 +71,7 @@ impl BadRequest {
             | BadRequest::Host(_)
             | BadRequest::Connect
             | BadRequest::Loop
+            | BadRequest::Misdirected(_)
             | BadRequest::Upgrade(_) => false,
         }
     }
@@ -80,6 +86,12 @@ impl BadRequest {
             BadRequest::Trailer => (&code::BAD_TRAILER, "a trailer carries what only a header may carry"),
             BadRequest::Connect => (&code::CONNECT_REFUSED, "this gateway opens no tunnels"),
             BadRequest::Loop => (&code::LOOP_DETECTED, "the request came through this gateway before"),
+            BadRequest::Misdirected(Misdirected::Host) => {
+                (&code::MISDIRECTED, "the request is for another host than its connection was made for")
+            }
+            BadRequest::Misdirected(Misdirected::Certificate) => {
+                (&code::MISDIRECTED, "the client's certificate is not accepted any more; connect anew")
+            }
             BadRequest::Upgrade(fault) => (&code::BAD_UPGRADE, fault.text()),
         }
     }

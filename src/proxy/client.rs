@@ -6,10 +6,10 @@ use std::rc::Rc;
 use http::{HeaderMap, HeaderValue, Request, StatusCode, Version};
 use hyper::body::{Body, Incoming};
 
-use super::bad_request::UNPARSED;
+use super::bad_request::{BadRequest, UNPARSED};
 use super::forwarded::{self, Forwarding, Origin};
 use super::record::RequestRecord;
-use super::sanitize::is_host;
+use super::sanitize::{Reading, host_for_routing, is_host, sanitize};
 use super::websocket::{self, Ask};
 use super::worker::Worker;
 use crate::server::{ConnectionState, Fault};
@@ -48,6 +48,16 @@ impl Client {
     /// The address that a request is counted, logged and judged by.
     pub(super) fn source(&self, origin: &Origin) -> IpAddr {
         origin.as_ref().map_or(self.peer, |told| told.client)
+    }
+
+    /// Puts a request into its one reading. Where clients show certificates, it has to be for the host that the client
+    /// shook hands for, and the client still be who it was.
+    pub(super) fn sanitize<B>(&self, request: &mut Request<B>) -> Result<Reading, BadRequest> {
+        let reading = sanitize(request)?;
+        if let Some(handshake) = self.connection.handshake() {
+            handshake.admits(&host_for_routing(request.headers())).map_err(BadRequest::Misdirected)?;
+        }
+        Ok(reading)
     }
 
     /// Whether a request is the one whose bytes were let through, and whether it asks for a WebSocket.

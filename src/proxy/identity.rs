@@ -4,6 +4,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::auth::Permit;
 use crate::model::Access;
+use crate::server::Handshake;
 
 const ACCOUNT: HeaderName = HeaderName::from_static("x-keygate-account");
 const TOKEN: HeaderName = HeaderName::from_static("x-keygate-token");
@@ -11,13 +12,18 @@ const SUBJECT: HeaderName = HeaderName::from_static("x-keygate-subject");
 const KIND: HeaderName = HeaderName::from_static("x-keygate-kind");
 const ACCESS: HeaderName = HeaderName::from_static("x-keygate-access");
 const FILTER: HeaderName = HeaderName::from_static("x-keygate-filter");
+/// Only where the listener asks clients for certificates.
+const CLIENT_CERTIFICATE: HeaderName = HeaderName::from_static("x-keygate-client-certificate");
 
 /// Writes what the permit says over whatever stands there.
 ///
 /// The subject is the user behind a token, and the filter what it is limited to; a token that has
 /// neither says so with an empty value.
-pub(super) fn write(headers: &mut HeaderMap, permit: &Permit) {
+pub(super) fn write(headers: &mut HeaderMap, permit: &Permit, handshake: Option<&Handshake>) {
     const EMPTY: HeaderValue = HeaderValue::from_static("");
+    if let Some(handshake) = handshake {
+        headers.insert(CLIENT_CERTIFICATE, handshake.fingerprint().clone());
+    }
     match permit.bearer() {
         Some(bearer) => {
             let identity = &bearer.principal.identity;

@@ -25,7 +25,7 @@ use super::reject::Rejection;
 use super::reply::{Content, ReplyBody};
 use super::request_body::{Progress, RequestBody, Timeouts};
 use super::routes::{Proxy, Route, Rule};
-use super::sanitize::{Reading, sanitize};
+use super::sanitize::Reading;
 use super::upgrade::{self, Opening};
 use super::upstream::{Exchanged, Outgoing, Pool};
 use super::websocket::{self, Ask, Side};
@@ -48,7 +48,7 @@ pub(super) async fn answer(client: &Client, mut request: Request<Incoming>, aske
     let origin = client.origin(request.headers());
     let source = client.source(&origin);
     let mut record = RequestRecord::begin(&client.worker, &client.connection, source, Some(&request));
-    let admitted = match sanitize(&mut request) {
+    let admitted = match client.sanitize(&mut request) {
         Ok(reading) if reading.is_about_the_server => {
             let reply = about_the_server(&mut record);
             return finish(client, record, reply);
@@ -358,7 +358,7 @@ fn prepare<'w>(
     let Admitted { permit, route, reading, origin, opening, .. } = admitted;
     let version = request.version();
     let headers = request.headers_mut();
-    identity::write(headers, &permit);
+    identity::write(headers, &permit, client.connection.handshake());
     forwarded::write(headers, client, &origin);
     if let Some(via) = client.worker.via() {
         via.add(headers, version);

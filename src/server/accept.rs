@@ -11,11 +11,9 @@ use std::time::Duration;
 
 use hyper::body::{Body, Incoming};
 use hyper::service::HttpService;
-use rustls::ServerConfig;
 use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
-use tokio_rustls::TlsAcceptor;
 
 use super::connection::{Connection, in_time};
 use super::limits::ConnectionLimits;
@@ -24,6 +22,7 @@ use super::proxy_protocol::{Announced, ProxyProtocol};
 use super::socket::Socket;
 use super::state::ConnectionState;
 use super::sweep::Sweep;
+use super::tls::Tls;
 
 /// What an HTTP/2 client sends first when it knows beforehand that we speak it (RFC 9113 section 3.4).
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -45,7 +44,7 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// How one thread serves.
 pub struct ServeOptions {
-    pub tls: Option<Arc<ServerConfig>>,
+    pub tls: Option<Arc<Tls>>,
     pub proxy_protocol: ProxyProtocol,
     /// Who may say whose a connection is.
     pub trusted: Arc<TrustedProxies>,
@@ -138,13 +137,14 @@ impl<H: ConnectionHandler> Server<H> {
             self.options.proxy_protocol.receive(&mut stream, state.peer(), &self.options.trusted).await?;
         state.come_from(client);
         let mut stream = Socket::new(stream, Arc::clone(state.gauge()));
-        if let Some(config) = &self.options.tls {
+        if let Some(tls) = &self.options.tls {
             // No handshake begins like a header of that protocol.
             if !begun.is_empty() {
                 return Err(io::ErrorKind::InvalidData.into());
             }
-            let stream = TlsAcceptor::from(Arc::clone(config)).accept(stream).await?;
+            let (stream, handshake) = tls.accept(stream).await?;
             let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+            state.shaken(handshake);
             return Ok(Connection::new(stream, &[], http2, state));
         }
         let mut first = [0; PREFACE.len()];

@@ -34,4 +34,4 @@ pub use stream::{Duplex, Stream};
 pub use streams::{Doing, LocalExecutor};
 pub use sweep::{Sweep, Timer};
 pub use switch::{Switch, Switched};
-pub use tls::{TlsError, server_config};
+pub use tls::{Handshake, Misdirected, Tls, TlsMaterial};

@@ -1,6 +1,6 @@
 //! What a client connection is doing, and how long it may.
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -17,6 +17,7 @@ use super::socket::Gauge;
 use super::streams::Doing;
 use super::sweep::Timer;
 use super::switch::{Switch, Switching};
+use super::tls::Handshake;
 
 /// What the service has to be handed next by whoever parses the bytes that were let through.
 #[derive(Debug, Clone, Copy)]
@@ -58,6 +59,7 @@ pub struct ConnectionState {
     cut: Cell<Option<Cut>>,
     ends_with_connection: Cell<bool>,
     doing: Doing,
+    handshake: OnceCell<Box<Handshake>>,
 }
 
 impl ConnectionState {
@@ -95,6 +97,7 @@ impl ConnectionState {
             cut: Cell::new(None),
             ends_with_connection: Cell::new(false),
             doing: Doing::default(),
+            handshake: OnceCell::new(),
         }
     }
 
@@ -106,6 +109,18 @@ impl ConnectionState {
     /// Whose connection it is has been announced.
     pub(super) fn come_from(&self, client: SocketAddr) {
         self.peer.set(client);
+    }
+
+    /// TLS is agreed, with a client that was asked for a certificate.
+    pub(super) fn shaken(&self, handshake: Option<Handshake>) {
+        if let Some(handshake) = handshake {
+            drop(self.handshake.set(Box::new(handshake)));
+        }
+    }
+
+    /// Where the client was asked for a certificate.
+    pub fn handshake(&self) -> Option<&Handshake> {
+        self.handshake.get().map(AsRef::as_ref)
     }
 
     pub fn is_tls(&self) -> bool {

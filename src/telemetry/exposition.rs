@@ -13,7 +13,7 @@ use prometheus_client::registry::Unit;
 
 use super::metrics::{BUCKETS, CACHE_RESULTS, DURATIONS, GatewayGauges, METHODS, Metrics, STATUSES, UPSTREAM_ERRORS};
 use super::reason::Reason;
-use super::webhooks;
+use super::{tls, webhooks};
 
 /// What is printed: the cells as they are then, and what was read beside them.
 pub(super) struct Snapshot {
@@ -38,6 +38,7 @@ impl Collector for Snapshot {
         self.upstreams(&mut to)?;
         self.connections(&mut to)?;
         webhooks::encode(&self.gauges.webhooks, &mut to)?;
+        tls::encode(&self.gauges.tls, &mut to)?;
         let mut build = to.encode_descriptor("keygate_build_info", "The version that runs", None, MetricType::Gauge)?;
         ConstGauge::new(1i64).encode(build.encode_family(&vec![("version", env!("CARGO_PKG_VERSION"))])?)
     }

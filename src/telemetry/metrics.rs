@@ -12,6 +12,7 @@ use prometheus_client::registry::Registry;
 
 use super::exposition::Snapshot;
 use super::reason::Reason;
+use super::tls::TlsGauge;
 use super::webhooks::WebhookGauge;
 
 /// Upper bounds in seconds of the buckets of request durations (OpenTelemetry's, and finer below).
@@ -21,9 +22,9 @@ pub(super) const DURATIONS: [f64; 16] =
 pub(super) const METHODS: [&str; 8] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "_OTHER"];
 
 /// Statuses that are told apart; any other counts as the first of its class.
-pub(super) const STATUSES: [u16; 42] = [
+pub(super) const STATUSES: [u16; 43] = [
     100, 101, 200, 201, 202, 203, 204, 205, 206, 207, 300, 301, 302, 303, 304, 307, 308, 400, 401, 403, 404, 405, 406,
-    408, 409, 410, 412, 413, 414, 415, 416, 417, 422, 429, 431, 499, 500, 501, 502, 503, 504, 508,
+    408, 409, 410, 412, 413, 414, 415, 416, 417, 421, 422, 429, 431, 499, 500, 501, 502, 503, 504, 508,
 ];
 
 /// What a look-up in the hot cache found.
@@ -205,6 +206,7 @@ pub struct GatewayGauges {
     pub ready: bool,
     pub store_writable: bool,
     pub webhooks: Vec<WebhookGauge>,
+    pub tls: Vec<TlsGauge>,
 }
 
 /// All cells, and how to print them.

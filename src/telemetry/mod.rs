@@ -8,6 +8,7 @@ mod exposition;
 mod limited;
 mod metrics;
 mod reason;
+mod tls;
 mod usage;
 mod webhooks;
 
@@ -15,5 +16,6 @@ pub use access_log::{LogBuffer, LogSink, LogWriter, Redaction, access_log};
 pub use limited::{LimitCounts, Limited};
 pub use metrics::{CacheResult, GatewayGauges, Metrics, MetricsLayout, UpstreamError, WorkerMetrics};
 pub use reason::Reason;
+pub use tls::{CertificateGauge, TlsGauge};
 pub use usage::{TokenUse, UsageCounts, Way};
 pub use webhooks::WebhookGauge;

@@ -37,6 +37,18 @@ impl Place {
         place.file("key.pem", &own.signing_key.serialize_pem(), 0o600);
         place.file("open-key.pem", &own.signing_key.serialize_pem(), 0o644);
         place.file("other-key.pem", &other.signing_key.serialize_pem(), 0o600);
+        place.file("other.pem", &other.cert.pem(), 0o644);
+        let dated = |from: i32, until: i32| {
+            let mut params = rcgen::CertificateParams::new(vec!["dated.example".to_owned()]).expect("a name");
+            params.not_before = rcgen::date_time_ymd(from, 1, 1);
+            params.not_after = rcgen::date_time_ymd(until, 1, 1);
+            params.self_signed(&own.signing_key).expect("a certificate").pem()
+        };
+        place.file("expired.pem", &dated(2010, 2020), 0o644);
+        place.file("early.pem", &dated(2090, 2095), 0o644);
+        let nameless = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).expect("a certificate");
+        place.file("nameless.pem", &nameless.cert.pem(), 0o644);
+        place.file("nameless-key.pem", &nameless.signing_key.serialize_pem(), 0o600);
         place
     }
 
@@ -178,7 +190,7 @@ fn the_example_of_services_means_what_its_comments_say() {
     }
     let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("config/services.toml")).expect("it");
     let settings = place.load(&text, &env).expect("no problem").settings;
-    assert_eq!(settings.public.tls.as_ref().map(|tls| tls.key.clone()), Some(place.path("tls/key.pem")));
+    assert_eq!(settings.public.tls.as_ref().map(|tls| tls.default.key.clone()), Some(place.path("tls/key.pem")));
     let route =
         |name: &str| settings.routes.iter().find(|route| route.name == name).unwrap_or_else(|| panic!("{name}"));
     let search = route("device-search");
@@ -363,6 +375,22 @@ fn insecure_is_allowed_where_it_is_written_out() {
     );
 }
 
+#[test]
+fn certificates_out_of_their_time_are_told_of_with_their_lines() {
+    let place = Place::new();
+    for (file, what) in [
+        ("expired.pem", "has expired at 2020-01-01T00:00:00.000Z"),
+        ("early.pem", "is not valid before 2090-01-01T00:00:00.000Z"),
+    ] {
+        let tls = format!("tls = {{ certificate = \"{file}\", key = \"key.pem\" }}\n[store]");
+        let warnings = place.load(&MINIMAL.replace("[store]", &tls), &[]).expect("no problem").warnings;
+        let path = place.path(file);
+        let expected =
+            format!("the certificate of `listen.public.tls.certificate` ({}, line 4) {what}", path.display());
+        assert_eq!(warnings, [expected]);
+    }
+}
+
 fn sample() -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/services.toml");
     fs::read_to_string(path).expect("an example")
@@ -408,10 +436,10 @@ zzzzzzzzzz = 1
 [listen]
 zzzzzzzzzz = 1
 [listen.public]
-tls = { zzzzzzzzzz = 1 }
+tls = { zzzzzzzzzz = 1, certificates = [{ zzzzzzzzzz = 1 }] }
 zzzzzzzzzz = 1
 [listen.admin]
-tls = { zzzzzzzzzz = 1 }
+tls = { zzzzzzzzzz = 1, certificates = [{ zzzzzzzzzz = 1 }] }
 zzzzzzzzzz = 1
 [server]
 failure_limit = { zzzzzzzzzz = 1 }

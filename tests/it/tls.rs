@@ -1,5 +1,13 @@
 //! TLS on the listeners, and to upstreams.
 
+mod clients;
+mod greetings;
+mod names;
+mod posture;
+mod reload;
+mod sessions;
+mod upstreams;
+
 use std::io::{Read, Write};
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,11 +19,11 @@ use tokio_rustls::{TlsAcceptor, TlsConnector};
 use crate::support::tls::{Authority, TlsUpstream, connect, exchange};
 use crate::support::{Builder, Gateway, Upstream, Wire, h2, timed};
 
-const GET: &str = "GET /public/7 HTTP/1.1\r\nHost: gateway.localhost\r\nConnection: close\r\n\r\n";
-const ANSWER: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+pub(crate) const GET: &str = "GET /public/7 HTTP/1.1\r\nHost: gateway.localhost\r\nConnection: close\r\n\r\n";
+pub(crate) const ANSWER: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
 /// A gateway whose public listener has a certificate for 127.0.0.1.
-fn behind_tls(upstream: &str, authority: &Authority, server: &str) -> Gateway {
+pub(crate) fn behind_tls(upstream: &str, authority: &Authority, server: &str) -> Gateway {
     let builder = Builder::new(upstream).server(server);
     let line = authority.issue(&["127.0.0.1"]).write(builder.directory());
     builder.public(&line).start()
@@ -120,7 +128,7 @@ fn the_management_api_can_be_behind_tls_too() {
 }
 
 /// A gateway that trusts `authority` in an upstream at `url`, with more in the `tls` table.
-fn in_front_of(url: &str, authority: &Authority, more: &str) -> Gateway {
+pub(crate) fn in_front_of(url: &str, authority: &Authority, more: &str) -> Gateway {
     let builder = Builder::new(url);
     authority.write(&builder.directory().join("authority.pem"));
     builder.upstream(&format!("tls = {{ ca = \"authority.pem\"{more} }}")).start()

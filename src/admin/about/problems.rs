@@ -47,7 +47,7 @@ const CHANGE: [&Code; 3] = [&code::CONFLICT, &code::STORE_UNAVAILABLE, &code::ST
 /// Every code that the endpoint can answer, in the order of statuses.
 pub(in crate::admin) fn codes(endpoint: &Endpoint) -> Vec<&'static Code> {
     let Operation { body, problems, changes, .. } = endpoint.about;
-    let mut codes: Vec<&Code> = vec![&code::INTERNAL, &code::OTHER_HOST];
+    let mut codes: Vec<&Code> = vec![&code::INTERNAL, &code::OTHER_HOST, &code::MISDIRECTED];
     match endpoint.right {
         Right::Open => {}
         Right::Any => codes.extend(CREDENTIAL),

@@ -64,6 +64,9 @@ codes! {
     OTHER_HOST 421 Management Nothing, "other_host" "The management API is not called so"
         "The request names a host that is neither an address nor `localhost` nor one of `listen.admin.hosts`, over plain HTTP: a web page could have a name of its own lead here, and read what is answered."
         "Call it by its address or as `localhost`, add its name to `listen.admin.hosts`, or give the listener a certificate.";
+    MISDIRECTED 421 Both Nothing, "misdirected" "The connection is not for this request"
+        "On a listener that asks clients for certificates: the request is for another host than the TLS handshake of its connection named, or the certificate that the client has shown would not be accepted any more."
+        "Open a connection for this host, with a certificate that is in force.";
     NO_ENDPOINT 404 Management Nothing, "no_endpoint" "There is no such call"
         "Nothing is served at this path; told only to a token in force."
         "Look at `GET /docs` for the calls that there are.";

@@ -42,7 +42,7 @@ async fn open(upstream: &UpstreamOptions, for_upgrade: bool) -> Result<Transport
         let http2 = upstream.version == UpstreamVersion::Http2;
         return Ok(Transport { stream: Box::new(stream), http2 });
     };
-    let mut config = Arc::clone(&tls.config);
+    let mut config = tls.config.load_full();
     if for_upgrade {
         Arc::make_mut(&mut config).alpn_protocols = vec![b"http/1.1".to_vec()];
     }

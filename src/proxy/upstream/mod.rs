@@ -12,6 +12,7 @@ mod trust;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use http::{HeaderValue, Request};
 use rustls::ClientConfig;
 use rustls_pki_types::ServerName;
@@ -43,7 +44,8 @@ pub enum HostHeader {
 /// TLS to an upstream.
 #[derive(Clone)]
 pub struct UpstreamTls {
-    pub config: Arc<ClientConfig>,
+    /// For connections that are opened from now on; it may be replaced.
+    pub config: Arc<ArcSwap<ClientConfig>>,
     /// The name that its certificate must have.
     pub name: ServerName<'static>,
 }
