@@ -3,7 +3,7 @@
 //! A line is a whole key or none. What is there already is left as it is, so that an import that was broken
 //! off is gone on with by running it once more.
 
-mod file;
+pub mod file;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -12,7 +12,6 @@ use clap::{Args, ValueEnum};
 use http::Method;
 use serde_json::{Value, json};
 
-use self::file::{Line, Seen, Skipped};
 use super::Environment;
 use super::args::AdminArgs;
 use super::client::Client;
@@ -20,6 +19,7 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::progress::Progress;
 use super::terminal::{Terminal, plain};
+use file::{Line, Seen, Skipped};
 
 /// The server takes bodies of 64 KiB and 250 keys.
 const MOST_BYTES: usize = 48 << 10;

@@ -20,7 +20,7 @@ mod explain;
 mod failure;
 mod healthcheck;
 mod hidden;
-mod import;
+pub mod import;
 mod init;
 mod label;
 mod listing;

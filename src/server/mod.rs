@@ -28,7 +28,7 @@ pub use inspect::{BodyLength, Fault, HeadLimits, Inspector, Passage, plain_lengt
 pub use limits::ConnectionLimits;
 pub use patience::{Grant, Patience};
 pub use provenance::{Provenance, TrustedHeader, TrustedProxies};
-pub use proxy_protocol::{Announced, ProxyProtocol};
+pub use proxy_protocol::{Announced, ProxyProtocol, ProxyReading, read_proxy_header};
 pub use state::ConnectionState;
 pub use stream::{Duplex, Stream};
 pub use streams::{Doing, LocalExecutor};

@@ -11,15 +11,17 @@ use super::super::terminal::Terminal;
 use super::MOST_BYTES;
 
 /// A line that could be a key.
-pub(super) struct Line {
-    pub(super) number: u64,
-    pub(super) record: Value,
+#[derive(Debug)]
+pub struct Line {
+    pub number: u64,
+    pub record: Value,
     /// What it takes in a request, at most.
-    pub(super) bytes: usize,
+    pub bytes: usize,
 }
 
 /// Why a line is not sent.
-pub(super) enum Skipped {
+#[derive(Debug)]
+pub enum Skipped {
     Empty,
     /// It is the key of this line.
     Twice(u64),
@@ -28,7 +30,7 @@ pub(super) enum Skipped {
 
 /// The keys that were read so far, with their lines.
 #[derive(Default)]
-pub(super) struct Seen(HashMap<(String, String), u64>);
+pub struct Seen(HashMap<(String, String), u64>);
 
 /// All of the file, or of standard input.
 pub(super) fn contents(path: &Path, terminal: &mut Terminal<'_>) -> Result<Vec<u8>, Failure> {
@@ -44,7 +46,7 @@ pub(super) fn contents(path: &Path, terminal: &mut Terminal<'_>) -> Result<Vec<u
 }
 
 /// One line, with the account where it names none.
-pub(super) fn line(number: u64, text: &[u8], account: Option<&str>, seen: &mut Seen) -> Result<Line, Skipped> {
+pub fn line(number: u64, text: &[u8], account: Option<&str>, seen: &mut Seen) -> Result<Line, Skipped> {
     let wrong = |why: String| Err(Skipped::Wrong(why));
     let Ok(text) = str::from_utf8(text) else { return wrong("it is not UTF-8".to_owned()) };
     if text.trim().is_empty() {

@@ -15,7 +15,7 @@ const CHECKSUM: u8 = 3;
 
 /// What stands at the beginning of these bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Reading {
+pub enum ProxyReading {
     /// It may be one.
     Incomplete,
     /// Something else.
@@ -26,7 +26,8 @@ pub(super) enum Reading {
     Header { client: Option<SocketAddr>, length: usize },
 }
 
-pub(super) fn read(bytes: &[u8]) -> Reading {
+/// Says the same of a beginning as of the whole, once it says anything but that it is incomplete.
+pub fn read_proxy_header(bytes: &[u8]) -> ProxyReading {
     let begins = |with: &[u8]| bytes.starts_with(with) || with.starts_with(bytes);
     if begins(SIGNATURE) {
         return version_2(bytes);
@@ -34,19 +35,19 @@ pub(super) fn read(bytes: &[u8]) -> Reading {
     if begins(TEXT) {
         return version_1(bytes);
     }
-    Reading::Other
+    ProxyReading::Other
 }
 
-fn version_1(bytes: &[u8]) -> Reading {
+fn version_1(bytes: &[u8]) -> ProxyReading {
     let Some(end) = bytes.iter().take(LONGEST_LINE).position(|&byte| byte == b'\n') else {
         let is_too_long = bytes.len() >= LONGEST_LINE;
-        return if is_too_long { Reading::Malformed("its line is too long") } else { Reading::Incomplete };
+        return if is_too_long { ProxyReading::Malformed("its line is too long") } else { ProxyReading::Incomplete };
     };
     let line = bytes[..end].strip_suffix(b"\r").and_then(|line| str::from_utf8(line).ok());
     let client = line.and_then(|line| client_of_line(line.strip_prefix("PROXY ")?));
     match client {
-        Some(client) => Reading::Header { client, length: end + 1 },
-        None => Reading::Malformed("its line is no header of version 1"),
+        Some(client) => ProxyReading::Header { client, length: end + 1 },
+        None => ProxyReading::Malformed("its line is no header of version 1"),
     }
 }
 
@@ -79,34 +80,34 @@ fn port(text: &str) -> Option<u16> {
     text.parse().ok().filter(|_| is_plain)
 }
 
-fn version_2(bytes: &[u8]) -> Reading {
-    let Some(fixed) = bytes.get(..FIXED) else { return Reading::Incomplete };
+fn version_2(bytes: &[u8]) -> ProxyReading {
+    let Some(fixed) = bytes.get(..FIXED) else { return ProxyReading::Incomplete };
     let rest = usize::from(u16::from_be_bytes([fixed[14], fixed[15]]));
     if rest > LONGEST_REST {
-        return Reading::Malformed("it is too long");
+        return ProxyReading::Malformed("it is too long");
     }
-    let Some(whole) = bytes.get(..FIXED + rest) else { return Reading::Incomplete };
+    let Some(whole) = bytes.get(..FIXED + rest) else { return ProxyReading::Incomplete };
     let (command, family) = (fixed[12], fixed[13]);
     let block = match family {
         0x00 => 0,
         0x11 => 12,
         0x21 => 36,
         0x31 => 216,
-        _ => return Reading::Malformed("it is of another protocol than TCP"),
+        _ => return ProxyReading::Malformed("it is of another protocol than TCP"),
     };
     let Some((addresses, extensions)) = whole[FIXED..].split_at_checked(block) else {
-        return Reading::Malformed("its addresses are cut off");
+        return ProxyReading::Malformed("its addresses are cut off");
     };
     if let Err(wrong) = check_extensions(whole, extensions) {
-        return Reading::Malformed(wrong);
+        return ProxyReading::Malformed(wrong);
     }
     let client = match command {
         // The balancer itself, to see whether somebody is there.
         0x20 => None,
         0x21 => client_of_block(family, addresses),
-        _ => return Reading::Malformed("its version or command is not known"),
+        _ => return ProxyReading::Malformed("its version or command is not known"),
     };
-    Reading::Header { client, length: whole.len() }
+    ProxyReading::Header { client, length: whole.len() }
 }
 
 /// Source, target, their ports. What came over a Unix socket or unspecified has none.
@@ -154,8 +155,8 @@ mod tests {
 
     use super::*;
 
-    fn header(client: Option<&str>, length: usize) -> Reading {
-        Reading::Header { client: client.map(|client| client.parse().expect("an address")), length }
+    fn header(client: Option<&str>, length: usize) -> ProxyReading {
+        ProxyReading::Header { client: client.map(|client| client.parse().expect("an address")), length }
     }
 
     fn version_2_with(command: u8, family: u8, rest: &[u8]) -> Vec<u8> {
@@ -171,8 +172,11 @@ mod tests {
             ("PROXY UNKNOWN\r\n", None),
             ("PROXY UNKNOWN ffff:f...f whatever 1\r\n", None),
         ] {
-            assert_eq!(read(line.as_bytes()), header(client, line.len()), "{line}");
-            assert_eq!(read([line.as_bytes(), b"GET / HTTP/1.1\r\n"].concat().as_slice()), header(client, line.len()));
+            assert_eq!(read_proxy_header(line.as_bytes()), header(client, line.len()), "{line}");
+            assert_eq!(
+                read_proxy_header([line.as_bytes(), b"GET / HTTP/1.1\r\n"].concat().as_slice()),
+                header(client, line.len())
+            );
         }
         for wrong in [
             "PROXY TCP4 192.0.2.7 10.0.0.1 4711 443\n",
@@ -191,11 +195,11 @@ mod tests {
             "PROXY UNKNOWNS\r\n",
             "PROXY \r\n",
         ] {
-            assert!(matches!(read(wrong.as_bytes()), Reading::Malformed(_)), "{wrong}");
+            assert!(matches!(read_proxy_header(wrong.as_bytes()), ProxyReading::Malformed(_)), "{wrong}");
         }
-        assert!(matches!(read("PROXY TCP4 ".repeat(10).as_bytes()), Reading::Malformed(_)));
+        assert!(matches!(read_proxy_header("PROXY TCP4 ".repeat(10).as_bytes()), ProxyReading::Malformed(_)));
         for other in ["GET / HTTP/1.1\r\n", "PRI * HTTP/2.0\r\n", "PROXYTCP4", "\r\nGET", "\x16\x03\x01", "proxy "] {
-            assert_eq!(read(other.as_bytes()), Reading::Other, "{other}");
+            assert_eq!(read_proxy_header(other.as_bytes()), ProxyReading::Other, "{other}");
         }
     }
 
@@ -203,11 +207,11 @@ mod tests {
     fn bytes() {
         let tcp4 = [192, 0, 2, 7, 10, 0, 0, 1, 0x12, 0x67, 1, 187];
         let whole = version_2_with(0x21, 0x11, &tcp4);
-        assert_eq!(read(&whole), header(Some("192.0.2.7:4711"), 28));
+        assert_eq!(read_proxy_header(&whole), header(Some("192.0.2.7:4711"), 28));
         for (command, family, rest) in
             [(0x20, 0x00, &[][..]), (0x20, 0x11, &tcp4[..]), (0x21, 0x00, &[4, 0, 1, 0]), (0x21, 0x31, &[b'/'; 216])]
         {
-            assert_eq!(read(&version_2_with(command, family, rest)), header(None, FIXED + rest.len()));
+            assert_eq!(read_proxy_header(&version_2_with(command, family, rest)), header(None, FIXED + rest.len()));
         }
         for (command, family, rest) in [
             (0x11, 0x11, &tcp4[..]),
@@ -223,7 +227,7 @@ mod tests {
             (0x21, 0x00, &[0; LONGEST_REST + 1]),
         ] {
             let bytes = version_2_with(command, family, rest);
-            assert!(matches!(read(&bytes), Reading::Malformed(_)), "{command:x} {family:x} {rest:?}");
+            assert!(matches!(read_proxy_header(&bytes), ProxyReading::Malformed(_)), "{command:x} {family:x} {rest:?}");
         }
     }
 
@@ -236,9 +240,9 @@ mod tests {
         let mut bytes = version_2_with(0x21, 0x11, &rest);
         let crc = crc32c([&bytes, b"", b""]).to_be_bytes();
         bytes[FIXED + 15..FIXED + 19].copy_from_slice(&crc);
-        assert_eq!(read(&bytes), header(Some("192.0.2.7:4711"), bytes.len()));
+        assert_eq!(read_proxy_header(&bytes), header(Some("192.0.2.7:4711"), bytes.len()));
         bytes[FIXED] ^= 1;
-        assert_eq!(read(&bytes), Reading::Malformed("its checksum is wrong"));
+        assert_eq!(read_proxy_header(&bytes), ProxyReading::Malformed("its checksum is wrong"));
     }
 
     proptest! {
@@ -262,10 +266,10 @@ mod tests {
                 written.encode_to_slice_v2(&mut bytes)
             };
             let length = length.expect("room enough");
-            let expected = Reading::Header { client: Some(plain(source)), length };
-            prop_assert_eq!(read(&[&bytes[..length], &behind].concat()), expected);
+            let expected = ProxyReading::Header { client: Some(plain(source)), length };
+            prop_assert_eq!(read_proxy_header(&[&bytes[..length], &behind].concat()), expected);
             for cut in 0..length {
-                prop_assert_eq!(read(&bytes[..cut]), Reading::Incomplete, "{}", cut);
+                prop_assert_eq!(read_proxy_header(&bytes[..cut]), ProxyReading::Incomplete, "{}", cut);
             }
         }
 
@@ -275,7 +279,7 @@ mod tests {
             bytes in proptest::collection::vec(any::<u8>(), 0..300),
         ) {
             let bytes = [start, bytes].concat();
-            if let Reading::Header { length, .. } = read(&bytes) {
+            if let ProxyReading::Header { length, .. } = read_proxy_header(&bytes) {
                 prop_assert!(length <= bytes.len());
             }
         }

@@ -12,7 +12,7 @@ use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 
 use super::provenance::TrustedProxies;
-use header::Reading;
+pub use header::{ProxyReading, read_proxy_header};
 
 /// Whether a listener's connections begin with a header of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,19 +61,19 @@ impl ProxyProtocol {
             head.resize(taken + LOOK, 0);
             let seen = stream.peek(&mut head[taken..]).await?;
             head.truncate(taken + seen);
-            let wanted = match header::read(&head) {
+            let wanted = match read_proxy_header(&head) {
                 _ if seen == 0 => return Err(io::ErrorKind::UnexpectedEof.into()),
-                Reading::Incomplete => head.len(),
-                Reading::Header { length, .. } => length,
-                Reading::Other if self == ProxyProtocol::Optional => {
+                ProxyReading::Incomplete => head.len(),
+                ProxyReading::Header { length, .. } => length,
+                ProxyReading::Other if self == ProxyProtocol::Optional => {
                     head.truncate(taken);
                     return Ok(Announced { first: head, ..nobody });
                 }
-                Reading::Other => return Err(refused(peer, "it has none")),
-                Reading::Malformed(wrong) => return Err(refused(peer, wrong)),
+                ProxyReading::Other => return Err(refused(peer, "it has none")),
+                ProxyReading::Malformed(wrong) => return Err(refused(peer, wrong)),
             };
             stream.read_exact(&mut head[taken..wanted]).await?;
-            if let Reading::Header { client, .. } = header::read(&head) {
+            if let ProxyReading::Header { client, .. } = read_proxy_header(&head) {
                 break client.unwrap_or(peer);
             }
         };

@@ -46,7 +46,8 @@ impl Backups {
 }
 
 impl Export {
-    pub(super) fn of(snapshot: Box<dyn Snapshot>, key: StoreKey, now: Timestamp) -> Self {
+    /// `key` is the store's own.
+    pub fn of(snapshot: Box<dyn Snapshot>, key: StoreKey, now: Timestamp) -> Self {
         let header = Header::new(*snapshot.head(), now, &key);
         Self { snapshot, key, tally: Tally::default(), lines: 0, next: Next::Header(header) }
     }

@@ -6,11 +6,13 @@
 
 mod credentials;
 mod files;
+mod origins;
 mod requests;
 mod routes;
 
 pub use credentials::{credential, selector, token};
-pub use files::{configuration, exchange};
+pub use files::{configuration, exchange, import};
+pub use origins::{forwarded, proxy_protocol};
 pub use requests::{head, parameters, path};
 pub use routes::routes;
 
@@ -18,7 +20,7 @@ pub use routes::routes;
 pub type Check = fn(&[u8]);
 
 /// By the name of the target and of its directory of seeds.
-pub const CHECKS: [(&str, Check); 9] = [
+pub const CHECKS: [(&str, Check); 12] = [
     ("token", token),
     ("credential", credential),
     ("head", head),
@@ -28,4 +30,7 @@ pub const CHECKS: [(&str, Check); 9] = [
     ("selector", selector),
     ("configuration", configuration),
     ("exchange", exchange),
+    ("import", import),
+    ("forwarded", forwarded),
+    ("proxy_protocol", proxy_protocol),
 ];
