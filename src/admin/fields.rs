@@ -7,6 +7,7 @@ use std::str::FromStr;
 
 use super::refusal::Refusal;
 use super::wire::Json;
+use crate::model::without_tokens;
 use crate::problem::FieldError;
 
 /// What was given and not taken yet, and what was wrong so far.
@@ -70,7 +71,8 @@ impl Fields {
     /// Notes that something is wrong with a field.
     pub(super) fn refuse(&mut self, field: &str, message: impl Into<String>) {
         if self.errors.len() < MOST_ERRORS {
-            self.errors.push(FieldError { field: shown(field), message: message.into() });
+            let message = without_tokens(&message.into()).into_owned();
+            self.errors.push(FieldError { field: shown(field), message });
         }
     }
 
@@ -210,9 +212,10 @@ impl Fields {
     }
 }
 
-/// What of a client's text may stand in a message: its first printable characters.
+/// What of a client's text may stand in a message: its first printable characters, and no token, which
+/// somebody may have put where a name or a value belongs.
 pub(super) fn shown(text: &str) -> String {
-    text.chars().filter(|&c| !is_unprintable(c)).take(MOST_SHOWN).collect()
+    without_tokens(text).chars().filter(|&c| !is_unprintable(c)).take(MOST_SHOWN).collect()
 }
 
 /// Control characters, and those that turn the direction of text or break lines.

@@ -16,7 +16,7 @@ use super::peer::Peer;
 use super::wire::SyntaxError;
 use crate::audit::Unrecorded;
 use crate::auth::{Below, CredentialError};
-use crate::model::{Access, Action, GrantError, PolicyName, Timestamp, TokenTextError};
+use crate::model::{Access, Action, GrantError, PolicyName, Timestamp, TokenTextError, without_tokens};
 use crate::problem::code::{self, Code, Told};
 use crate::problem::{self, Challenge, FieldError, Problem};
 use crate::store::StoreError;
@@ -355,7 +355,7 @@ impl Refusal {
     }
 
     pub(super) fn respond(&self, id: RequestId, realm: &str) -> Response {
-        let (detail, id) = (self.detail(), id.to_string());
+        let (detail, id) = (without_tokens(&self.detail()).into_owned(), id.to_string());
         let problem = Problem {
             retry_after: self.retry_after(),
             count: self.count(),

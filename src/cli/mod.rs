@@ -44,9 +44,10 @@ mod user;
 mod webhook;
 mod whoami;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::io;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::{ColorChoice, CommandFactory, FromArgMatches};
@@ -54,7 +55,10 @@ use clap::{ColorChoice, CommandFactory, FromArgMatches};
 use args::{Cli, Command};
 use exit::Exit;
 use failure::Failure;
+pub use run::log_filter;
 use terminal::Terminal;
+
+use crate::model::without_tokens;
 
 /// The process's environment, read once by `main`.
 pub type Environment = BTreeMap<String, String>;
@@ -67,7 +71,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, environment: &Environm
         Ok(cli) => cli,
         Err(error) => {
             // Help and version are errors to clap; a closed pipe is none to us.
-            let _ = error.print();
+            let _ = print(&error);
             let exit = if error.use_stderr() { Exit::Usage } else { Exit::Ok };
             return exit.into();
         }
@@ -87,6 +91,14 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, environment: &Environm
     perform(&cli, environment, &mut terminal).into()
 }
 
+/// Prints what clap says. It repeats arguments that it does not know, and one of them may be a token.
+fn print(error: &clap::Error) -> io::Result<()> {
+    match without_tokens(&error.render().to_string()) {
+        Cow::Borrowed(_) => error.print(),
+        Cow::Owned(text) => io::stderr().write_all(text.as_bytes()),
+    }
+}
+
 /// The command line understood; or the help, the version or the mistake to print.
 fn parse(arguments: Vec<OsString>, environment: &Environment) -> Result<Cli, clap::Error> {
     let (out, err) = terminal::colors(color::asked(&arguments), environment);
@@ -99,7 +111,9 @@ fn perform(cli: &Cli, environment: &Environment, terminal: &mut Terminal<'_>) ->
     match dispatch(cli, environment, terminal) {
         Ok(exit) => exit,
         Err(failure) => {
-            terminal.note(&if cli.command.wants_json() { failure.json() } else { failure.text() });
+            let text = if cli.command.wants_json() { failure.json() } else { failure.text() };
+            // An argument that cannot be used is repeated, and somebody gave a token in its place.
+            terminal.note(&without_tokens(&text));
             failure.exit
         }
     }

@@ -33,10 +33,15 @@ pub(super) fn run(args: &RunArgs, environment: &Environment, terminal: &mut Term
     Ok(Exit::Ok)
 }
 
-/// One JSON object a line on standard error. What the libraries say below a warning helps nobody who
-/// runs a gateway, so the level is for our own messages.
+/// What is logged at a level: our own messages. What the libraries say below a warning helps nobody who runs a
+/// gateway, and at `trace` it holds what clients sent; so no level and no variable lets it through.
+pub fn log_filter(level: &str) -> String {
+    format!("warn,keygate={level}")
+}
+
+/// One JSON object a line on standard error.
 pub(super) fn log_to_stderr(level: &str) {
-    let filter = EnvFilter::new(format!("warn,keygate={level}"));
+    let filter = EnvFilter::new(log_filter(level));
     let subscriber = tracing_subscriber::fmt().json().flatten_event(true).with_writer(io::stderr);
     // Fails where a subscriber is set already, which then gets the messages.
     let _ = subscriber.with_env_filter(filter).try_init();

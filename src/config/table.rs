@@ -230,7 +230,7 @@ impl<'a> Reader<'a> {
                 place @ (Place::Span(_) | Place::File) => {
                     let what = format!("the keys of {}", self.title());
                     let help = suggest::help(key, &self.known, &what);
-                    self.findings.report(place, format!("unknown key `{key}` in {}", self.title()), help);
+                    self.findings.report(place, format!("unknown key {} in {}", named(key), self.title()), help);
                 }
             }
         }
@@ -259,4 +259,11 @@ impl<'a> Reader<'a> {
         let in_array = ARRAYS.iter().any(|array| self.path.split('.').next() == Some(array));
         1 + tables + usize::from(in_array)
     }
+}
+
+/// No key of ours is half as long; a secret that stands where a key does is, and is not repeated.
+fn named(key: &str) -> String {
+    const LONGEST: usize = 40;
+    let length = key.chars().count();
+    if length <= LONGEST { format!("`{key}`") } else { format!("of {length} characters") }
 }

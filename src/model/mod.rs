@@ -20,6 +20,7 @@ mod name;
 mod note;
 mod policy;
 mod quota;
+mod redaction;
 mod role;
 mod rotation;
 mod selector;
@@ -49,6 +50,7 @@ pub use policy::{
     Reveal, RotationRules, Subject, WarnRules, Warning,
 };
 pub use quota::{Quota, QuotaError};
+pub use redaction::without_tokens;
 pub use role::{Role, Roles};
 pub use rotation::{Life, NewSecret, OldSecret, Rotation, RotationFault, Secret, Turn, TurnKind};
 pub use selector::{Selector, SelectorError};

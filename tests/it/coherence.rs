@@ -3,8 +3,8 @@
 //! No request that was begun after that moment may be decided as before it: there is no grace.
 
 mod flight;
-mod moody;
-mod outage;
+pub mod moody;
+pub mod outage;
 
 use std::sync::{Arc, Barrier};
 use std::time::Instant;

@@ -40,6 +40,7 @@ mod refusals;
 mod repeat;
 mod rotation;
 mod schemathesis;
+mod secrecy;
 mod sessions;
 mod stalls;
 mod store;

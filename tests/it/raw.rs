@@ -2,7 +2,7 @@
 //! upstream that records and before servers that nobody here wrote: what arrives is what was allowed, one
 //! to one, and the answer is the expected one.
 
-mod case;
+pub mod case;
 mod exchange;
 mod servers;
 

@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 /// What becomes of a look-up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Mood {
+pub enum Mood {
     Answers,
     Fails,
     Panics,
@@ -19,14 +19,14 @@ pub(super) enum Mood {
 }
 
 /// A store in memory that counts look-ups and answers them as it is told.
-pub(super) struct Moody {
+pub struct Moody {
     inner: MemoryStore,
     mood: watch::Sender<Mood>,
     asked: AtomicUsize,
 }
 
 impl Moody {
-    pub(super) fn new() -> Self {
+    pub fn new() -> Self {
         Self {
             inner: MemoryStore::new(StoreKey::new(&[1; 32])),
             mood: watch::Sender::new(Mood::Answers),
@@ -34,12 +34,12 @@ impl Moody {
         }
     }
 
-    pub(super) fn be(&self, mood: Mood) {
+    pub fn be(&self, mood: Mood) {
         self.mood.send_replace(mood);
     }
 
     /// Digests that were looked up so far.
-    pub(super) fn asked(&self) -> usize {
+    pub fn asked(&self) -> usize {
         self.asked.load(Ordering::SeqCst)
     }
 }

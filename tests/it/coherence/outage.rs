@@ -24,17 +24,17 @@ use super::moody::{Mood, Moody};
 use crate::support::{Answer, Upstream, eventually, get};
 
 /// The parts that decide, around a store.
-pub(super) struct Parts {
-    pub(super) store: Arc<Moody>,
-    pub(super) verifier: Verifier,
+pub struct Parts {
+    pub store: Arc<Moody>,
+    pub verifier: Verifier,
     lifecycle: Lifecycle,
     accounts: Accounts,
     account: AccountId,
-    pub(super) runtime: Runtime,
+    pub runtime: Runtime,
 }
 
 impl Parts {
-    pub(super) fn new() -> Self {
+    pub fn new() -> Self {
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
         let store = Arc::new(Moody::new());
         let pepper = Pepper::from_material(b"a pepper for tests, which is long enough to be one").expect("long enough");
@@ -51,7 +51,7 @@ impl Parts {
         Self { store, verifier, lifecycle, accounts, account, runtime }
     }
 
-    pub(super) fn token(&self) -> (TokenId, String) {
+    pub fn token(&self) -> (TokenId, String) {
         let name = "devices".parse().expect("a name");
         let grants = Grants::new([(name, "read".parse().expect("an access"))]);
         let new = NewToken::service(self.account, "", grants);

@@ -16,6 +16,7 @@ use tempfile::TempDir;
 
 use super::gateway::Admin;
 use super::wait::eventually;
+use super::watch;
 
 /// What `keygate init` made.
 pub struct Install {
@@ -143,7 +144,10 @@ impl Install {
 
     #[track_caller]
     fn served(&self, command: &mut Command) -> Served {
-        let mut process = Running::start(command);
+        watch::note(self.admin_token.as_bytes());
+        // All that it would ever say.
+        command.env("KEYGATE__LOG__LEVEL", "trace");
+        let mut process = Running::start_read_by(command, |line| watch::look_at("a gateway's output", line.as_bytes()));
         let serving = process.event("serving");
         let address = |name: &str| {
             let url = serving[name].as_str().unwrap_or_else(|| panic!("no {name} in {serving}"));
@@ -174,10 +178,16 @@ impl Served {
 impl Running {
     #[track_caller]
     pub fn start(command: &mut Command) -> Self {
+        Self::start_read_by(command, |_| {})
+    }
+
+    /// Each line of both streams is looked at as it comes.
+    #[track_caller]
+    fn start_read_by(command: &mut Command, look_at: fn(&str)) -> Self {
         let spawned = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
         let mut child = spawned.unwrap_or_else(|error| panic!("{command:?}: {error}"));
-        let out = lines(child.stdout.take().expect("it is piped"));
-        let err = lines(child.stderr.take().expect("it is piped"));
+        let out = lines(child.stdout.take().expect("it is piped"), look_at);
+        let err = lines(child.stderr.take().expect("it is piped"), look_at);
         Self { child, out, err }
     }
 
@@ -269,17 +279,20 @@ impl Drop for Running {
         let _ = self.child.wait();
         if thread::panicking() {
             eprintln!("--- what the process said\n{}{}---", self.out(), self.err());
+        } else {
+            watch::assert_nothing_told();
         }
     }
 }
 
-fn lines(stream: impl Read + Send + 'static) -> Lines {
+fn lines(stream: impl Read + Send + 'static, look_at: fn(&str)) -> Lines {
     let lines = Lines::default();
     let into = Arc::clone(&lines);
     thread::spawn(move || {
         let mut stream = BufReader::new(stream);
         let mut line = String::new();
         while stream.read_line(&mut line).is_ok_and(|read| read > 0) {
+            look_at(&line);
             into.lock().expect("no panic holds it").push(std::mem::take(&mut line));
         }
     });

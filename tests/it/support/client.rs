@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 
 use super::wait::DEADLINE;
+use super::watch;
 
 /// One connection.
 pub struct Client {
@@ -33,6 +34,7 @@ impl Client {
 
     /// Writes bytes as they are.
     pub fn send(&mut self, bytes: impl AsRef<[u8]>) {
+        watch::note(bytes.as_ref());
         self.reader.get_mut().write_all(bytes.as_ref()).expect("the connection takes bytes");
     }
 
@@ -91,6 +93,7 @@ impl Client {
         } else {
             self.reader.read_to_end(&mut answer.body).expect("the rest");
         }
+        watch::note(&answer.body);
         answer
     }
 

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::client::{Answer, request};
+use super::watch;
 
 /// A configuration in the making.
 pub struct Builder {
@@ -185,6 +186,7 @@ impl Builder {
 
     #[track_caller]
     pub fn start(self) -> Gateway {
+        watch::watch_this_process();
         let pepper = self.directory().join("pepper");
         std::fs::write(&pepper, "a pepper for tests, which is long enough to be one").expect("a writable directory");
         std::fs::set_permissions(&pepper, std::fs::Permissions::from_mode(0o600)).expect("our own file");
@@ -197,6 +199,7 @@ impl Builder {
             Bootstrap::Exists => panic!("the store is new"),
         };
         let inner = app::Gateway::start(settings(), self.clock.clone()).unwrap_or_else(|error| panic!("{error}"));
+        watch::note(first.as_bytes());
         let admin = Admin { address: inner.admin_address(), token: first };
         Gateway {
             proxy: inner.proxy_address(),
@@ -234,6 +237,7 @@ impl Gateway {
     #[track_caller]
     pub fn stop(mut self) -> TempDir {
         self.inner.take().expect("stopped once").stop().unwrap_or_else(|error| panic!("{error}"));
+        watch::assert_nothing_told();
         std::mem::replace(&mut self.directory, TempDir::new().expect("a temporary directory"))
     }
 
@@ -247,6 +251,7 @@ impl Drop for Gateway {
     fn drop(&mut self) {
         if let (Some(inner), false) = (self.inner.take(), std::thread::panicking()) {
             inner.stop().unwrap_or_else(|error| panic!("{error}"));
+            watch::assert_nothing_told();
         }
     }
 }

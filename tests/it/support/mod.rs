@@ -13,6 +13,7 @@ pub mod restart;
 pub mod tls;
 pub mod upstream;
 pub mod wait;
+pub mod watch;
 pub mod wire;
 
 pub use client::{Answer, Client, get, request};

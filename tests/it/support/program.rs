@@ -14,6 +14,7 @@ use serde_json::Value;
 
 use super::gateway::{Admin, Builder};
 use super::wait::eventually;
+use super::watch;
 
 /// `keygate run`, which serves.
 pub struct Program {
@@ -23,7 +24,7 @@ pub struct Program {
     stdout: Output,
     stderr: Output,
     /// Holds the directory.
-    _builder: Builder,
+    builder: Builder,
 }
 
 /// What the program wrote until its end.
@@ -32,6 +33,8 @@ pub struct Written {
     pub log: Vec<String>,
     /// All of standard error.
     pub messages: Vec<String>,
+    /// Holds the directory, with what it left there.
+    pub builder: Builder,
 }
 
 struct Output {
@@ -40,24 +43,31 @@ struct Output {
 }
 
 impl Program {
-    /// Runs what `builder` says, with the access log on standard output.
+    /// Runs what `builder` says, with the access log on standard output and every message that there is.
     #[track_caller]
     pub fn start(builder: Builder) -> Self {
+        Self::start_with(builder, &[])
+    }
+
+    #[track_caller]
+    pub fn start_with(builder: Builder, environment: &[(&str, &str)]) -> Self {
         let directory = builder.directory();
         let (pepper, path) = (directory.join("pepper"), directory.join("keygate.toml"));
         std::fs::write(&pepper, "a pepper for tests, which is long enough to be one").expect("a writable directory");
         std::fs::set_permissions(&pepper, std::fs::Permissions::from_mode(0o600)).expect("our own file");
         let text =
-            builder.text().replace("access = \"off\"\nlevel = \"warn\"", "access = \"stdout\"\nlevel = \"info\"");
+            builder.text().replace("access = \"off\"\nlevel = \"warn\"", "access = \"stdout\"\nlevel = \"trace\"");
         std::fs::write(&path, text).expect("a writable directory");
         let loaded = config::load(&path, &Default::default()).unwrap_or_else(|problems| panic!("{problems}"));
         let first = match app::bootstrap(&loaded.settings, &Clock::system()).unwrap_or_else(|error| panic!("{error}")) {
             Bootstrap::Created(first) => first.text.expose().to_owned(),
             Bootstrap::Exists => panic!("the store is new"),
         };
+        watch::note(first.as_bytes());
         let program = Command::new(env!("CARGO_BIN_EXE_keygate"))
             .args(["run", "--config"])
             .arg(&path)
+            .envs(environment.iter().copied())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn();
@@ -75,7 +85,7 @@ impl Program {
             url.trim_start_matches("http://").parse().unwrap_or_else(|_| panic!("{url}"))
         };
         let admin = Admin { address: address("admin"), token: first };
-        Self { child, proxy: address("proxy"), admin, stdout, stderr, _builder: builder }
+        Self { child, proxy: address("proxy"), admin, stdout, stderr, builder }
     }
 
     /// Ends it as a service manager does.
@@ -90,6 +100,10 @@ impl Program {
     pub fn signal(&self, name: &str) {
         let sent = Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status();
         assert!(sent.expect("kill is everywhere").success());
+    }
+
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// The resident memory, in kB.
@@ -107,7 +121,9 @@ impl Program {
         let stderr = std::mem::replace(&mut self.stderr, Output::none());
         let (log, messages) = (stdout.into_lines(), stderr.into_lines());
         assert!(status.success(), "{status}: {messages:?}");
-        Written { log, messages }
+        watch::assert_nothing_told();
+        let builder = std::mem::replace(&mut self.builder, Builder::new("http://127.0.0.1:1"));
+        Written { log, messages, builder }
     }
 }
 
@@ -125,7 +141,9 @@ impl Output {
         let sink = Arc::clone(&lines);
         let reader = std::thread::spawn(move || {
             for line in BufReader::new(stream).lines() {
-                sink.lock().expect("no panic holds it").push(line.expect("UTF-8"));
+                let line = line.expect("UTF-8");
+                watch::look_at("a gateway's output", line.as_bytes());
+                sink.lock().expect("no panic holds it").push(line);
             }
         });
         Self { lines, reader }
