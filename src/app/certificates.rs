@@ -14,7 +14,7 @@ use rustls::ClientConfig;
 use tokio::time::MissedTickBehavior;
 
 use super::error::StartError;
-use super::parts;
+use super::{Gateway, parts};
 use crate::config::{self, Fingerprint, Settings};
 use crate::proxy::{UpstreamOptions, UpstreamVersion};
 use crate::server::Tls;
@@ -22,6 +22,9 @@ use crate::telemetry::{CertificateGauge, TlsGauge};
 
 /// Between two looks.
 const PERIOD: Duration = Duration::from_secs(2);
+
+/// So many looks are a minute: clients that stay connected are verified again, as time goes on for their certificates.
+const A_MINUTE: u64 = 30;
 
 /// All TLS files of a gateway. Cheap to clone.
 #[derive(Clone)]
@@ -154,6 +157,15 @@ impl Certificates {
         tokio::task::spawn_blocking(move || certificates.look(true));
     }
 
+    fn verify_clients(&self) {
+        // Under the same lock as changes.
+        for watched in self.all().iter() {
+            if let Files::Listener(_, tls) = &watched.files {
+                tls.verify_again();
+            }
+        }
+    }
+
     pub(super) fn gauges(&self) -> Vec<TlsGauge> {
         let gauge = |watched: &Watched| TlsGauge {
             of: match &watched.place {
@@ -175,14 +187,29 @@ impl Certificates {
         }
         let mut interval = tokio::time::interval(PERIOD);
         interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        loop {
+        for count in 1u64.. {
             interval.tick().await;
             let certificates = self.clone();
             // Files may lie on a disk that is slow, or far away.
             if tokio::task::spawn_blocking(move || certificates.look(false)).await.is_err() {
                 tracing::error!("a look at TLS files panicked; they are looked at again");
             }
+            if count.is_multiple_of(A_MINUTE) {
+                self.verify_clients();
+            }
         }
+    }
+}
+
+impl Gateway {
+    /// Reads all TLS files again, as at SIGHUP. What cannot be used.
+    pub fn reload_certificates(&self) -> Vec<ReloadFault> {
+        self.certificates.look(true)
+    }
+
+    /// Has clients that showed certificates verified again at their next requests, as it is done every minute.
+    pub fn verify_clients(&self) {
+        self.certificates.verify_clients();
     }
 }
 

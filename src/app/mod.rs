@@ -312,11 +312,6 @@ impl Gateway {
         cause.map(drop).and(stopped)
     }
 
-    /// Reads all TLS files again, as at SIGHUP. What cannot be used.
-    pub fn reload_certificates(&self) -> Vec<ReloadFault> {
-        self.certificates.look(true)
-    }
-
     /// Removes what has expired now, as it is done every hour. How many tokens that were.
     pub fn purge(&self) -> Result<u64, LifecycleError> {
         self.runtime.block_on(self.purge.once())

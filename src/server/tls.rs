@@ -46,7 +46,7 @@ pub struct Tls {
 
 /// What is served with between two changes.
 struct Serving {
-    /// Of the changes so far.
+    /// Of the changes so far, and of the times that clients were to be verified again.
     number: u64,
     config: Arc<ServerConfig>,
     clients: Option<Arc<dyn ClientCertVerifier>>,
@@ -63,6 +63,17 @@ impl Tls {
         let number = self.count.fetch_add(1, Ordering::Relaxed) + 1;
         self.serving.store(Arc::new(Serving::new(number, material)?));
         Ok(())
+    }
+
+    /// Has clients verified again at their next requests, by what is in force: time goes on, for their certificates and
+    /// for the lists of what is revoked. Not at the same time as [`Tls::replace`].
+    pub fn verify_again(&self) {
+        let serving = self.serving.load();
+        if serving.clients.is_some() {
+            let number = self.count.fetch_add(1, Ordering::Relaxed) + 1;
+            let (config, clients) = (Arc::clone(&serving.config), serving.clients.clone());
+            self.serving.store(Arc::new(Serving { number, config, clients }));
+        }
     }
 
     /// The stream behind a handshake, and what was agreed where clients are asked for certificates.

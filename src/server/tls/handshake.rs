@@ -31,8 +31,9 @@ pub struct Handshake {
     /// The client's certificate first; empty where it showed none and none was required.
     chain: Vec<CertificateDer<'static>>,
     fingerprint: HeaderValue,
-    /// Of what the client was verified against last.
-    verified: AtomicU64,
+    /// When the client was last believed, by the number of what was served with; and when it was last refused.
+    believed: AtomicU64,
+    refused: AtomicU64,
 }
 
 impl Handshake {
@@ -43,7 +44,8 @@ impl Handshake {
         let chain: Vec<_> =
             session.peer_certificates().unwrap_or_default().iter().map(|der| der.clone().into_owned()).collect();
         let fingerprint = chain.first().map_or(HeaderValue::from_static(""), |own| fingerprint(own));
-        Some(Self { tls: Arc::clone(tls), host, chain, fingerprint, verified: AtomicU64::new(serving.number) })
+        let believed = AtomicU64::new(serving.number);
+        Some(Self { tls: Arc::clone(tls), host, chain, fingerprint, believed, refused: AtomicU64::new(u64::MAX) })
     }
 
     /// Whether a request for `host` belongs here: a host name or an address in lower case, without a port and a final
@@ -55,14 +57,15 @@ impl Handshake {
             return Err(Misdirected::Host);
         }
         let serving = self.tls.serving.load();
-        if serving.number == self.verified.load(Ordering::Relaxed) {
+        if serving.number == self.believed.load(Ordering::Relaxed) {
             return Ok(());
         }
-        if !self.is_believed_by(&serving) {
+        if serving.number == self.refused.load(Ordering::Relaxed) {
             return Err(Misdirected::Certificate);
         }
-        self.verified.store(serving.number, Ordering::Relaxed);
-        Ok(())
+        let is_believed = self.is_believed_by(&serving);
+        if is_believed { &self.believed } else { &self.refused }.store(serving.number, Ordering::Relaxed);
+        if is_believed { Ok(()) } else { Err(Misdirected::Certificate) }
     }
 
     /// The SHA-256 of the certificate that the client has shown, in hexadecimal digits; empty where it has shown none.

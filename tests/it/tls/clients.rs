@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
+use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use rustls::pki_types::ServerName;
@@ -11,7 +12,7 @@ use rustls::{ClientConfig, ClientConnection, StreamOwned, version};
 use tokio_rustls::TlsConnector;
 
 use crate::support::tls::{Authority, Identity, connect, connect_to, exchange};
-use crate::support::{Builder, Gateway, Upstream, h2};
+use crate::support::{Builder, Gateway, Upstream, eventually, h2};
 
 /// A gateway whose public listener asks for certificates of `clients`.
 fn asking(upstream: &Upstream, authority: &Authority, clients: &Authority, how: &str) -> Gateway {
@@ -208,6 +209,26 @@ fn a_revoked_client_is_turned_away_even_over_an_open_connection() {
     assert!(ask(&mut kept).starts_with("HTTP/1.1 200"), "nobody else notices");
     let answer = try_exchange(&mut connect(gateway.proxy, config(&one)), GET);
     assert!(answer.is_err_and(|error| error.to_lowercase().contains("revoked")));
+}
+
+/// The certificate of a connection that stays open runs out.
+#[test]
+fn slow_a_client_whose_time_is_over_is_turned_away() {
+    let (authority, clients, upstream) = (Authority::new(), Authority::new(), Upstream::start());
+    let mut gateway = asking(&upstream, &authority, &clients, "\"required\"");
+    let seconds = u64::try_from(gateway.clock.wall().secs()).expect("after 1970");
+    let short = clients.issue_with(&["one"], |params| {
+        params.not_after = rcgen::date_time_ymd(1970, 1, 1) + Duration::from_secs(seconds + 4);
+    });
+    let config = |who: &Identity| authority.client_as(Some(who), &[&version::TLS13], &[]);
+    let mut client = connect(gateway.proxy, config(&short));
+    let mut other = connect(gateway.proxy, config(&clients.issue(&["other"])));
+    assert!(ask(&mut client).starts_with("HTTP/1.1 200") && ask(&mut other).starts_with("HTTP/1.1 200"));
+    eventually("it is turned away", || {
+        gateway.inner().as_ref().expect("it runs").verify_clients();
+        assert!(ask(&mut other).starts_with("HTTP/1.1 200"), "nobody else is");
+        ask(&mut client).starts_with("HTTP/1.1 421").then_some(())
+    });
 }
 
 #[test]

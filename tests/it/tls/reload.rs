@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::net::SocketAddr;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -91,6 +91,33 @@ fn what_cannot_be_used_changes_nothing_and_is_told() {
     assert_eq!(reload(&mut gateway), [""; 0]);
     assert_eq!(presented(gateway.proxy), next.chain()[0]);
     assert_eq!(gateway.admin.metric("keygate_tls_current{listener=\"public\"}"), Some(1.0));
+}
+
+/// Two certificates that each could be used, and a key that could be read by too many.
+#[test]
+fn what_would_be_refused_at_the_start_is_refused_later_too() {
+    let (authority, upstream) = (Authority::new(), Upstream::start());
+    let builder = Builder::new(&upstream.url());
+    let own = authority.issue(&["own.example"]);
+    own.write(builder.directory());
+    authority.issue(&["a.example"]).write_as(builder.directory(), "a.pem", "a.key");
+    let tls = "tls = { certificate = \"certificate.pem\", key = \"key.pem\", \
+               certificates = [{ certificate = \"a.pem\", key = \"a.key\" }] }";
+    let mut gateway = builder.public(tls).start();
+    let directory = gateway.directory.path().to_owned();
+    let before = shown(gateway.proxy, "a.example", &version::TLS13);
+    for (identity, mode, named) in [
+        (authority.issue(&["own.example"]), 0o600, "is for `own.example` in two files"),
+        (authority.issue(&["127.0.0.1"]), 0o600, "names no host"),
+        (authority.issue(&["a.example"]), 0o644, "others than its owner have access to"),
+    ] {
+        identity.write_as(&directory, "a.pem", "a.key");
+        fs::set_permissions(directory.join("a.key"), fs::Permissions::from_mode(mode)).expect("our own file");
+        let faults = reload(&mut gateway);
+        assert!(faults.len() == 1 && faults[0].contains(named), "{faults:?}");
+        assert_eq!(shown(gateway.proxy, "a.example", &version::TLS13), before, "{named}");
+        assert_eq!(shown(gateway.proxy, "own.example", &version::TLS13), own.chain()[0], "{named}");
+    }
 }
 
 /// As Kubernetes does it: the files are links into a directory that is itself a link, and that one is exchanged.
