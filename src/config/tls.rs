@@ -1,5 +1,5 @@
-//! TLS files: there, in PEM, and going together. [`ListenerTls::read`] and [`UpstreamTls::read`] give what is in
-//! them, at the start and whenever they change; the checks of the configuration are the same.
+//! TLS files: there, in PEM, and going together. [`super::ListenerTls::read`] and [`super::UpstreamTls::read`] give
+//! what is in them, at the start and whenever they change; the checks of the configuration are the same.
 
 mod authorities;
 mod fingerprint;
@@ -75,7 +75,7 @@ fn now() -> Timestamp {
     Clock::system().wall()
 }
 
-/// Whether a file can be followed, for a message.
+/// A path in a message.
 fn shown(path: &Path) -> String {
     path.display().to_string()
 }

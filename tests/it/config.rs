@@ -376,6 +376,20 @@ fn insecure_is_allowed_where_it_is_written_out() {
 }
 
 #[test]
+fn who_is_shut_out_by_clients_certificates_is_told() {
+    let place = Place::new();
+    let tls =
+        "tls = { certificate = \"cert.pem\", key = \"key.pem\", client_auth = \"required\", client_ca = \"cert.pem\" }";
+    let text = MINIMAL.replace("[store]", &format!("[listen.admin]\n{tls}\n[store]"));
+    let warnings = place.load(&text, &[]).expect("no problem").warnings;
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    assert!(
+        warnings[0].starts_with("`listen.admin.tls.client_auth` is \"required\": the command line"),
+        "{warnings:?}"
+    );
+}
+
+#[test]
 fn certificates_out_of_their_time_are_told_of_with_their_lines() {
     let place = Place::new();
     for (file, what) in [

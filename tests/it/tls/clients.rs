@@ -218,7 +218,7 @@ fn slow_a_client_whose_time_is_over_is_turned_away() {
     let mut gateway = asking(&upstream, &authority, &clients, "\"required\"");
     let seconds = u64::try_from(gateway.clock.wall().secs()).expect("after 1970");
     let short = clients.issue_with(&["one"], |params| {
-        params.not_after = rcgen::date_time_ymd(1970, 1, 1) + Duration::from_secs(seconds + 4);
+        params.not_after = rcgen::date_time_ymd(1970, 1, 1) + Duration::from_secs(seconds + 8);
     });
     let config = |who: &Identity| authority.client_as(Some(who), &[&version::TLS13], &[]);
     let mut client = connect(gateway.proxy, config(&short));
