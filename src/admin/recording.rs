@@ -80,7 +80,7 @@ pub(super) async fn recorded(State(state): State<Shared>, mut request: Request, 
 impl Recording {
     fn new(request: &Request, endpoint: Option<&Endpoint>, audit: &Audit) -> Option<Self> {
         let id = *request.extensions().get::<RequestId>()?;
-        let source = request.extensions().get::<Peer>().map(|peer| peer.address().to_string()).unwrap_or_default();
+        let source = request.extensions().get::<Peer>().map(|peer| peer.name()).unwrap_or_default();
         let object = endpoint.map(|endpoint| named(endpoint, request.uri().path()));
         let noted = Mutex::new(Noted { object, ..Noted::default() });
         let action = endpoint.and_then(|endpoint| endpoint.audit);

@@ -189,9 +189,12 @@ pub(super) async fn record(state: &AdminState, token: &Token) -> Result<Response
 
 /// A line for a shell that tries the token.
 pub(super) fn curl_line(text: &TokenText, state: &AdminState) -> Zeroizing<String> {
-    let url = format!("{}/{}", state.proxy_url.trim_end_matches('/'), state.example_path.trim_start_matches('/'));
-    let url = url.replace('\'', "%27");
-    Zeroizing::new(format!("curl -i -H 'Authorization: Bearer {}' '{url}'", text.expose()))
+    let (socket, url) = match state.proxy_url.strip_prefix("unix:") {
+        Some(path) => (format!(" --unix-socket '{}'", path.replace('\'', "'\\''")), "http://localhost"),
+        None => (String::new(), state.proxy_url.trim_end_matches('/')),
+    };
+    let url = format!("{url}/{}", state.example_path.trim_start_matches('/')).replace('\'', "%27");
+    Zeroizing::new(format!("curl -i{socket} -H 'Authorization: Bearer {}' '{url}'", text.expose()))
 }
 
 pub(super) fn json(status: StatusCode, record: &impl wire::Record) -> Response {

@@ -1,7 +1,6 @@
 //! Serving the management API: an ordinary listener on the control runtime.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,7 +15,6 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
 use tokio::io::AsyncReadExt;
-use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
@@ -31,7 +29,9 @@ use crate::event::Webhooks;
 use crate::leak::Leaks;
 use crate::model::Policies;
 use crate::proxy::Proxy;
-use crate::server::{Announced, Duplex, Handshake, ProxyProtocol, Tls, TrustedHeader, TrustedProxies};
+use crate::server::{
+    self, Announced, Bound, Duplex, Handshake, Listener, Plain, ProxyProtocol, Tls, TrustedHeader, TrustedProxies,
+};
 use crate::store::Backups;
 
 /// For a TLS handshake, and for a request's head.
@@ -43,7 +43,7 @@ const MAX_CONNECTIONS: usize = 1_024;
 
 pub(super) struct AdminOptions<'a> {
     pub(super) runtime: &'a Handle,
-    pub(super) listener: std::net::TcpListener,
+    pub(super) listener: Bound,
     pub(super) tls: Option<Arc<Tls>>,
     pub(super) trust: Trust,
     pub(super) state: AdminState,
@@ -58,9 +58,9 @@ pub(super) struct Trust {
 }
 
 impl Trust {
-    fn source<B>(&self, request: &Request<B>, peer: IpAddr) -> Peer {
+    fn source<B>(&self, request: &Request<B>, peer: server::Peer) -> Peer {
         let told = self.proxies.provenance(self.header, request.headers(), peer);
-        Peer::new(told.map_or(peer, |told| told.client))
+        Peer::new(told.map_or(peer, |told| told.client).address())
     }
 }
 
@@ -73,7 +73,6 @@ struct Door {
 
 /// The running listener.
 pub(super) struct AdminServer {
-    address: SocketAddr,
     task: JoinHandle<()>,
 }
 
@@ -157,17 +156,12 @@ impl AdminServer {
     pub(super) fn start(options: AdminOptions<'_>) -> Result<Self, StartError> {
         let AdminOptions { runtime, listener, tls, trust, state, stopped } = options;
         let thread_error = |error| StartError::Thread("the management listener", error);
-        let address = listener.local_addr().map_err(thread_error)?;
         let _inside = runtime.enter();
-        let listener = TcpListener::from_std(listener).map_err(thread_error)?;
+        let listener = listener.listen().map_err(thread_error)?;
         let limits = Arc::clone(&state.limits);
         let door = Door { tls, trust, router: admin::router(state) };
         let task = runtime.spawn(serve(listener, Arc::new(door), limits, stopped));
-        Ok(Self { address, task })
-    }
-
-    pub(super) fn address(&self) -> SocketAddr {
-        self.address
+        Ok(Self { task })
     }
 
     /// Waits for requests in flight to be answered, at most so long.
@@ -179,7 +173,7 @@ impl AdminServer {
     }
 }
 
-async fn serve(listener: TcpListener, door: Arc<Door>, limits: Arc<AdminLimits>, mut stopped: watch::Receiver<bool>) {
+async fn serve(listener: Listener, door: Arc<Door>, limits: Arc<AdminLimits>, mut stopped: watch::Receiver<bool>) {
     let mut connections = JoinSet::new();
     let mut pruning = tokio::time::interval(PRUNE);
     loop {
@@ -203,7 +197,7 @@ async fn serve(listener: TcpListener, door: Arc<Door>, limits: Arc<AdminLimits>,
     while connections.join_next().await.is_some() {}
 }
 
-async fn serve_one(stream: TcpStream, peer: SocketAddr, door: Arc<Door>, mut stopped: watch::Receiver<bool>) {
+async fn serve_one(stream: Plain, peer: server::Peer, door: Arc<Door>, mut stopped: watch::Receiver<bool>) {
     let established = tokio::time::timeout(HEAD_TIMEOUT, establish(stream, peer, &door));
     let Ok(Ok((stream, peer, handshake))) = established.await else { return };
     let mut builder = Builder::new(TokioExecutor::new());
@@ -261,25 +255,25 @@ fn host_of<B>(request: &Request<B>) -> String {
 
 /// The stream, who is at its other end, and the handshake where clients are asked for certificates.
 async fn establish(
-    mut stream: TcpStream,
-    peer: SocketAddr,
+    mut stream: Plain,
+    peer: server::Peer,
     door: &Door,
-) -> io::Result<(Box<dyn Duplex>, IpAddr, Option<Handshake>)> {
+) -> io::Result<(Box<dyn Duplex>, server::Peer, Option<Handshake>)> {
     let Announced { client, first } = door.trust.protocol.receive(&mut stream, peer, &door.trust.proxies).await?;
     let stream: Box<dyn Duplex> = match &door.tls {
         None if first.is_empty() => Box::new(stream),
         None => {
-            let (read, write) = stream.into_split();
+            let (read, write) = tokio::io::split(stream);
             Box::new(tokio::io::join(io::Cursor::new(first).chain(read), write))
         }
         // No handshake begins like a header of that protocol.
         Some(_) if !first.is_empty() => return Err(io::ErrorKind::InvalidData.into()),
         Some(tls) => {
             let (stream, handshake) = tls.accept(stream).await?;
-            return Ok((Box::new(stream), client.ip(), handshake));
+            return Ok((Box::new(stream), client, handshake));
         }
     };
-    Ok((stream, client.ip(), None))
+    Ok((stream, client, None))
 }
 
 #[cfg(test)]

@@ -24,7 +24,6 @@ mod usage;
 mod workers;
 
 use std::future::Future;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -51,7 +50,7 @@ use crate::config::Settings;
 use crate::limit::TokenLimits;
 use crate::model::{Clock, TokenText};
 use crate::proxy::{Proxy, ProxyOptions, reject_reasons};
-use crate::server;
+use crate::server::{self, Place};
 use crate::store::{Backups, Store};
 use crate::telemetry::{GatewayGauges, Metrics, MetricsLayout, Redaction};
 use certificates::Certificates;
@@ -70,6 +69,8 @@ pub struct Gateway {
     runtime: Runtime,
     workers: Workers,
     admin: admin::AdminServer,
+    /// Their sockets' files go with them.
+    places: parts::Places,
     usage: tokio::task::JoinHandle<()>,
     events: events::Running,
     leak_worker: tokio::task::JoinHandle<()>,
@@ -97,8 +98,9 @@ impl Gateway {
     /// Addresses are bound first, so that a taken port is told before a large store was read.
     pub fn start(settings: Settings, clock: Clock) -> Result<Self, StartError> {
         let count = parts::worker_count(&settings.server);
-        let public = server::bind(settings.public.address, count)?;
-        let admin_listener = server::bind(settings.admin.address, 1)?.remove(0);
+        let (public, public_place) = server::bind(&parts::address(&settings.public), count)?;
+        let (mut admin_listener, admin_place) = server::bind(&parts::address(&settings.admin), 1)?;
+        let admin_listener = admin_listener.remove(0);
         let certificates = Certificates::new();
         let public_tls = certificates.listener("public", &settings.public)?;
         let admin_tls = certificates.listener("admin", &settings.admin)?;
@@ -207,7 +209,7 @@ impl Gateway {
             },
             state: admin::state(
                 &settings,
-                &url(proxy_tls, workers.address()),
+                &public_place.url(proxy_tls),
                 admin::Parts {
                     lifecycle: &lifecycle,
                     verifier: &verifier,
@@ -233,6 +235,7 @@ impl Gateway {
             runtime,
             workers,
             admin,
+            places: parts::Places { public: public_place, admin: admin_place },
             usage,
             events,
             leak_worker,
@@ -253,20 +256,22 @@ impl Gateway {
         })
     }
 
-    pub fn proxy_address(&self) -> SocketAddr {
-        self.workers.address()
+    /// Where clients connect.
+    pub fn proxy(&self) -> &Place {
+        &self.places.public
     }
 
-    pub fn admin_address(&self) -> SocketAddr {
-        self.admin.address()
+    /// Where tokens are managed.
+    pub fn admin(&self) -> &Place {
+        &self.places.admin
     }
 
     pub fn proxy_url(&self) -> String {
-        url(self.proxy_tls, self.proxy_address())
+        self.proxy().url(self.proxy_tls)
     }
 
     pub fn admin_url(&self) -> String {
-        url(self.admin_tls, self.admin_address())
+        self.admin().url(self.admin_tls)
     }
 
     pub fn lifecycle(&self) -> &Lifecycle {
@@ -324,6 +329,7 @@ impl Gateway {
             runtime,
             workers,
             admin,
+            places,
             usage,
             events,
             leak_worker,
@@ -337,8 +343,11 @@ impl Gateway {
             ..
         } = self;
         stopping.store(true, Ordering::SeqCst);
+        // Before the listeners are gone, so that nobody finds a socket that does not answer.
+        drop(places.public);
         stop.send_replace(true);
         let drained = workers.join();
+        drop(places.admin);
         stop_admin.send_replace(true);
         runtime.block_on(admin.stopped(drain_timeout));
         // The workers are gone, and with them every sender: the folder stores the rest and ends.
@@ -385,8 +394,4 @@ async fn prune(proxy: Arc<Proxy>, limits: Arc<TokenLimits>, login_guard: Arc<Log
         limits.prune();
         login_guard.prune();
     }
-}
-
-fn url(tls: bool, address: SocketAddr) -> String {
-    format!("{}://{address}", if tls { "https" } else { "http" })
 }

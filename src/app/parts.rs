@@ -18,7 +18,7 @@ use crate::proxy::{
     RouteLimit, Rule, TrustError, UpstreamOptions, UpstreamTls, UpstreamVersion, WebSockets, client_config,
 };
 use crate::route::Pattern;
-use crate::server::{ProxyProtocol, TlsMaterial, TrustedHeader, TrustedProxies};
+use crate::server::{Address, Place, ProxyProtocol, TlsMaterial, TrustedHeader, TrustedProxies};
 
 pub(super) fn worker_count(server: &config::Server) -> usize {
     server.workers.unwrap_or_else(|| available_parallelism().map_or(1, usize::from))
@@ -44,8 +44,22 @@ pub(super) fn upstream_tls(
     client_config(material.roots, material.client.map(|identity| identity.key), version)
 }
 
+/// Where the two listeners are.
+pub(super) struct Places {
+    pub(super) public: Place,
+    pub(super) admin: Place,
+}
+
+pub(super) fn address(listener: &config::Listener) -> Address {
+    match &listener.address {
+        config::ListenAddress::Tcp(address) => Address::Tcp(*address),
+        config::ListenAddress::Unix { path, mode } => Address::Unix { path: path.clone(), mode: *mode },
+    }
+}
+
 pub(super) fn trusted_proxies(settings: &Settings) -> Arc<TrustedProxies> {
-    Arc::new(TrustedProxies::new(settings.forwarding.trusted_proxies.clone()))
+    let config::Trusted { networks, unix } = settings.forwarding.trusted_proxies.clone();
+    Arc::new(TrustedProxies::new(networks, unix))
 }
 
 pub(super) fn proxy_protocol(listener: &config::Listener) -> ProxyProtocol {
@@ -223,6 +237,7 @@ pub(super) fn upstream(
         name: upstream.name.clone(),
         host: upstream.host.clone(),
         port: upstream.port,
+        socket: upstream.socket.clone(),
         tls: tls.transpose()?,
         version: upstream_version(upstream),
         host_header: host_header(upstream),

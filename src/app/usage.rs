@@ -75,7 +75,8 @@ impl UsageFolder {
         used.ways().fold(begin, |usage, way| {
             let route = self.routes.get(way.route).cloned().unwrap_or_default();
             let routes = vec![Seen { what: route, requests: way.requests, last: way.last }];
-            let peers = vec![Seen { what: way.peer, requests: way.requests, last: way.last }];
+            let peers = way.peer.map(|what| Seen { what, requests: way.requests, last: way.last });
+            let peers = peers.into_iter().collect();
             usage.and(Usage { routes, peers, ..Usage::default() })
         })
     }

@@ -1,8 +1,6 @@
 //! The data-path threads: each has its own runtime, listener, connections and counters.
 
 use std::future::Future;
-use std::io;
-use std::net::{SocketAddr, TcpListener};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -17,7 +15,7 @@ use super::parts;
 use super::usage::Report;
 use crate::config::Settings;
 use crate::proxy::{Handler, Proxy, Reports, Worker};
-use crate::server::{ConnectionLimits, Grant, ProxyProtocol, ServeOptions, Sweep, Tls, TrustedProxies, serve};
+use crate::server::{Bound, ConnectionLimits, Grant, ProxyProtocol, ServeOptions, Sweep, Tls, TrustedProxies, serve};
 use crate::telemetry::{LogBuffer, LogSink, Metrics, WorkerMetrics};
 
 /// Header lines, head bytes and HTTP/2 streams: what no honest client needs more of.
@@ -28,7 +26,7 @@ const MAX_STREAMS: u32 = 128;
 /// What all workers are made of.
 pub(super) struct WorkersOptions {
     /// One for each worker, all on the same address.
-    pub(super) listeners: Vec<TcpListener>,
+    pub(super) listeners: Vec<Bound>,
     pub(super) serve: ServeSettings,
     pub(super) pin: bool,
     pub(super) proxy: Arc<Proxy>,
@@ -74,7 +72,6 @@ impl ServeSettings {
 
 /// The running threads.
 pub(super) struct Workers {
-    address: SocketAddr,
     threads: Vec<JoinHandle<usize>>,
     /// The number of each worker that has ended.
     ended: Option<mpsc::UnboundedReceiver<usize>>,
@@ -84,10 +81,6 @@ impl Workers {
     pub(super) fn start(options: WorkersOptions) -> Result<Self, StartError> {
         let thread_error = |error| StartError::Thread("a data-path worker", error);
         let WorkersOptions { listeners, serve, pin, proxy, metrics, log, reports, limited, stopped } = options;
-        let address = listeners
-            .first()
-            .map_or_else(|| Err(io::ErrorKind::NotFound.into()), TcpListener::local_addr)
-            .map_err(thread_error)?;
         let cores = if pin { core_affinity::get_core_ids().unwrap_or_default() } else { Vec::new() };
         let (ending, ended) = mpsc::unbounded_channel();
         let mut threads = Vec::with_capacity(listeners.len());
@@ -113,11 +106,7 @@ impl Workers {
             });
             threads.push(thread.map_err(thread_error)?);
         }
-        Ok(Self { address, threads, ended: Some(ended) })
-    }
-
-    pub(super) fn address(&self) -> SocketAddr {
-        self.address
+        Ok(Self { threads, ended: Some(ended) })
     }
 
     /// Resolves with the number of a worker that has ended.
@@ -159,7 +148,7 @@ impl Drop for Ending {
 
 /// What one worker takes with it.
 struct Setup {
-    listener: TcpListener,
+    listener: Bound,
     serve: ServeSettings,
     proxy: Arc<Proxy>,
     metrics: Arc<WorkerMetrics>,
@@ -179,8 +168,7 @@ impl Setup {
 
     async fn serve(self) -> usize {
         let Self { listener, serve: settings, proxy, metrics, log, reports, limited, mut stopped } = self;
-        let listener =
-            tokio::net::TcpListener::from_std(listener).expect("the listener is not blocking and the runtime has I/O");
+        let listener = listener.listen().expect("the listener is not blocking and the runtime has I/O");
         let sweep = Sweep::new();
         let usage = move |counts| reports.try_send(counts).map_err(mpsc::error::TrySendError::into_inner);
         let limited = move |counts| drop(limited.try_send(counts));

@@ -9,7 +9,7 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::render::{self, Column, Frame, cell, column};
 use super::terminal::Terminal;
-use crate::config::{Listener, Loaded, Route, Scheme, Settings, StoreSettings, Upstream};
+use crate::config::{ListenAddress, Listener, Loaded, Route, Scheme, Settings, StoreSettings, Upstream};
 
 pub(super) fn check(args: &CheckArgs, environment: &Environment, terminal: &mut Terminal<'_>) -> Result<Exit, Failure> {
     let path = config_file::find(&args.config, environment)?;
@@ -41,6 +41,9 @@ fn summary(loaded: &Loaded) -> Value {
 }
 
 fn url(listener: &Listener) -> String {
+    if let ListenAddress::Unix { .. } = listener.address {
+        return listener.address.to_string();
+    }
     let scheme = if listener.tls.is_some() { "https" } else { "http" };
     format!("{scheme}://{}", listener.address)
 }
@@ -57,6 +60,9 @@ fn upstream(upstream: &Upstream) -> Value {
         Scheme::Http => "http",
         Scheme::Https => "https",
     };
+    if let Some(path) = &upstream.socket {
+        return json!({"name": upstream.name, "url": format!("unix:{}", path.display())});
+    }
     let host = if upstream.host.contains(':') { format!("[{}]", upstream.host) } else { upstream.host.clone() };
     json!({"name": upstream.name, "url": format!("{scheme}://{host}:{}", upstream.port)})
 }

@@ -11,7 +11,7 @@ use super::config_file;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::terminal::plain;
-use crate::config::Listener;
+use crate::config::{ListenAddress, Listener};
 
 /// Health checks know two answers: 0 and 1.
 pub(super) fn healthcheck(
@@ -52,12 +52,16 @@ fn target(args: &HealthcheckArgs, admin: &AdminArgs, environment: &Environment) 
 /// How this machine reaches the listener.
 pub(super) fn url_of(listener: &Listener) -> String {
     let scheme = if listener.tls.is_some() { "https" } else { "http" };
-    let ip = match listener.address.ip() {
+    let address = match &listener.address {
+        ListenAddress::Tcp(address) => address,
+        ListenAddress::Unix { .. } => return listener.address.to_string(),
+    };
+    let ip = match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
         IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
         ip => ip,
     };
-    format!("{scheme}://{}", SocketAddr::new(ip, listener.address.port()))
+    format!("{scheme}://{}", SocketAddr::new(ip, address.port()))
 }
 
 #[cfg(test)]
@@ -73,7 +77,7 @@ mod tests {
         ] {
             assert_eq!(
                 url_of(&Listener {
-                    address: address.parse().unwrap(),
+                    address: ListenAddress::Tcp(address.parse().unwrap()),
                     tls: None,
                     proxy_protocol: crate::config::ProxyProtocol::Off
                 }),

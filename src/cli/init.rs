@@ -20,7 +20,7 @@ use super::failure::Failure;
 use super::healthcheck::url_of;
 use super::terminal::Terminal;
 use crate::app::{Bootstrap, bootstrap};
-use crate::config::{Listener, Loaded, Preset, StoreSettings, Template, template};
+use crate::config::{ListenAddress, Listener, Loaded, Preset, StoreSettings, Template, template};
 use crate::model::{AccountId, Clock, Kind, Policies, TokenPrefix, TokenText};
 
 const CONFIG: &str = "keygate.toml";
@@ -239,7 +239,10 @@ and in another terminal:
         if !self.people_only {
             return format!("  {create}");
         }
-        let url = url_of(self.admin);
+        let url = match &self.admin.address {
+            ListenAddress::Tcp(_) => url_of(self.admin),
+            ListenAddress::Unix { path, .. } => format!("--unix-socket {} http://localhost", path.display()),
+        };
         let prefix = self.token.expose().split('_').next().unwrap_or_default();
         format!(
             "  curl {url}/v1/users -H \"Authorization: Bearer $KEYGATE_ADMIN_TOKEN\" -H 'Content-Type: application/json' \
@@ -261,7 +264,7 @@ and with the token of that session, since tokens are of people here:
     /// Only where the commands would not find it by themselves; port 0 becomes another at each start.
     fn place(&self) -> String {
         let url = url_of(self.admin);
-        let is_known = url == DEFAULT_URL || self.admin.address.port() == 0;
+        let is_known = url == DEFAULT_URL || matches!(self.admin.address, ListenAddress::Tcp(at) if at.port() == 0);
         if is_known { String::new() } else { format!("  export KEYGATE_ADMIN_URL={url}\n") }
     }
 }

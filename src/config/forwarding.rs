@@ -2,7 +2,7 @@
 
 use ipnet::IpNet;
 
-use super::settings::{Emit, Forwarding, TrustedHeader, Via};
+use super::settings::{Emit, Forwarding, Trusted, TrustedHeader, Via};
 use super::table::{Located, Mistake, Reader};
 use super::tree::{Node, Value};
 use super::value;
@@ -13,23 +13,24 @@ const HEADERS: &[(&str, TrustedHeader)] =
 const EMITS: &[(&str, Emit)] =
     &[("x-forwarded", Emit::XForwarded), ("forwarded", Emit::Forwarded), ("both", Emit::Both), ("none", Emit::Nothing)];
 
-const NETWORKS_HELP: &str = "write a list of addresses and networks, such as `[\"10.0.0.7\", \"fd00::/8\"]`";
+const NETWORKS_HELP: &str =
+    "write a list of addresses and networks, such as `[\"10.0.0.7\", \"fd00::/8\"]`, or \"unix\" among them";
 
 pub(super) fn read(root: &mut Reader<'_>) -> Option<Forwarding> {
     let mut table = root.section("forwarding")?;
-    let trusted = table.field("trusted_proxies", networks);
+    let trusted = table.field("trusted_proxies", trusted);
     let header = table.field("trusted_header", value::choice(HEADERS));
     let emit = table.field("emit", value::choice(EMITS)).or(Emit::XForwarded);
     let via = table.field("via", via).or(Via::Made);
-    let trusts_nobody = trusted.as_good().map_or(!table.has("trusted_proxies"), |good| good.value.is_empty());
+    let trusts_nobody = trusted.as_good().map_or(!table.has("trusted_proxies"), |good| !good.value.has_somebody());
     if let (Some(Located { place, .. }), true) = (header.as_good(), trusts_nobody) {
         let message = "`forwarding.trusted_header` is never read: no proxy is trusted";
         table.findings().report(place, message, "name your proxies in `trusted_proxies`, or remove `trusted_header`");
     }
     let findings = table.findings();
     table.finish();
-    let trusted_proxies = trusted.or(Vec::new())?;
-    for network in trusted_proxies.iter().filter(|network| network.prefix_len() == 0) {
+    let trusted_proxies = trusted.or(Trusted::default())?;
+    for network in trusted_proxies.networks.iter().filter(|network| network.prefix_len() == 0) {
         findings.warn(format!(
             "`forwarding.trusted_proxies` has {network}: every client is believed whatever it says of where it comes from"
         ));
@@ -51,9 +52,17 @@ fn via(node: &Node) -> Result<Via, Mistake> {
     }
 }
 
-fn networks(node: &Node) -> Result<Vec<IpNet>, Mistake> {
+impl Trusted {
+    pub(super) fn has_somebody(&self) -> bool {
+        self.unix || !self.networks.is_empty()
+    }
+}
+
+fn trusted(node: &Node) -> Result<Trusted, Mistake> {
     let Value::Array(items) = &node.value else { return Err(Mistake::of_type(node, "a list", NETWORKS_HELP)) };
-    items.iter().map(network).collect()
+    let (unix, networks): (Vec<_>, Vec<_>) = items.iter().partition(|item| item.as_text() == Some("unix"));
+    let networks = networks.into_iter().map(network).collect::<Result<_, _>>()?;
+    Ok(Trusted { networks, unix: !unix.is_empty() })
 }
 
 fn network(item: &Node) -> Result<IpNet, Mistake> {

@@ -31,6 +31,7 @@ mod route;
 mod secret;
 mod server;
 mod settings;
+mod socket;
 mod source;
 mod store;
 mod suggest;
@@ -147,9 +148,7 @@ fn read_settings(root: &Table, around: &Surroundings<'_>, findings: &Findings) -
     let mut root = Reader::root(root, findings);
     let version = root.required("version", "write `version = 1` first", version);
     let forwarding = forwarding::read(&mut root);
-    // A list with a mistake in it was meant to have somebody in it.
-    let trusts_somebody = forwarding.as_ref().is_none_or(|forwarding| !forwarding.trusted_proxies.is_empty());
-    let listeners = listen::read(&mut root, around, trusts_somebody);
+    let listeners = listen::read(&mut root, around, forwarding.as_ref().map(|forwarding| &forwarding.trusted_proxies));
     let server = server::read(&mut root);
     let store = store::read(&mut root, around);
     let audit = audit::read(&mut root, around, store.as_ref());

@@ -44,11 +44,31 @@ pub struct Settings {
 /// `[listen.public]`, `[listen.admin]`.
 #[derive(Debug, Clone)]
 pub struct Listener {
-    pub address: SocketAddr,
+    pub address: ListenAddress,
     /// `None`: plain text.
     pub tls: Option<ListenerTls>,
     /// `proxy_protocol = "off" | "optional" | "required"` (default off).
     pub proxy_protocol: ProxyProtocol,
+}
+
+/// `address = "127.0.0.1:8080"`, or `"unix:/run/keygate.sock"`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ListenAddress {
+    Tcp(SocketAddr),
+    /// With `mode = "0660"` (default 0600).
+    Unix {
+        path: PathBuf,
+        mode: u32,
+    },
+}
+
+impl std::fmt::Display for ListenAddress {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            ListenAddress::Tcp(address) => address.fmt(f),
+            ListenAddress::Unix { path, .. } => write!(f, "unix:{}", path.display()),
+        }
+    }
 }
 
 /// Whether a listener's connections begin by saying whose they are.
@@ -93,12 +113,20 @@ pub struct Server {
 #[derive(Debug, Clone)]
 pub struct Forwarding {
     /// Whose word is taken for where requests come from (default: nobody's).
-    pub trusted_proxies: Vec<IpNet>,
+    pub trusted_proxies: Trusted,
     /// Where they say it (default `X-Forwarded-…`).
     pub trusted_header: TrustedHeader,
     /// What upstreams are told (default `X-Forwarded-…`).
     pub emit: Emit,
     pub via: Via,
+}
+
+/// `trusted_proxies = ["10.0.0.0/8", "unix"]`.
+#[derive(Debug, Clone, Default)]
+pub struct Trusted {
+    pub networks: Vec<IpNet>,
+    /// Whoever connects to a Unix socket of the gateway's.
+    pub unix: bool,
 }
 
 /// `via = "<a name>" | "off"`.
@@ -210,6 +238,8 @@ pub struct Upstream {
     /// A host name or an address, without brackets.
     pub host: String,
     pub port: u16,
+    /// `url = "unix:/run/app.sock"`: in place of host and port, which are then `localhost` and 80.
+    pub socket: Option<PathBuf>,
     /// `http = "1.1" | "2" | "auto"`; `auto` (the default): what TLS negotiates, else 1.1.
     pub version: UpstreamVersion,
     /// What the upstream is sent as `Host`.

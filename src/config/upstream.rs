@@ -1,6 +1,7 @@
 //! `[[upstream]]`: the services behind the gateway.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use http::Uri;
@@ -9,6 +10,7 @@ use http::uri::Authority;
 use super::problem::Place;
 use super::secret::Surroundings;
 use super::settings::{HostHeader, Scheme, Upstream, UpstreamVersion};
+use super::socket;
 use super::table::{Mistake, Reader};
 use super::tls;
 use super::tree::Node;
@@ -17,7 +19,7 @@ use super::value::{self, DAY};
 const VERSIONS: &[(&str, UpstreamVersion)] =
     &[("auto", UpstreamVersion::Auto), ("1.1", UpstreamVersion::Http1), ("2", UpstreamVersion::Http2)];
 
-const URL_HELP: &str = "write scheme, host and port, such as \"http://127.0.0.1:3000\"";
+const URL_HELP: &str = "write scheme, host and port, such as \"http://127.0.0.1:3000\", or a socket's path, such as \"unix:/run/app.sock\"";
 
 /// Every upstream that is right, and the names of all that have one.
 pub(super) struct Upstreams {
@@ -49,7 +51,7 @@ pub(super) fn read(root: &mut Reader<'_>, around: &Surroundings<'_>) -> Upstream
 }
 
 fn one(table: &mut Reader<'_>, name: Option<String>, around: &Surroundings<'_>) -> Option<Upstream> {
-    let url = table.required("url", URL_HELP, url);
+    let url = table.required("url", URL_HELP, |node| url(node, around));
     let version = table.field("http", value::choice(VERSIONS)).or(UpstreamVersion::Auto);
     let host_header = table.field("host_header", host_header).or(HostHeader::Preserve);
     let connect_timeout = table.field("connect_timeout", value::duration(DAY)).or(Duration::from_secs(5));
@@ -64,6 +66,7 @@ fn one(table: &mut Reader<'_>, name: Option<String>, around: &Surroundings<'_>) 
         scheme: url.scheme,
         host: url.host,
         port: url.port,
+        socket: url.socket,
         version: version?,
         host_header: host_header?,
         connect_timeout: connect_timeout?,
@@ -88,15 +91,20 @@ struct Url {
     scheme: Scheme,
     host: String,
     port: u16,
+    socket: Option<PathBuf>,
 }
 
-fn url(node: &Node) -> Result<Url, Mistake> {
+fn url(node: &Node, around: &Surroundings<'_>) -> Result<Url, Mistake> {
     let text = value::text(node)?;
+    if let Some(path) = socket::path(&text, around) {
+        // Nothing of them is connected to; they are what the upstream is called where it has to be called something.
+        return Ok(Url { scheme: Scheme::Http, host: "localhost".to_owned(), port: 80, socket: Some(path?) });
+    }
     let wrong = |what: &str| Mistake::new(what, URL_HELP);
     let (scheme, rest) = match text.split_once("://") {
         Some(("http", rest)) => (Scheme::Http, rest),
         Some(("https", rest)) => (Scheme::Https, rest),
-        _ => return Err(wrong("must start with http:// or https://")),
+        _ => return Err(wrong("must start with http://, https:// or unix:")),
     };
     let authority_end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     let (authority, path) = rest.split_at(authority_end);
@@ -114,7 +122,8 @@ fn url(node: &Node) -> Result<Url, Mistake> {
     if host.is_empty() {
         return Err(wrong("names no host"));
     }
-    Ok(Url { scheme, host, port: port(authority, scheme).ok_or_else(|| wrong("has no port from 1 to 65535"))? })
+    let port = port(authority, scheme).ok_or_else(|| wrong("has no port from 1 to 65535"))?;
+    Ok(Url { scheme, host, port, socket: None })
 }
 
 /// As written, or else the scheme's own. `None` for a port that is none.
@@ -149,7 +158,9 @@ mod tests {
 
     fn read(text: &str) -> Result<(Scheme, String, u16), String> {
         let node = Node { value: Value::Text(text.to_owned()), place: Place::File };
-        url(&node).map(|url| (url.scheme, url.host, url.port)).map_err(|mistake| mistake.what)
+        let env = BTreeMap::new();
+        let around = Surroundings { directory: std::path::Path::new("/etc/keygate"), env: &env };
+        url(&node, &around).map(|url| (url.scheme, url.host, url.port)).map_err(|mistake| mistake.what)
     }
 
     #[test]
@@ -158,8 +169,8 @@ mod tests {
         assert_eq!(read("https://API.example.com/"), Ok((Scheme::Https, "api.example.com".to_owned(), 443)));
         assert_eq!(read("http://[::1]:81"), Ok((Scheme::Http, "::1".to_owned(), 81)));
         for (text, what) in [
-            ("127.0.0.1:3000", "must start with http:// or https://"),
-            ("ftp://host", "must start with http:// or https://"),
+            ("127.0.0.1:3000", "must start with http://, https:// or unix:"),
+            ("ftp://host", "must start with http://, https:// or unix:"),
             ("http://user:password@host", "must not hold a user or a password"),
             ("http://host/base", "must not have a path, a query or a fragment"),
             ("http://host?x=1", "must not have a path, a query or a fragment"),

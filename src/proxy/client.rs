@@ -12,16 +12,16 @@ use super::record::RequestRecord;
 use super::sanitize::{Reading, host_for_routing, is_host, sanitize};
 use super::websocket::{self, Ask};
 use super::worker::Worker;
-use crate::server::{ConnectionState, Fault};
+use crate::server::{ConnectionState, Fault, Peer};
 use crate::telemetry::Reason;
 
 /// A client connection, with what is the same for all of its requests.
 pub(super) struct Client {
     pub(super) worker: Rc<Worker>,
     pub(super) connection: Rc<ConnectionState>,
-    /// As it is written for upstreams.
-    pub(super) address: HeaderValue,
-    peer: IpAddr,
+    /// As it is written for upstreams; a client of a Unix socket has none.
+    pub(super) address: Option<HeaderValue>,
+    peer: Peer,
     /// Whether the peer's word is taken for whose requests it sends.
     is_trusted: bool,
 }
@@ -29,9 +29,9 @@ pub(super) struct Client {
 impl Client {
     pub(super) fn new(worker: Rc<Worker>, connection: Rc<ConnectionState>) -> Self {
         worker.metrics().connection_opened();
-        let peer = connection.peer().ip().to_canonical();
+        let peer = connection.peer();
         let is_trusted = worker.proxy().forwarding.trusted.trusts(peer);
-        Self { worker, connection, address: forwarded::address(peer), peer, is_trusted }
+        Self { worker, connection, address: peer.address().map(forwarded::address), peer, is_trusted }
     }
 
     /// From where a request comes, if not from the peer.
@@ -45,8 +45,8 @@ impl Client {
         Some(Box::new(told))
     }
 
-    /// The address that a request is counted, logged and judged by.
-    pub(super) fn source(&self, origin: &Origin) -> IpAddr {
+    /// Whom a request is counted, logged and judged by.
+    pub(super) fn source(&self, origin: &Origin) -> Peer {
         origin.as_ref().map_or(self.peer, |told| told.client)
     }
 
@@ -73,12 +73,14 @@ impl Client {
     }
 }
 
-/// An address as a limiter's key.
-pub(super) fn address_key(address: IpAddr) -> u128 {
-    match address {
-        IpAddr::V4(address) => u128::from(address.to_bits()),
+/// A client as a limiter's key.
+pub(super) fn address_key(peer: Peer) -> u128 {
+    match peer {
+        Peer::Ip(IpAddr::V4(address)) => u128::from(address.to_bits()),
         // A client has a whole /64, and may use another address of it for every request.
-        IpAddr::V6(address) => address.to_bits() >> 64 << 64,
+        Peer::Ip(IpAddr::V6(address)) => address.to_bits() >> 64 << 64,
+        // All of them together: nothing tells them apart, and no address has this key.
+        Peer::Unix => u128::MAX,
     }
 }
 

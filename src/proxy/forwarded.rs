@@ -9,7 +9,7 @@ use http::header::{FORWARDED, HOST};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::client::Client;
-use crate::server::{Provenance, TrustedHeader, TrustedProxies};
+use crate::server::{Peer, Provenance, TrustedHeader, TrustedProxies};
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
@@ -61,7 +61,9 @@ pub(super) fn write(headers: &mut HeaderMap, client: &Client, origin: &Origin) {
     }
     if emit.is_x_forwarded() {
         let addresses = told.map_or_else(|| client.address.clone(), x_forwarded_for);
-        headers.insert(FORWARDED_FOR, addresses);
+        if let Some(addresses) = addresses {
+            headers.insert(FORWARDED_FOR, addresses);
+        }
         headers.insert(FORWARDED_PROTO, HeaderValue::from_static(scheme));
         if let Some(host) = host {
             headers.insert(FORWARDED_HOST, host);
@@ -73,17 +75,18 @@ pub(super) fn address(address: IpAddr) -> HeaderValue {
     HeaderValue::try_from(address.to_string()).expect("an address is ASCII")
 }
 
-fn x_forwarded_for(told: &Provenance) -> HeaderValue {
-    let mut text = told.client.to_string();
-    for proxy in &told.proxies {
+/// Who has no address is left out, and where nobody has one, so is the header.
+fn x_forwarded_for(told: &Provenance) -> Option<HeaderValue> {
+    let mut text = told.client.address()?.to_string();
+    for proxy in told.proxies.iter().filter_map(|proxy| proxy.address()) {
         let written = write!(text, ", {proxy}");
         debug_assert!(written.is_ok(), "a string takes any text");
     }
-    HeaderValue::try_from(text).expect("addresses are ASCII")
+    Some(HeaderValue::try_from(text).expect("addresses are ASCII"))
 }
 
 /// RFC 7239: scheme and host stand with the client, whose they are.
-fn forwarded(client: IpAddr, proxies: &[IpAddr], scheme: &str, host: Option<&HeaderValue>) -> HeaderValue {
+fn forwarded(client: Peer, proxies: &[Peer], scheme: &str, host: Option<&HeaderValue>) -> HeaderValue {
     let mut text = format!("for={}", Node(client));
     if let Some(host) = host.and_then(|host| host.to_str().ok()) {
         // A host that was found valid has no character that would need an escape.
@@ -91,21 +94,23 @@ fn forwarded(client: IpAddr, proxies: &[IpAddr], scheme: &str, host: Option<&Hea
         text.extend([";host=", quote, host, quote]);
     }
     text.extend([";proto=", scheme]);
-    for &proxy in proxies {
-        let written = write!(text, ", for={}", Node(proxy));
+    // One without an address would be `unknown`, with which whoever reads the chain stops believing it.
+    for proxy in proxies.iter().filter_map(|proxy| proxy.address()) {
+        let written = write!(text, ", for={}", Node(proxy.into()));
         debug_assert!(written.is_ok(), "a string takes any text");
     }
     HeaderValue::try_from(text).expect("hosts and addresses are ASCII")
 }
 
 /// An address as a value of a pair (RFC 7239 section 6).
-struct Node(IpAddr);
+struct Node(Peer);
 
 impl std::fmt::Display for Node {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self.0 {
-            IpAddr::V4(address) => write!(f, "{address}"),
-            IpAddr::V6(address) => write!(f, "\"[{address}]\""),
+            Peer::Ip(IpAddr::V4(address)) => write!(f, "{address}"),
+            Peer::Ip(IpAddr::V6(address)) => write!(f, "\"[{address}]\""),
+            Peer::Unix => f.write_str("unknown"),
         }
     }
 }
@@ -125,11 +130,11 @@ mod tests {
             host in "[a-z0-9.-]{1,20}(:[0-9]{1,5})?",
             is_tls in any::<bool>(),
         ) {
-            let trusted = TrustedProxies::new(vec!["10.0.0.0/8".parse().expect("a network")]);
-            let client = client.to_canonical();
+            let trusted = TrustedProxies::new(vec!["10.0.0.0/8".parse().expect("a network")], false);
+            let client = Peer::from(client);
             prop_assume!(!trusted.trusts(client));
-            let proxies: Vec<IpAddr> = proxies.into_iter().map(|[a, b, c]| IpAddr::from([10, a, b, c])).collect();
-            let peer = IpAddr::from([10, 0, 0, 1]);
+            let proxies: Vec<_> = proxies.into_iter().map(|[a, b, c]| Peer::Ip([10, a, b, c].into())).collect();
+            let peer = Peer::Ip([10, 0, 0, 1].into());
             let host = HeaderValue::try_from(host).expect("ASCII");
             let expected = Provenance {
                 client,
@@ -140,7 +145,7 @@ mod tests {
             let scheme = if is_tls { "https" } else { "http" };
             let told = Provenance { proxies: proxies.clone(), ..expected.clone() };
             let plain = HeaderMap::from_iter([
-                (FORWARDED_FOR, x_forwarded_for(&told)),
+                (FORWARDED_FOR, x_forwarded_for(&told).expect("a client with an address")),
                 (FORWARDED_PROTO, HeaderValue::from_static(scheme)),
                 (FORWARDED_HOST, host.clone()),
             ]);

@@ -5,12 +5,12 @@
 //! counts who sends no token, nor who holds one that is over. Guessing is hopeless for other reasons (178
 //! random bits); this keeps a client that is set up wrong from filling logs, and shows in the metrics.
 
-use std::net::IpAddr;
 use std::time::Duration;
 
 use super::client::address_key;
 use crate::limit::KeyedLimiter;
 use crate::model::Quota;
+use crate::server::Peer;
 
 /// Counts failures of each address: an IPv4 address, or a /64 of IPv6.
 pub(super) struct Guard(KeyedLimiter);
@@ -21,7 +21,7 @@ impl Guard {
     }
 
     /// Counts one; the error is the time until the next would be listened to.
-    pub(super) fn failed(&self, from: IpAddr) -> Result<(), Duration> {
+    pub(super) fn failed(&self, from: Peer) -> Result<(), Duration> {
         self.0.charge(address_key(from))
     }
 

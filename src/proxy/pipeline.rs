@@ -3,7 +3,6 @@
 //! Each step takes what the step before it gave; each refusal is a [`Rejection`]. A request reaches an
 //! upstream by way of [`prepare`] alone, which consumes the permit that only authorization can make.
 
-use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -34,7 +33,7 @@ use super::{forwarded, headers, identity, privacy};
 use crate::auth::{self, Bearer, CredentialError, Denial, Need, Permit, Principal};
 use crate::model::{AccountId, Action, Secret};
 use crate::route::action_of;
-use crate::server::{Fault, Grant};
+use crate::server::{Fault, Grant, Peer};
 use crate::telemetry::Reason;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -317,7 +316,7 @@ fn charge(
     record: &RequestRecord,
     permit: &Permit,
     (route, is_preflight): (&Route, bool),
-    source: IpAddr,
+    source: Peer,
 ) -> Result<(), Rejection> {
     let token = permit.bearer().map(|bearer| &bearer.principal);
     let limited = |wait| Rejection::RateLimited { wait };

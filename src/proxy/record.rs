@@ -2,7 +2,6 @@
 //! client who vanished leaves its line too.
 
 use std::fmt::Write;
-use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -13,7 +12,7 @@ use super::worker::Worker;
 use crate::auth::Principal;
 use crate::model::{AccountId, Moment, Timestamp, TokenId};
 use crate::route::RouteIndex;
-use crate::server::{ConnectionState, Cut, Fault};
+use crate::server::{ConnectionState, Cut, Fault, Peer};
 use crate::telemetry::{Reason, UpstreamError};
 
 /// nginx's word for a request whose client went away before an answer.
@@ -23,8 +22,7 @@ const CLIENT_CLOSED: u16 = 499;
 pub(super) struct RequestRecord {
     worker: Rc<Worker>,
     connection: Rc<ConnectionState>,
-    /// The client's address.
-    pub(super) client: IpAddr,
+    pub(super) client: Peer,
     pub(super) id: HeaderValue,
     pub(super) now: Timestamp,
     started: Instant,
@@ -56,7 +54,7 @@ impl RequestRecord {
     pub(super) fn begin<B>(
         worker: &Rc<Worker>,
         connection: &Rc<ConnectionState>,
-        client: IpAddr,
+        client: Peer,
         request: Option<&Request<B>>,
     ) -> Box<Self> {
         connection.begin_request();
@@ -195,7 +193,7 @@ impl RequestRecord {
 
 fn begin_line<B>(
     worker: &Worker,
-    client: IpAddr,
+    client: Peer,
     request: Option<&Request<B>>,
     id: &HeaderValue,
     now: Timestamp,
@@ -249,7 +247,7 @@ impl Drop for RequestRecord {
         }
         metrics.bytes(self.received, self.sent);
         if let (Some((token, _)), Some(route), true) = (self.bearer, route, self.reason.allowed()) {
-            self.worker.note_use(token, self.secret, route, self.client, self.now);
+            self.worker.note_use(token, self.secret, route, self.client.address(), self.now);
         }
         if let Some(line) = self.line.take() {
             self.write_line(line, took);

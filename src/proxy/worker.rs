@@ -168,9 +168,16 @@ impl Worker {
         self.limited.borrow_mut().note(token, at);
     }
 
-    /// `peer`: as the connection has it.
-    pub(super) fn note_use(&self, token: TokenId, secret: Option<u32>, route: usize, peer: IpAddr, at: Timestamp) {
-        self.usage.borrow_mut().note(token, secret, route, model::peer(peer), at);
+    /// `peer`: `None` where it has no address.
+    pub(super) fn note_use(
+        &self,
+        token: TokenId,
+        secret: Option<u32>,
+        route: usize,
+        peer: Option<IpAddr>,
+        at: Timestamp,
+    ) {
+        self.usage.borrow_mut().note(token, secret, route, peer.map(model::peer), at);
     }
 }
 

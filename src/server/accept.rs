@@ -3,7 +3,6 @@
 use std::cell::Cell;
 use std::future::Future;
 use std::io;
-use std::net::SocketAddr;
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -12,11 +11,12 @@ use std::time::Duration;
 use hyper::body::{Body, Incoming};
 use hyper::service::HttpService;
 use tokio::io::AsyncReadExt;
-use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 
 use super::connection::{Connection, in_time};
 use super::limits::ConnectionLimits;
+use super::listener::{Listener, Plain};
+use super::peer::Peer;
 use super::provenance::TrustedProxies;
 use super::proxy_protocol::{Announced, ProxyProtocol};
 use super::socket::Socket;
@@ -67,7 +67,7 @@ struct Server<H> {
 /// Serves `listener` until `shutdown`, and then until every request in flight is answered or the
 /// drain time-out has passed. Returns the number of connections that had to be cut off.
 pub async fn serve<H: ConnectionHandler>(
-    listener: TcpListener,
+    listener: Listener,
     options: ServeOptions,
     handler: H,
     sweep: Rc<Sweep>,
@@ -98,7 +98,7 @@ pub async fn serve<H: ConnectionHandler>(
 }
 
 impl<H: ConnectionHandler> Server<H> {
-    async fn accept_for_ever(self: &Rc<Self>, listener: &TcpListener) {
+    async fn accept_for_ever(self: &Rc<Self>, listener: &Listener) {
         loop {
             while self.open.get() >= self.options.max_connections {
                 self.closed.notified().await;
@@ -114,7 +114,7 @@ impl<H: ConnectionHandler> Server<H> {
         }
     }
 
-    fn spawn(self: &Rc<Self>, stream: TcpStream, peer: SocketAddr) {
+    fn spawn(self: &Rc<Self>, stream: Plain, peer: Peer) {
         self.open.set(self.open.get() + 1);
         let open = OpenConnection(Rc::clone(self));
         tokio::task::spawn_local(async move {
@@ -131,7 +131,7 @@ impl<H: ConnectionHandler> Server<H> {
     }
 
     /// Finds out which protocol the client speaks: by ALPN under TLS, else by its first bytes.
-    async fn establish(&self, mut stream: TcpStream, state: &Rc<ConnectionState>) -> io::Result<Connection> {
+    async fn establish(&self, mut stream: Plain, state: &Rc<ConnectionState>) -> io::Result<Connection> {
         let state = Rc::clone(state);
         let Announced { client, first: begun } =
             self.options.proxy_protocol.receive(&mut stream, state.peer(), &self.options.trusted).await?;

@@ -2,8 +2,12 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
 
 use socket2::{Domain, Protocol, Socket, Type};
+
+use super::listener::Bound;
+use super::socket_file::{SocketFile, SocketFileError};
 
 /// Connections that the kernel holds until they are accepted.
 const BACKLOG: i32 = 4_096;
@@ -12,6 +16,42 @@ const BACKLOG: i32 = 4_096;
 /// which a client that reads nothing would hold there; and whether a client that reads slowly takes
 /// anything shows only when a third of that is gone.
 const NOT_SENT: u32 = 128 * 1024;
+
+/// Where to listen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Address {
+    Tcp(SocketAddr),
+    /// A Unix socket, with the mode of its file.
+    Unix {
+        path: PathBuf,
+        mode: u32,
+    },
+}
+
+/// Where it was listened on.
+#[derive(Debug)]
+pub enum Place {
+    Tcp(SocketAddr),
+    Unix(SocketFile),
+}
+
+impl Place {
+    /// `None`: a Unix socket has none.
+    pub fn tcp(&self) -> Option<SocketAddr> {
+        match self {
+            Place::Tcp(address) => Some(*address),
+            Place::Unix(_) => None,
+        }
+    }
+
+    /// As it is written in a URL with this scheme, or in its place.
+    pub fn url(&self, is_tls: bool) -> String {
+        match self {
+            Place::Tcp(address) => format!("{}://{address}", if is_tls { "https" } else { "http" }),
+            Place::Unix(file) => format!("unix:{}", file.path().display()),
+        }
+    }
+}
 
 /// Why an address cannot be listened on.
 #[derive(Debug, thiserror::Error)]
@@ -29,11 +69,28 @@ pub enum BindError {
     NoSuchAddress { address: SocketAddr },
     #[error("cannot listen on {address}: {error}")]
     Other { address: SocketAddr, error: io::Error },
+    #[error(transparent)]
+    SocketFile(#[from] SocketFileError),
 }
 
-/// `count` listeners on one address; the kernel spreads connections over them. Port 0 takes a free
-/// one, the same for all.
-pub fn bind(address: SocketAddr, count: usize) -> Result<Vec<TcpListener>, BindError> {
+/// `count` listeners on one address, and what that came to.
+pub fn bind(address: &Address, count: usize) -> Result<(Vec<Bound>, Place), BindError> {
+    match address {
+        Address::Tcp(address) => bind_tcp(*address, count),
+        Address::Unix { path, mode } => {
+            let (file, first) = SocketFile::listen(path, *mode, BACKLOG)?;
+            let other = |error| SocketFileError::Other { path: path.clone(), error };
+            // A path is bound once, so all share its one queue: whoever is first has the next connection.
+            let others = (1..count).map(|_| first.try_clone());
+            let others: Vec<_> = others.collect::<Result<_, _>>().map_err(other)?;
+            let all = std::iter::once(first).chain(others).map(Bound::Unix).collect();
+            Ok((all, Place::Unix(file)))
+        }
+    }
+}
+
+/// The kernel spreads connections over them. Port 0 takes a free one, the same for all.
+fn bind_tcp(address: SocketAddr, count: usize) -> Result<(Vec<Bound>, Place), BindError> {
     let named = |error| named(address, error);
     // A socket with SO_REUSEPORT may be bound beside another process's of the same user, which would
     // then get a part of our connections. One without it may not, so this bind tells.
@@ -42,7 +99,8 @@ pub fn bind(address: SocketAddr, count: usize) -> Result<Vec<TcpListener>, BindE
     let first = listen(address, count > 1).map_err(named)?;
     let bound = first.local_addr().map_err(named)?;
     let others = (1..count).map(|_| listen(bound, true).map_err(named));
-    std::iter::once(Ok(first)).chain(others).collect()
+    let all = std::iter::once(Ok(first)).chain(others).map(|listener| listener.map(Bound::Tcp));
+    Ok((all.collect::<Result<_, _>>()?, Place::Tcp(bound)))
 }
 
 fn listen(address: SocketAddr, shared: bool) -> io::Result<TcpListener> {
@@ -77,19 +135,26 @@ fn named(address: SocketAddr, error: io::Error) -> BindError {
 mod tests {
     use super::*;
 
+    fn loopback(port: u16) -> Address {
+        Address::Tcp(SocketAddr::from(([127, 0, 0, 1], port)))
+    }
+
     #[test]
     fn all_listeners_share_the_port_that_was_found() {
-        let listeners = bind("127.0.0.1:0".parse().expect("an address"), 3).expect("a free port");
-        let ports: Vec<_> = listeners.iter().map(|l| l.local_addr().expect("bound").port()).collect();
-        assert!(ports[0] != 0 && ports.iter().all(|&port| port == ports[0]));
+        let (listeners, place) = bind(&loopback(0), 3).expect("a free port");
+        let bound = place.tcp().expect("an address");
+        let ports = listeners.iter().map(|listener| match listener {
+            Bound::Tcp(listener) => listener.local_addr().expect("bound").port(),
+            Bound::Unix(_) => 0,
+        });
+        assert!(bound.port() != 0 && ports.into_iter().all(|port| port == bound.port()));
     }
 
     #[test]
     fn an_address_that_another_gateway_has_is_refused() {
-        let first = bind("127.0.0.1:0".parse().expect("an address"), 2).expect("a free port");
-        let address = first[0].local_addr().expect("bound");
-        let error = bind(address, 2).expect_err("in use").to_string();
-        let port = address.port();
+        let (_first, place) = bind(&loopback(0), 2).expect("a free port");
+        let port = place.tcp().expect("an address").port();
+        let error = bind(&loopback(port), 2).expect_err("in use").to_string();
         assert_eq!(
             error,
             format!(

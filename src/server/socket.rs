@@ -10,7 +10,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
+
+use super::listener::Plain;
 
 /// What is to be seen of a socket from above TLS. One thread uses it; the cells are atomic because a
 /// stream has to be `Send`, and cost what plain ones do.
@@ -54,25 +55,25 @@ impl Gauge {
 
 /// The socket.
 pub(super) struct Socket {
-    tcp: TcpStream,
+    plain: Plain,
     gauge: Arc<Gauge>,
 }
 
 impl Socket {
-    pub(super) fn new(tcp: TcpStream, gauge: Arc<Gauge>) -> Self {
-        Self { tcp, gauge }
+    pub(super) fn new(plain: Plain, gauge: Arc<Gauge>) -> Self {
+        Self { plain, gauge }
     }
 }
 
 impl AsyncRead for Socket {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.tcp).poll_read(cx, buf)
+        Pin::new(&mut self.plain).poll_read(cx, buf)
     }
 }
 
 impl AsyncWrite for Socket {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.tcp).poll_write(cx, buf);
+        let written = Pin::new(&mut self.plain).poll_write(cx, buf);
         self.gauge.note(&written);
         written
     }
@@ -82,21 +83,21 @@ impl AsyncWrite for Socket {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.tcp).poll_write_vectored(cx, bufs);
+        let written = Pin::new(&mut self.plain).poll_write_vectored(cx, bufs);
         self.gauge.note(&written);
         written
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.tcp.is_write_vectored()
+        self.plain.is_write_vectored()
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.tcp).poll_flush(cx)
+        Pin::new(&mut self.plain).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.tcp).poll_shutdown(cx)
+        Pin::new(&mut self.plain).poll_shutdown(cx)
     }
 }
 
@@ -104,7 +105,7 @@ impl Drop for Socket {
     fn drop(&mut self) {
         if self.gauge.reset.load(Ordering::Relaxed) {
             // Where that fails, it is closed like any other: later, and no worse.
-            drop(self.tcp.set_zero_linger());
+            drop(self.plain.close_by_reset());
         }
     }
 }

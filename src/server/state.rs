@@ -1,7 +1,6 @@
 //! What a client connection is doing, and how long it may.
 
 use std::cell::{Cell, OnceCell};
-use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Waker};
@@ -13,6 +12,7 @@ use super::cut::Cut;
 use super::inspect::{BodyLength, Fault};
 use super::limits::ConnectionLimits;
 use super::patience::{Grant, Patience};
+use super::peer::Peer;
 use super::socket::Gauge;
 use super::streams::Doing;
 use super::sweep::Timer;
@@ -37,7 +37,7 @@ enum Phase {
 
 /// What a connection is doing. Shared on its thread by the stream, the service and the task.
 pub struct ConnectionState {
-    peer: Cell<SocketAddr>,
+    peer: Cell<Peer>,
     tls: bool,
     limits: ConnectionLimits,
     timer: Timer,
@@ -63,13 +63,7 @@ pub struct ConnectionState {
 }
 
 impl ConnectionState {
-    pub(super) fn new(
-        peer: SocketAddr,
-        tls: bool,
-        limits: ConnectionLimits,
-        timer: Timer,
-        draining: Rc<Cell<bool>>,
-    ) -> Self {
+    pub(super) fn new(peer: Peer, tls: bool, limits: ConnectionLimits, timer: Timer, draining: Rc<Cell<bool>>) -> Self {
         timer.set(limits.header_timeout);
         let (taking, taking_timer) = (Patience::new(limits.stall), timer.another());
         let (phase, in_flight, multiplexed) = (Cell::new(Phase::Idle), Cell::new(0), Cell::new(false));
@@ -101,13 +95,13 @@ impl ConnectionState {
         }
     }
 
-    /// The address at the other end, or that of whom a trusted proxy has announced.
-    pub fn peer(&self) -> SocketAddr {
+    /// Who is at the other end, or whom a trusted proxy has announced.
+    pub fn peer(&self) -> Peer {
         self.peer.get()
     }
 
     /// Whose connection it is has been announced.
-    pub(super) fn come_from(&self, client: SocketAddr) {
+    pub(super) fn come_from(&self, client: Peer) {
         self.peer.set(client);
     }
 
@@ -353,7 +347,7 @@ mod tests {
         let (max_headers, max_head_bytes, max_streams) = (1, 1, 1);
         let stall = Grant { most: None, min_rate: None };
         let limits = ConnectionLimits { header_timeout, idle_timeout, stall, max_headers, max_head_bytes, max_streams };
-        let peer = SocketAddr::from(([127, 0, 0, 1], 1));
+        let peer = Peer::Ip([127, 0, 0, 1].into());
         ConnectionState::new(peer, false, limits, sweep.timer(), Rc::default())
     }
 

@@ -33,14 +33,14 @@ pub struct TokenUse {
 pub struct Way {
     /// The route's place in the configuration.
     pub route: usize,
-    /// As [`crate::model::peer`] gives it.
-    pub peer: IpAddr,
+    /// As [`crate::model::peer`] gives it; `None` where the client has no address.
+    pub peer: Option<IpAddr>,
     pub requests: u64,
     pub last: Timestamp,
 }
 
 impl TokenUse {
-    fn new(route: usize, peer: IpAddr, at: Timestamp) -> Self {
+    fn new(route: usize, peer: Option<IpAddr>, at: Timestamp) -> Self {
         let first = Way { route, peer, requests: 1, last: at };
         Self { requests: 1, last: at, first, others: Vec::new(), secrets: Vec::new() }
     }
@@ -57,7 +57,7 @@ impl TokenUse {
         SecretUse::note(&mut self.secrets, SecretUse { number, requests: 1, last: at });
     }
 
-    fn note(&mut self, route: usize, peer: IpAddr, at: Timestamp) {
+    fn note(&mut self, route: usize, peer: Option<IpAddr>, at: Timestamp) {
         self.requests += 1;
         self.last = self.last.max(at);
         let ways = std::iter::once(&mut self.first).chain(&mut self.others);
@@ -73,7 +73,7 @@ impl TokenUse {
 impl UsageCounts {
     /// Notes one allowed request; of a further token than [`MOST`], none. `secret`: which of the token's
     /// texts it came by, if it ever had another.
-    pub fn note(&mut self, token: TokenId, secret: Option<u32>, route: usize, peer: IpAddr, at: Timestamp) {
+    pub fn note(&mut self, token: TokenId, secret: Option<u32>, route: usize, peer: Option<IpAddr>, at: Timestamp) {
         if let Some(used) = self.0.get_mut(&token) {
             used.note(route, peer, at);
         } else if self.0.len() < MOST {
@@ -133,7 +133,7 @@ mod tests {
     #[test]
     fn counts_add_up_for_each_way_and_the_later_time_stays() {
         let (id, mut counts) = (TokenId::fresh(), UsageCounts::default());
-        let [one, two] = ["192.0.2.1", "192.0.2.2"].map(|text| text.parse().expect("an address"));
+        let [one, two] = ["192.0.2.1", "192.0.2.2"].map(|text| Some(text.parse().expect("an address")));
         for (secret, route, peer, at) in
             [(None, 0, one, 20), (Some(0), 0, one, 10), (Some(1), 1, one, 15), (Some(0), 0, two, 5)]
         {
@@ -154,7 +154,7 @@ mod tests {
     fn a_token_that_comes_from_everywhere_takes_bounded_memory() {
         let (id, mut counts) = (TokenId::fresh(), UsageCounts::default());
         for last in 0..200u8 {
-            counts.note(id, None, 0, IpAddr::from([192, 0, 2, last]), Timestamp::from_millis(1));
+            counts.note(id, None, 0, Some(IpAddr::from([192, 0, 2, last])), Timestamp::from_millis(1));
         }
         let taken = counts.take();
         assert_eq!((taken[0].1.requests, taken[0].1.ways().count()), (200, MOST_WAYS + 1));

@@ -50,6 +50,7 @@ mod telemetry;
 mod tidy;
 mod tls;
 mod tokens;
+mod unix;
 mod upstreams;
 mod webhooks;
 mod websocket;

@@ -4,4 +4,4 @@ mod clients;
 mod handshake;
 mod life;
 mod passing;
-mod stage;
+pub mod stage;

@@ -20,7 +20,7 @@ use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, UnixStream};
 use tokio::runtime::Runtime;
 use tokio::time::timeout;
 use zeroize::Zeroizing;
@@ -234,6 +234,11 @@ impl Client {
     }
 
     async fn connect(&self) -> Result<Box<dyn Duplex>, Failure> {
+        if let Some(path) = self.endpoint.socket() {
+            let connecting = async { Ok(UnixStream::connect(path).await?) };
+            let stream = within(self.limits.connect, connecting).await.map_err(|why| self.unreachable(&why))?;
+            return Ok(Box::new(stream));
+        }
         let connecting = async {
             let stream = TcpStream::connect((self.endpoint.host(), self.endpoint.port())).await?;
             stream.set_nodelay(true)?;

@@ -38,8 +38,8 @@ pub(super) fn demo(args: &DemoArgs, terminal: &mut Terminal<'_>) -> Result<Exit,
         Bootstrap::Exists => return Err(Failure::failed("the demo's new store is not empty")),
     };
     let gateway = Gateway::start(loaded.settings, clock).map_err(failed)?;
-    note_taken(args.listen, gateway.proxy_address(), terminal);
-    note_taken(args.admin_listen, gateway.admin_address(), terminal);
+    note_taken(args.listen, gateway.proxy().tcp().unwrap_or(listen), terminal);
+    note_taken(args.admin_listen, gateway.admin().tcp().unwrap_or(admin_listen), terminal);
     let (read, read_token) = token(&gateway, account, "read", Access::READ)?;
     let (_, write_token) = token(&gateway, account, "write", Access::WRITE)?;
     let (_, full_token) = token(&gateway, account, "full", Access::FULL)?;

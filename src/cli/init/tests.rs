@@ -104,8 +104,8 @@ fn the_story_has_the_token_and_the_commands_for_this_file() {
     let token = TokenText::generate(&TokenPrefix::default(), crate::model::Kind::Service).unwrap();
     let made = Made { paths: vec![] };
     let story = |config: &Path, admin: &str| {
-        let admin =
-            Listener { address: admin.parse().unwrap(), tls: None, proxy_protocol: crate::config::ProxyProtocol::Off };
+        let address = ListenAddress::Tcp(admin.parse().unwrap());
+        let admin = Listener { address, tls: None, proxy_protocol: crate::config::ProxyProtocol::Off };
         Story { program: "keygate", config, made: &made, admin: &admin, account, token: &token, people_only: false }
             .text()
     };

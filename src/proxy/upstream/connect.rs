@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use rustls::ProtocolVersion;
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, UnixStream};
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
@@ -36,6 +36,10 @@ pub(super) async fn connect(upstream: &UpstreamOptions, for_upgrade: bool) -> Re
 }
 
 async fn open(upstream: &UpstreamOptions, for_upgrade: bool) -> Result<Transport, ConnectError> {
+    if let Some(path) = &upstream.socket {
+        let stream = UnixStream::connect(path).await?;
+        return Ok(Transport { stream: Box::new(stream), http2: upstream.version == UpstreamVersion::Http2 });
+    }
     let stream = TcpStream::connect((upstream.host.as_str(), upstream.port)).await?;
     stream.set_nodelay(true)?;
     let Some(tls) = &upstream.tls else {

@@ -9,6 +9,7 @@ mod http2;
 mod pool;
 mod trust;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -66,6 +67,8 @@ pub struct UpstreamOptions {
     /// A host name or an address, without brackets.
     pub host: String,
     pub port: u16,
+    /// A Unix socket in place of host and port, which then stand in headers alone.
+    pub socket: Option<PathBuf>,
     pub tls: Option<UpstreamTls>,
     pub version: UpstreamVersion,
     pub host_header: HostHeader,

@@ -187,7 +187,10 @@ impl Pool {
 
     /// The upstream by its own name.
     fn own_host(&self) -> String {
-        let UpstreamOptions { host, port, .. } = &*self.upstream;
+        let UpstreamOptions { host, port, socket, .. } = &*self.upstream;
+        if socket.is_some() {
+            return host.clone();
+        }
         if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
     }
 
@@ -274,6 +277,7 @@ mod tests {
             name: "api".to_owned(),
             host: "10.0.0.1".to_owned(),
             port: 8080,
+            socket: None,
             tls: None,
             version: UpstreamVersion::Http2,
             host_header: HostHeader::Preserve,

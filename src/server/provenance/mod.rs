@@ -14,15 +14,20 @@ use http::header::FORWARDED;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use ipnet::IpNet;
 
+use super::peer::Peer;
 use element::Element;
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 
-/// The networks whose word is taken. An empty list trusts nobody.
+/// Whose word is taken: that of these networks, and of whoever may connect to a Unix socket of ours. The
+/// default trusts nobody.
 #[derive(Debug, Clone, Default)]
-pub struct TrustedProxies(Box<[IpNet]>);
+pub struct TrustedProxies {
+    networks: Box<[IpNet]>,
+    unix: bool,
+}
 
 /// Which of the two headers the trusted proxies write. The other one is the client's own, so it is never
 /// read, not even where the first is absent.
@@ -38,9 +43,9 @@ pub enum TrustedHeader {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Provenance {
     /// The first that is not trusted; where all are, the one that is farthest away.
-    pub client: IpAddr,
+    pub client: Peer,
     /// Those behind it, from the one that the client asked to the one that asks here.
-    pub proxies: Vec<IpAddr>,
+    pub proxies: Vec<Peer>,
     /// Whether the client's own connection is one of TLS.
     pub is_tls: Option<bool>,
     /// The host that the client asked for; not looked at.
@@ -48,17 +53,19 @@ pub struct Provenance {
 }
 
 impl TrustedProxies {
-    pub fn new(networks: Vec<IpNet>) -> Self {
-        Self(networks.into())
+    pub fn new(networks: Vec<IpNet>, unix: bool) -> Self {
+        Self { networks: networks.into(), unix }
     }
 
-    pub fn trusts(&self, address: IpAddr) -> bool {
-        let address = address.to_canonical();
-        self.0.iter().any(|network| network.contains(&address))
+    pub fn trusts(&self, peer: Peer) -> bool {
+        match peer {
+            Peer::Ip(address) => self.networks.iter().any(|network| network.contains(&address)),
+            Peer::Unix => self.unix,
+        }
     }
 
     /// What is to be believed of a request that `peer` sends. `None`: only that `peer` sends it.
-    pub fn provenance(&self, header: TrustedHeader, headers: &HeaderMap, peer: IpAddr) -> Option<Provenance> {
+    pub fn provenance(&self, header: TrustedHeader, headers: &HeaderMap, peer: Peer) -> Option<Provenance> {
         if !self.trusts(peer) {
             return None;
         }
@@ -72,7 +79,7 @@ impl TrustedProxies {
         Some(Provenance { client, proxies, is_tls, host })
     }
 
-    fn forwarded(&self, headers: &HeaderMap, peer: IpAddr) -> Option<Provenance> {
+    fn forwarded(&self, headers: &HeaderMap, peer: Peer) -> Option<Provenance> {
         let hops = elements(headers).map(|element| {
             let address = element.as_ref().and_then(|element| element.source);
             (address, element)
@@ -87,13 +94,13 @@ impl TrustedProxies {
     /// From the nearest hop on: the client, the proxies behind it, and what came with the client's address.
     fn walk<T>(
         &self,
-        peer: IpAddr,
+        peer: Peer,
         hops: impl Iterator<Item = (Option<IpAddr>, T)>,
-    ) -> Option<(IpAddr, Vec<IpAddr>, Option<T>)> {
-        let (mut client, mut proxies, mut told) = (peer.to_canonical(), Vec::new(), None);
+    ) -> Option<(Peer, Vec<Peer>, Option<T>)> {
+        let (mut client, mut proxies, mut told) = (peer, Vec::new(), None);
         for (address, more) in hops {
             proxies.push(client);
-            client = address?;
+            client = address?.into();
             told = Some(more);
             if !self.trusts(client) {
                 break;
@@ -148,8 +155,13 @@ mod tests {
 
     const PEER: &str = "10.0.0.1";
 
+    fn ip(text: &str) -> Peer {
+        text.parse::<IpAddr>().expect("an address").into()
+    }
+
     fn trusted() -> TrustedProxies {
-        TrustedProxies::new(vec!["10.0.0.0/8".parse().expect("a network"), "fd00::/8".parse().expect("a network")])
+        let networks = ["10.0.0.0/8", "fd00::/8"].map(|network| network.parse().expect("a network"));
+        TrustedProxies::new(networks.into(), false)
     }
 
     fn told(header: TrustedHeader, lines: &[(&str, &str)]) -> Option<Provenance> {
@@ -158,7 +170,7 @@ mod tests {
             let name = HeaderName::from_bytes(name.as_bytes()).expect("a name");
             headers.append(name, HeaderValue::from_bytes(value.as_bytes()).expect("a value"));
         }
-        trusted().provenance(header, &headers, PEER.parse().expect("an address"))
+        trusted().provenance(header, &headers, ip(PEER))
     }
 
     fn way(header: TrustedHeader, name: &str, lines: &[&str]) -> Option<String> {
@@ -272,12 +284,30 @@ mod tests {
         assert_eq!(client(TrustedHeader::Forwarded).as_deref(), Some("192.0.2.2"));
         let mut headers = HeaderMap::new();
         headers.append(FORWARDED_FOR, HeaderValue::from_static("192.0.2.1"));
-        let stranger = "192.0.2.7".parse().expect("an address");
+        let stranger = ip("192.0.2.7");
         assert_eq!(trusted().provenance(TrustedHeader::XForwarded, &headers, stranger), None);
-        let peer = "10.0.0.1".parse().expect("an address");
+        let peer = ip("10.0.0.1");
         assert_eq!(TrustedProxies::default().provenance(TrustedHeader::XForwarded, &headers, peer), None);
-        let mapped = "::ffff:10.0.0.1".parse().expect("an address");
+        let mapped = ip("::ffff:10.0.0.1");
         assert!(trusted().provenance(TrustedHeader::XForwarded, &headers, mapped).is_some());
+    }
+
+    #[test]
+    fn who_connects_to_a_unix_socket_is_believed_where_that_is_said_and_has_no_address() {
+        let headers = HeaderMap::from_iter([
+            (FORWARDED_FOR, HeaderValue::from_static("192.0.2.1")),
+            (FORWARDED_PROTO, HeaderValue::from_static("https")),
+        ]);
+        let told =
+            |trusted: TrustedProxies, headers| trusted.provenance(TrustedHeader::XForwarded, headers, Peer::Unix);
+        assert_eq!(told(trusted(), &headers), None);
+        let by_unix = || TrustedProxies::new(Vec::new(), true);
+        let found = told(by_unix(), &headers).expect("it is believed");
+        assert_eq!((found.client, found.proxies, found.is_tls), (ip("192.0.2.1"), vec![Peer::Unix], Some(true)));
+        let found = told(by_unix(), &HeaderMap::new()).expect("it is believed");
+        assert_eq!((found.client, found.proxies), (Peer::Unix, vec![]));
+        let found = by_unix().provenance(TrustedHeader::XForwarded, &headers, ip("10.0.0.1"));
+        assert_eq!(found, None, "that is no word about networks");
     }
 
     proptest! {
@@ -289,11 +319,11 @@ mod tests {
             hops in proptest::collection::vec(any::<[u8; 3]>(), 0..4),
             in_lines in any::<bool>(),
         ) {
-            prop_assume!(!trusted().trusts(client.into()));
+            prop_assume!(!trusted().trusts(IpAddr::from(client).into()));
             let hops: Vec<_> = hops.into_iter().map(|[a, b, c]| IpAddr::from([10, a, b, c])).collect();
             let honest: Vec<_> = std::iter::once(IpAddr::from(client)).chain(hops.iter().copied()).collect();
-            let mut expected = honest.clone();
-            expected.push(PEER.parse().expect("an address"));
+            let mut expected: Vec<Peer> = honest.iter().copied().map(Peer::from).collect();
+            expected.push(ip(PEER));
             let texts = |write: &dyn Fn(&IpAddr) -> String| {
                 let honest: Vec<_> = honest.iter().map(write).collect();
                 match in_lines {
@@ -319,7 +349,7 @@ mod tests {
                     [(FORWARDED_FOR, TrustedHeader::XForwarded), (FORWARDED, TrustedHeader::Forwarded)]
                 {
                     let headers = HeaderMap::from_iter([(name, value.clone())]);
-                    let told = trusted().provenance(header, &headers, PEER.parse().expect("an address"));
+                    let told = trusted().provenance(header, &headers, ip(PEER));
                     // Nobody who is trusted is the client while there is somebody farther away.
                     let Some(told) = told else { continue };
                     prop_assert!(told.proxies.iter().all(|&proxy| trusted().trusts(proxy)));

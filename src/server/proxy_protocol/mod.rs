@@ -6,11 +6,11 @@
 mod header;
 
 use std::io;
-use std::net::SocketAddr;
 
 use tokio::io::AsyncReadExt;
-use tokio::net::TcpStream;
 
+use super::listener::Plain;
+use super::peer::Peer;
 use super::provenance::TrustedProxies;
 pub use header::{ProxyReading, read_proxy_header};
 
@@ -28,7 +28,7 @@ pub enum ProxyProtocol {
 #[derive(Debug, PartialEq, Eq)]
 pub struct Announced {
     /// Who is at its other end; the peer where nobody is announced.
-    pub client: SocketAddr,
+    pub client: Peer,
     /// What was read and is not of the header: a few bytes at most.
     pub first: Vec<u8>,
 }
@@ -38,14 +38,9 @@ const LOOK: usize = 512;
 
 impl ProxyProtocol {
     /// Reads the header, and not a byte behind it. Fails where the connection is not to be served.
-    pub async fn receive(
-        self,
-        stream: &mut TcpStream,
-        peer: SocketAddr,
-        trusted: &TrustedProxies,
-    ) -> io::Result<Announced> {
+    pub async fn receive(self, stream: &mut Plain, peer: Peer, trusted: &TrustedProxies) -> io::Result<Announced> {
         let nobody = Announced { client: peer, first: Vec::new() };
-        match (self, trusted.trusts(peer.ip())) {
+        match (self, trusted.trusts(peer)) {
             (ProxyProtocol::Off, _) | (ProxyProtocol::Optional, false) => return Ok(nobody),
             (ProxyProtocol::Required, false) => {
                 tracing::debug!(%peer, "a connection that comes from no trusted proxy is closed");
@@ -74,7 +69,7 @@ impl ProxyProtocol {
             };
             stream.read_exact(&mut head[taken..wanted]).await?;
             if let ProxyReading::Header { client, .. } = read_proxy_header(&head) {
-                break client.unwrap_or(peer);
+                break client.map_or(peer, Peer::from);
             }
         };
         Ok(Announced { client, ..nobody })
@@ -82,7 +77,7 @@ impl ProxyProtocol {
 }
 
 /// A trusted proxy is set up otherwise than the listener: somebody has to know.
-fn refused(peer: SocketAddr, wrong: &str) -> io::Error {
+fn refused(peer: Peer, wrong: &str) -> io::Error {
     tracing::warn!(%peer, wrong, "a trusted proxy's connection has no valid PROXY header, and is closed");
     io::ErrorKind::InvalidData.into()
 }

@@ -3,13 +3,14 @@
 use std::net::{IpAddr, SocketAddr};
 
 use http::{HeaderMap, HeaderName, HeaderValue};
-use keygate::server::{Provenance, ProxyReading, TrustedHeader, TrustedProxies, read_proxy_header};
+use keygate::server::{Peer, Provenance, ProxyReading, TrustedHeader, TrustedProxies, read_proxy_header};
 use proxy_header::{ParseConfig, ProxyHeader};
 
 const PEER: [u8; 4] = [10, 0, 0, 1];
 
 fn trusted() -> TrustedProxies {
-    TrustedProxies::new(["10.0.0.0/8", "fd00::/8"].map(|network| network.parse().expect("a network")).to_vec())
+    let networks = ["10.0.0.0/8", "fd00::/8"].map(|network| network.parse().expect("a network"));
+    TrustedProxies::new(networks.to_vec(), false)
 }
 
 /// `f` (the lines are of `Forwarded`) or anything else (of `X-Forwarded-For`), what the client typed, and in the
@@ -21,7 +22,7 @@ pub fn forwarded(bytes: &[u8]) {
     let mut lines = bytes.split(|&byte| byte == b'\n').filter_map(|line| HeaderValue::from_bytes(line).ok());
     let Some(typed) = lines.next() else { return };
     let lines: Vec<HeaderValue> = lines.collect();
-    let peer = IpAddr::from(PEER);
+    let peer = Peer::Ip(PEER.into());
     let told = chain.told(&lines);
     assert_eq!(TrustedProxies::default().provenance(chain.header, &chain.headers(&lines), peer), None);
     let with_typed = chain.told(&[&[typed.clone()][..], &lines].concat());
@@ -82,7 +83,7 @@ impl Chain {
     }
 
     fn told(&self, lines: &[HeaderValue]) -> Option<Provenance> {
-        trusted().provenance(self.header, &self.headers(lines), PEER.into())
+        trusted().provenance(self.header, &self.headers(lines), Peer::Ip(PEER.into()))
     }
 }
 
@@ -95,7 +96,7 @@ fn joined(lines: &[HeaderValue]) -> HeaderValue {
 /// none there may be one all the same (with a hidden port), so the walk ends there.
 fn check_addresses(lines: &[HeaderValue], told: Option<&Provenance>) {
     let all = joined(lines);
-    let mut way = vec![IpAddr::from(PEER)];
+    let mut way = vec![Peer::Ip(PEER.into())];
     for text in all.as_bytes().rsplit(|&byte| byte == b',').take_while(|_| !lines.is_empty()) {
         let Ok(text) = str::from_utf8(text.trim_ascii()) else {
             return assert_eq!(told, None, "what is not even text is believed");
@@ -104,8 +105,8 @@ fn check_addresses(lines: &[HeaderValue], told: Option<&Provenance>) {
         let Some(address) = text.parse().ok().or_else(socket).map(|address: IpAddr| address.to_canonical()) else {
             return;
         };
-        way.insert(0, address);
-        if !trusted().trusts(address) {
+        way.insert(0, address.into());
+        if !trusted().trusts(address.into()) {
             break;
         }
     }

@@ -16,7 +16,9 @@ use keygate::proxy::{
     UpstreamVersion, WebSockets, Worker,
 };
 use keygate::route::Pattern;
-use keygate::server::{self, ConnectionLimits, Grant, ProxyProtocol, ServeOptions, Sweep, TrustedHeader};
+use keygate::server::{
+    self, Address, Bound, ConnectionLimits, Grant, ProxyProtocol, ServeOptions, Sweep, TrustedHeader,
+};
 use keygate::telemetry::{Metrics, MetricsLayout, Redaction, access_log};
 use tokio::runtime::{Builder, LocalOptions, Runtime};
 
@@ -96,8 +98,9 @@ impl Parts {
             failure_limit: None,
         };
         let proxy = Proxy::new(options).expect("one route has no conflict");
-        let listener = server::bind("127.0.0.1:0".parse().expect("an address"), 1).expect("a free port").remove(0);
-        let address = listener.local_addr().expect("bound");
+        let address = Address::Tcp("127.0.0.1:0".parse().expect("an address"));
+        let (mut listeners, place) = server::bind(&address, 1).expect("a free port");
+        let (listener, address) = (listeners.remove(0), place.tcp().expect("an address"));
         std::thread::spawn(move || serve(proxy, listener));
         address
     }
@@ -108,6 +111,7 @@ fn to(upstream: &Upstream) -> UpstreamOptions {
         name: "api".to_owned(),
         host: upstream.address().ip().to_string(),
         port: upstream.address().port(),
+        socket: None,
         tls: None,
         version: UpstreamVersion::Http1,
         host_header: HostHeader::Preserve,
@@ -117,7 +121,7 @@ fn to(upstream: &Upstream) -> UpstreamOptions {
     }
 }
 
-fn serve(proxy: Arc<Proxy>, listener: std::net::TcpListener) {
+fn serve(proxy: Arc<Proxy>, listener: Bound) {
     let limits = ConnectionLimits {
         header_timeout: Duration::from_secs(30),
         idle_timeout: Duration::from_secs(30),
@@ -148,7 +152,7 @@ fn serve(proxy: Arc<Proxy>, listener: std::net::TcpListener) {
             Reports { usage: Box::new(|_| Ok(())), limited: Box::new(drop) },
         );
         tokio::task::spawn_local(Rc::clone(&sweep).run(|_| {}));
-        let listener = tokio::net::TcpListener::from_std(listener).expect("not blocking");
+        let listener = listener.listen().expect("not blocking");
         server::serve(listener, options, Handler(worker), sweep, std::future::pending()).await
     });
 }

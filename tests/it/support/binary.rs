@@ -151,7 +151,7 @@ impl Install {
         let serving = process.event("serving");
         let address = |name: &str| {
             let url = serving[name].as_str().unwrap_or_else(|| panic!("no {name} in {serving}"));
-            url.strip_prefix("http://").and_then(|rest| rest.parse().ok()).unwrap_or_else(|| panic!("{url}"))
+            super::gateway::of_url(url)
         };
         let admin = Admin { address: address("admin"), token: self.admin_token.clone() };
         Served { proxy: address("proxy"), admin, process }

@@ -8,6 +8,7 @@ use std::path::Path;
 use keygate::app::{self, Bootstrap};
 use keygate::config;
 use keygate::model::Clock;
+use keygate::server::Place;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -16,6 +17,7 @@ use super::watch;
 
 /// A configuration in the making.
 pub struct Builder {
+    listen: String,
     upstream: String,
     server: String,
     forwarding: String,
@@ -88,6 +90,7 @@ impl Builder {
     /// One upstream called `api` at this URL, and the usual routes.
     pub fn new(upstream: &str) -> Self {
         Self {
+            listen: "127.0.0.1:0".to_owned(),
             upstream: format!("[[upstream]]\nname = \"api\"\nurl = \"{upstream}\"\n"),
             server: format!("workers = 2\npin_workers = false\n{UNGUARDED}"),
             forwarding: String::new(),
@@ -99,6 +102,12 @@ impl Builder {
             clock: Clock::adjustable(),
             directory: TempDir::new().expect("a temporary directory"),
         }
+    }
+
+    /// The public listener's address in place of a free port.
+    pub fn listen(mut self, address: &str) -> Self {
+        address.clone_into(&mut self.listen);
+        self
     }
 
     /// Lines for `[server]`.
@@ -176,9 +185,9 @@ impl Builder {
     }
 
     pub fn text(&self) -> String {
-        let Self { upstream, server, forwarding, tokens, routes, policies, public, management, .. } = self;
+        let Self { listen, upstream, server, forwarding, tokens, routes, policies, public, management, .. } = self;
         format!(
-            "version = 1\n[listen.public]\naddress = \"127.0.0.1:0\"\n{public}[listen.admin]\naddress = \"127.0.0.1:0\"\n{management}\
+            "version = 1\n[listen.public]\naddress = \"{listen}\"\n{public}[listen.admin]\naddress = \"127.0.0.1:0\"\n{management}\
              [server]\n{server}[forwarding]\n{forwarding}[store]\nkind = \"sled\"\npath = \"data\"\n[tokens]\npepper = {{ file = \"pepper\" }}\n{tokens}\
              [log]\naccess = \"off\"\nlevel = \"warn\"\n{upstream}{routes}{policies}"
         )
@@ -200,15 +209,23 @@ impl Builder {
         };
         let inner = app::Gateway::start(settings(), self.clock.clone()).unwrap_or_else(|error| panic!("{error}"));
         watch::note(first.as_bytes());
-        let admin = Admin { address: inner.admin_address(), token: first };
-        Gateway {
-            proxy: inner.proxy_address(),
-            inner: Some(inner),
-            clock: self.clock,
-            admin,
-            directory: self.directory,
-        }
+        let admin = Admin { address: tcp(inner.admin()), token: first };
+        Gateway { proxy: tcp(inner.proxy()), inner: Some(inner), clock: self.clock, admin, directory: self.directory }
     }
+}
+
+/// Of a Unix socket, an address that nobody listens on.
+pub(super) fn tcp(place: &Place) -> SocketAddr {
+    place.tcp().unwrap_or_else(|| SocketAddr::from(([0, 0, 0, 0], 0)))
+}
+
+/// The same for what the program says of itself.
+#[track_caller]
+pub(super) fn of_url(url: &str) -> SocketAddr {
+    if url.starts_with("unix:") {
+        return SocketAddr::from(([0, 0, 0, 0], 0));
+    }
+    url.strip_prefix("http://").and_then(|rest| rest.parse().ok()).unwrap_or_else(|| panic!("{url}"))
 }
 
 impl Gateway {

@@ -36,6 +36,21 @@ impl Peer {
         Self::start("gunicorn", gunicorn.arg("upload_app:app"))
     }
 
+    /// The same on a Unix socket.
+    #[track_caller]
+    pub fn httpbin_on(socket: &Path) -> Self {
+        let mut gunicorn = Command::new(venv().join("bin/gunicorn"));
+        gunicorn.args(["--worker-class", "gthread", "--threads", "4", "--no-control-socket", "--bind"]);
+        gunicorn.arg(format!("unix:{}", socket.display())).arg("upload_app:app");
+        let process = Running::start(gunicorn.current_dir(scripts()).env("PYTHONDONTWRITEBYTECODE", "1"));
+        let mut peer = Self { process, address: format!("unix:{}", socket.display()) };
+        eventually("gunicorn listens", || {
+            assert!(!peer.process.has_ended(), "{}", peer.process.err());
+            std::os::unix::net::UnixStream::connect(socket).ok()
+        });
+        peer
+    }
+
     /// A script for Python's own server.
     #[track_caller]
     pub fn python(script: &str) -> Self {

@@ -82,7 +82,7 @@ impl Program {
         });
         let address = |name: &str| {
             let url = serving[name].as_str().unwrap_or_else(|| panic!("no {name} in {serving}"));
-            url.trim_start_matches("http://").parse().unwrap_or_else(|_| panic!("{url}"))
+            super::gateway::of_url(url)
         };
         let admin = Admin { address: address("admin"), token: first };
         Self { child, proxy: address("proxy"), admin, stdout, stderr, builder }

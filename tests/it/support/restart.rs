@@ -47,8 +47,8 @@ impl Gateway {
         let path = self.directory.path().join("keygate.toml");
         let loaded = config::load(&path, &BTreeMap::new()).unwrap_or_else(|problems| panic!("{problems}"));
         let inner = app::Gateway::start(loaded.settings, self.clock.clone()).unwrap_or_else(|error| panic!("{error}"));
-        self.proxy = inner.proxy_address();
-        self.admin.address = inner.admin_address();
+        self.proxy = super::gateway::tcp(inner.proxy());
+        self.admin.address = super::gateway::tcp(inner.admin());
         *self.inner() = Some(inner);
     }
 }
