@@ -3,13 +3,15 @@
 use std::io;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Body;
 use http::Request;
 use http::header::HOST;
 use http::uri::Authority;
+use http_body_util::BodyExt;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
@@ -47,6 +49,8 @@ pub(super) struct AdminOptions<'a> {
     pub(super) tls: Option<Arc<Tls>>,
     pub(super) trust: Trust,
     pub(super) state: AdminState,
+    /// For how long a client of HTTP/2 may ask nothing.
+    pub(super) idle_timeout: Duration,
     pub(super) stopped: watch::Receiver<bool>,
 }
 
@@ -69,6 +73,7 @@ struct Door {
     tls: Option<Arc<Tls>>,
     trust: Trust,
     router: Router,
+    idle_timeout: Duration,
 }
 
 /// The running listener.
@@ -154,12 +159,12 @@ fn example_path(pattern: &str) -> String {
 
 impl AdminServer {
     pub(super) fn start(options: AdminOptions<'_>) -> Result<Self, StartError> {
-        let AdminOptions { runtime, listener, tls, trust, state, stopped } = options;
+        let AdminOptions { runtime, listener, tls, trust, state, idle_timeout, stopped } = options;
         let thread_error = |error| StartError::Thread("the management listener", error);
         let _inside = runtime.enter();
         let listener = listener.listen().map_err(thread_error)?;
         let limits = Arc::clone(&state.limits);
-        let door = Door { tls, trust, router: admin::router(state) };
+        let door = Door { tls, trust, router: admin::router(state), idle_timeout };
         let task = runtime.spawn(serve(listener, Arc::new(door), limits, stopped));
         Ok(Self { task })
     }
@@ -203,31 +208,75 @@ async fn serve_one(stream: Plain, peer: server::Peer, door: Arc<Door>, mut stopp
     let mut builder = Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_headers(100);
     builder.http2().timer(TokioTimer::new()).max_concurrent_streams(64);
-    let (asked, service) = (AtomicBool::new(false), TowerToHyperService::new(door.router.clone()));
+    let (calls, service) = (Calls::default(), TowerToHyperService::new(door.router.clone()));
     let service = service_fn(|mut request| {
-        asked.store(true, Ordering::Relaxed);
+        let call = calls.begin();
         door.trust.source(&request, peer).note(&mut request);
         if handshake.as_ref().is_some_and(|handshake| handshake.admits(&host_of(&request)).is_err()) {
             request.extensions_mut().insert(Misdirected);
         }
-        service.call(request)
+        let answer = service.call(request);
+        async move { answer.await.map(|answer| answer.map(|body| call.until_the_end_of(body))) }
     });
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
-    // Neither the look at which HTTP is spoken nor HTTP/2 has a time-out of its own.
-    let silent = async {
-        tokio::time::sleep(HEAD_TIMEOUT).await;
-        if asked.load(Ordering::Relaxed) {
-            std::future::pending().await
-        }
-    };
     // How a connection ends is its client's affair: requests have their own answers.
     tokio::select! {
         ended = connection.as_mut() => drop(ended),
-        () = silent => {}
+        // Nothing was asked: there is nothing to end in order.
+        () = calls.none() => {}
+        () = calls.idle(door.idle_timeout) => {
+            connection.as_mut().graceful_shutdown();
+            drop(tokio::time::timeout(HEAD_TIMEOUT, connection).await);
+        }
         () = stop(&mut stopped) => {
             connection.as_mut().graceful_shutdown();
             drop(connection.await);
         }
+    }
+}
+
+/// The calls of one connection. Neither the look at which HTTP is spoken nor HTTP/2 has a time-out of its own.
+#[derive(Default)]
+struct Calls {
+    begun: AtomicU64,
+    /// One more for each call that is not answered whole.
+    open: Arc<()>,
+}
+
+struct Call(Arc<()>);
+
+impl Calls {
+    fn begin(&self) -> Call {
+        self.begun.fetch_add(1, Ordering::Relaxed);
+        Call(Arc::clone(&self.open))
+    }
+
+    /// Resolves where there is no call within the time for a head.
+    async fn none(&self) {
+        tokio::time::sleep(HEAD_TIMEOUT).await;
+        if self.begun.load(Ordering::Relaxed) > 0 {
+            std::future::pending().await
+        }
+    }
+
+    /// Resolves once there was no call for `time`, and before twice that is over.
+    async fn idle(&self, time: Duration) {
+        loop {
+            let begun = self.begun.load(Ordering::Relaxed);
+            tokio::time::sleep(time).await;
+            if begun > 0 && self.begun.load(Ordering::Relaxed) == begun && Arc::strong_count(&self.open) == 1 {
+                return;
+            }
+        }
+    }
+}
+
+impl Call {
+    fn until_the_end_of(self, body: Body) -> Body {
+        Body::new(body.map_frame(move |frame| {
+            let Self(_open) = &self;
+            frame
+        }))
     }
 }
 

@@ -159,6 +159,7 @@ impl Gateway {
             upstreams: settings.upstreams.iter().map(|upstream| upstream.name.clone()).collect(),
             reject_reasons: reject_reasons(),
             cut_reasons: server::Cut::ALL.iter().map(|cut| cut.label()).collect(),
+            refused_reasons: server::Refused::ALL.iter().map(|why| why.label()).collect(),
         };
         let metrics = Arc::new(Metrics::new(layout, count));
         let (log_sink, log) = log::start(settings.log.access)?;
@@ -202,6 +203,7 @@ impl Gateway {
             runtime: runtime.handle(),
             listener: admin_listener,
             tls: admin_tls.clone(),
+            idle_timeout: settings.server.idle_timeout,
             trust: admin::Trust {
                 proxies: trusted,
                 header: parts::trusted_header(&settings),

@@ -15,13 +15,16 @@ use super::parts;
 use super::usage::Report;
 use crate::config::Settings;
 use crate::proxy::{Handler, Proxy, Reports, Worker};
-use crate::server::{Bound, ConnectionLimits, Grant, ProxyProtocol, ServeOptions, Sweep, Tls, TrustedProxies, serve};
+use crate::server::{
+    Addresses, Bound, ConnectionLimits, Grant, ProxyProtocol, ServeOptions, Sweep, Tls, TrustedProxies, serve,
+};
 use crate::telemetry::{LogBuffer, LogSink, Metrics, WorkerMetrics};
 
-/// Header lines, head bytes and HTTP/2 streams: what no honest client needs more of.
+/// Header lines, head bytes over HTTP/1.1 and over HTTP/2, and HTTP/2 streams: what no honest client needs more of.
 const MAX_HEADERS: usize = 100;
 const MAX_HEAD_BYTES: usize = 64 * 1024;
-const MAX_STREAMS: u32 = 128;
+const MAX_HEADER_LIST: u32 = 16 * 1024;
+const MAX_STREAMS: u32 = 100;
 
 /// What all workers are made of.
 pub(super) struct WorkersOptions {
@@ -45,6 +48,8 @@ pub(super) struct ServeSettings {
     trusted: Arc<TrustedProxies>,
     limits: ConnectionLimits,
     max_connections: usize,
+    addresses: Option<Arc<Addresses>>,
+    max_handshakes: usize,
     drain_timeout: Duration,
 }
 
@@ -58,15 +63,36 @@ impl ServeSettings {
             stall: Grant { most: Some(server.stall_timeout), min_rate: server.min_rate },
             max_headers: MAX_HEADERS,
             max_head_bytes: MAX_HEAD_BYTES,
+            max_header_list: MAX_HEADER_LIST,
             max_streams: MAX_STREAMS,
         };
-        let (max_connections, drain_timeout) = (server.max_connections, server.drain_timeout);
-        Self { tls, proxy_protocol, trusted, limits, max_connections, drain_timeout }
+        Self {
+            tls,
+            proxy_protocol,
+            trusted,
+            limits,
+            max_connections: server.max_connections,
+            addresses: server.max_connections_per_address.map(Addresses::new),
+            max_handshakes: server.max_handshakes,
+            drain_timeout: server.drain_timeout,
+        }
     }
 
-    fn options(self) -> ServeOptions {
-        let Self { tls, proxy_protocol, trusted, limits, max_connections, drain_timeout } = self;
-        ServeOptions { tls, proxy_protocol, trusted, limits, max_connections, drain_timeout }
+    fn options(self, metrics: Arc<WorkerMetrics>) -> ServeOptions {
+        let Self { tls, proxy_protocol, trusted, limits, max_connections, addresses, max_handshakes, drain_timeout } =
+            self;
+        let refused = Box::new(move |why| metrics.connection_refused(why as usize));
+        ServeOptions {
+            tls,
+            proxy_protocol,
+            trusted,
+            limits,
+            max_connections,
+            addresses,
+            max_handshakes,
+            refused,
+            drain_timeout,
+        }
     }
 }
 
@@ -173,6 +199,7 @@ impl Setup {
         let usage = move |counts| reports.try_send(counts).map_err(mpsc::error::TrySendError::into_inner);
         let limited = move |counts| drop(limited.try_send(counts));
         let reports = Reports { usage: Box::new(usage), limited: Box::new(limited) };
+        let refused = Arc::clone(&metrics);
         let worker = Worker::new(proxy, Rc::clone(&sweep), metrics, log, reports);
         let ticking = {
             let (sweep, worker) = (Rc::clone(&sweep), Rc::clone(&worker));
@@ -182,7 +209,7 @@ impl Setup {
             // An error says that the gateway is gone, which is a reason to stop too.
             drop(stopped.wait_for(|stopped| *stopped).await);
         };
-        let cut_off = serve(listener, settings.options(), Handler(Rc::clone(&worker)), sweep, stop).await;
+        let cut_off = serve(listener, settings.options(refused), Handler(Rc::clone(&worker)), sweep, stop).await;
         ticking.abort();
         worker.finish();
         cut_off

@@ -35,6 +35,9 @@ pub(super) fn read(root: &mut Reader<'_>) -> Option<Server> {
     let drain_timeout = table.field("drain_timeout", value::duration(value::DAY)).or(Duration::from_secs(30));
     let max_connections = table.field("max_connections", value::count_usize(1..=MOST_CONNECTIONS)).or(16_384);
     let failure_limit = limit::quota_or(&mut table, "failure_limit", FAILURES_A_MINUTE);
+    let per_address = value::or_word("unlimited", value::count_usize(1..=MOST_CONNECTIONS));
+    let max_connections_per_address = table.field("max_connections_per_address", per_address).or(Some(1_024));
+    let max_handshakes = table.field("max_handshakes", value::count_usize(1..=MOST_CONNECTIONS)).or(1_024);
     let realm = table.field("realm", realm).or("keygate".to_owned());
     table.finish();
     let workers = workers?;
@@ -49,6 +52,8 @@ pub(super) fn read(root: &mut Reader<'_>) -> Option<Server> {
         drain_timeout: drain_timeout?,
         max_connections: max_connections?,
         failure_limit: failure_limit?,
+        max_connections_per_address: max_connections_per_address?,
+        max_handshakes: max_handshakes?,
         realm: realm?,
     })
 }

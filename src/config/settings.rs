@@ -105,6 +105,10 @@ pub struct Server {
     /// How often an address may send tokens that are none, before it is told to wait (default 100 in 60 s);
     /// `None` (`"unlimited"`): as often as it likes.
     pub failure_limit: Option<Quota>,
+    /// Connections of one address at a time, over all workers (default 1,024); `None`: `"unlimited"`.
+    pub max_connections_per_address: Option<usize>,
+    /// TLS handshakes that one worker has under way at a time (default 1,024).
+    pub max_handshakes: usize,
     /// The realm of `WWW-Authenticate` (default `keygate`).
     pub realm: String,
 }

@@ -252,6 +252,6 @@ impl Drop for RequestRecord {
         if let Some(line) = self.line.take() {
             self.write_line(line, took);
         }
-        self.connection.end_request();
+        self.connection.end_request(self.whole && self.cut.is_none());
     }
 }

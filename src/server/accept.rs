@@ -13,7 +13,10 @@ use hyper::service::HttpService;
 use tokio::io::AsyncReadExt;
 use tokio::sync::Notify;
 
+use super::addresses::{Addresses, Counted};
 use super::connection::{Connection, in_time};
+use super::cut::Refused;
+use super::handshakes::Handshakes;
 use super::limits::ConnectionLimits;
 use super::listener::{Listener, Plain};
 use super::peer::Peer;
@@ -51,6 +54,12 @@ pub struct ServeOptions {
     pub limits: ConnectionLimits,
     /// Connections at a time; further ones wait in the kernel.
     pub max_connections: usize,
+    /// Counts them by address; `None`: an address may have all of them.
+    pub addresses: Option<Arc<Addresses>>,
+    /// TLS handshakes under way at a time; the oldest makes room for another one.
+    pub max_handshakes: usize,
+    /// Told of connections that are not served.
+    pub refused: Box<dyn Fn(Refused)>,
     /// How long requests in flight may go on after `shutdown`.
     pub drain_timeout: Duration,
 }
@@ -62,6 +71,7 @@ struct Server<H> {
     draining: Rc<Cell<bool>>,
     open: Cell<usize>,
     closed: Notify,
+    handshakes: Handshakes,
 }
 
 /// Serves `listener` until `shutdown`, and then until every request in flight is answered or the
@@ -75,7 +85,8 @@ pub async fn serve<H: ConnectionHandler>(
 ) -> usize {
     let drain_timeout = options.drain_timeout;
     let (draining, open, closed) = (Rc::default(), Cell::new(0), Notify::new());
-    let server = Rc::new(Server { options, handler, sweep, draining, open, closed });
+    let handshakes = Handshakes::new(options.max_handshakes);
+    let server = Rc::new(Server { options, handler, sweep, draining, open, closed, handshakes });
     {
         let mut shutdown = pin!(shutdown);
         tokio::select! {
@@ -123,29 +134,55 @@ impl<H: ConnectionHandler> Server<H> {
             let tls = server.options.tls.is_some();
             let state = ConnectionState::new(peer, tls, server.options.limits, timer, Rc::clone(&server.draining));
             let state = Rc::new(state);
-            if let Some(Ok(connection)) = in_time(&state, server.establish(stream, &state)).await {
-                let service = server.handler.connected(state);
-                connection.run(service).await;
+            match in_time(&state, server.establish(stream, &state)).await {
+                Some(Ok((connection, _counted))) => {
+                    let service = server.handler.connected(state);
+                    connection.run(service).await;
+                }
+                Some(Err(NotServed::Refused(why))) => (server.options.refused)(why),
+                // Who hangs up or speaks something else is no concern of ours, and neither is a stop.
+                Some(Err(NotServed::Failed)) => {}
+                None if state.is_draining() => {}
+                None if state.is_given_up() => (server.options.refused)(Refused::Crowded),
+                None => (server.options.refused)(Refused::Timeout),
             }
         });
     }
 
+    /// Counts the connection under its client's address. A proxy whose word is taken has as many as it likes,
+    /// unless it says whose they are.
+    fn count(&self, peer: Peer) -> Result<Option<Counted>, NotServed> {
+        let Some((addresses, address)) = self.options.addresses.as_ref().zip(peer.address()) else { return Ok(None) };
+        if self.options.trusted.trusts(peer) {
+            return Ok(None);
+        }
+        addresses.count(address).map(Some).ok_or(NotServed::Refused(Refused::Address))
+    }
+
     /// Finds out which protocol the client speaks: by ALPN under TLS, else by its first bytes.
-    async fn establish(&self, mut stream: Plain, state: &Rc<ConnectionState>) -> io::Result<Connection> {
+    async fn establish(
+        &self,
+        mut stream: Plain,
+        state: &Rc<ConnectionState>,
+    ) -> Result<(Connection, Option<Counted>), NotServed> {
         let state = Rc::clone(state);
+        // A peer that nobody trusts speaks for itself, and is turned away before it costs anything.
+        let counted = self.count(state.peer())?;
         let Announced { client, first: begun } =
             self.options.proxy_protocol.receive(&mut stream, state.peer(), &self.options.trusted).await?;
+        let counted = if client == state.peer() { counted } else { self.count(client)? };
         state.come_from(client);
         let mut stream = Socket::new(stream, Arc::clone(state.gauge()));
         if let Some(tls) = &self.options.tls {
             // No handshake begins like a header of that protocol.
             if !begun.is_empty() {
-                return Err(io::ErrorKind::InvalidData.into());
+                return Err(NotServed::Failed);
             }
+            let _under_way = self.handshakes.begin(&state);
             let (stream, handshake) = tls.accept(stream).await?;
             let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
             state.shaken(handshake);
-            return Ok(Connection::new(stream, &[], http2, state));
+            return Ok((Connection::new(stream, &[], http2, state), counted));
         }
         let mut first = [0; PREFACE.len()];
         let mut read = begun.len();
@@ -157,7 +194,19 @@ impl<H: ConnectionHandler> Server<H> {
             }
         }
         let http2 = first == *PREFACE;
-        Ok(Connection::new(stream, &first[..read], http2, state))
+        Ok((Connection::new(stream, &first[..read], http2, state), counted))
+    }
+}
+
+/// Why a connection is not served.
+enum NotServed {
+    Refused(Refused),
+    Failed,
+}
+
+impl From<io::Error> for NotServed {
+    fn from(_: io::Error) -> Self {
+        Self::Failed
     }
 }
 

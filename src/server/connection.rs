@@ -47,7 +47,7 @@ impl Connection {
         if http2 {
             let connection = http2::Builder::new(StreamExecutor::new(&state))
                 .max_concurrent_streams(limits.max_streams)
-                .max_header_list_size(u32::try_from(limits.max_head_bytes).unwrap_or(u32::MAX))
+                .max_header_list_size(limits.max_header_list)
                 .initial_stream_window_size(256 * 1024)
                 .initial_connection_window_size(2 * 1024 * 1024)
                 .max_send_buf_size(128 * 1024)

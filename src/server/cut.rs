@@ -1,4 +1,5 @@
-//! Why a request was cut off after its answer had begun, or together with its connection.
+//! Why a request was cut off after its answer had begun, or together with its connection; and why a connection
+//! is not served at all.
 
 /// One word for it, in metrics and logs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +21,30 @@ impl Cut {
             Cut::ClientStalled => "client_stalled",
             Cut::StreamIdle => "stream_idle",
             Cut::Flood => "flood",
+        }
+    }
+}
+
+/// Why a connection ended before there was a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Refused {
+    /// Its address has as many as it may.
+    Address,
+    /// Handshake, PROXY header or preface took too long.
+    Timeout,
+    /// Others wanted to begin a handshake, and this one was the oldest.
+    Crowded,
+}
+
+impl Refused {
+    pub const ALL: [Refused; 3] = [Refused::Address, Refused::Timeout, Refused::Crowded];
+
+    pub const fn label(self) -> &'static str {
+        match self {
+            Refused::Address => "address_limit",
+            Refused::Timeout => "handshake_timeout",
+            Refused::Crowded => "handshake_crowded",
         }
     }
 }

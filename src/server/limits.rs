@@ -17,9 +17,12 @@ pub struct ConnectionLimits {
     pub stall: Grant,
     /// Header lines of an HTTP/1.1 request, and trailer lines; more is answered 431, or 400.
     pub max_headers: usize,
-    /// Bytes of a request head; more is answered 431 over HTTP/1.1 (414 where the request line alone has
-    /// them), and not at all over HTTP/2.
+    /// Bytes of a request head over HTTP/1.1; more is answered 431, or 414 where the request line alone has
+    /// them.
     pub max_head_bytes: usize,
+    /// The same over HTTP/2, where one connection has many heads, and a few bytes may stand for much: as RFC
+    /// 9113 counts, with 32 bytes for each line.
+    pub max_header_list: u32,
     /// HTTP/2 requests of one connection at a time.
     pub max_streams: u32,
 }

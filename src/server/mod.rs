@@ -4,9 +4,12 @@
 //! thread that accepted them. Time-outs are entries of one [`Sweep`] a thread, not timers.
 
 mod accept;
+mod addresses;
 mod bind;
 mod connection;
 mod cut;
+mod glitches;
+mod handshakes;
 mod inspect;
 mod limits;
 mod listener;
@@ -24,9 +27,10 @@ mod switch;
 mod tls;
 
 pub use accept::{ConnectionHandler, ServeOptions, serve};
+pub use addresses::{Addresses, Counted};
 pub use bind::{Address, BindError, Place, bind};
 pub use connection::Connection;
-pub use cut::Cut;
+pub use cut::{Cut, Refused};
 pub use inspect::{BodyLength, Fault, HeadLimits, Inspector, Passage, plain_length};
 pub use limits::ConnectionLimits;
 pub use listener::{Bound, Listener, Plain};

@@ -55,7 +55,7 @@ impl Patience {
 
     /// So many bytes came of it.
     pub fn gain(&self, bytes: u64) {
-        let Some(most) = self.grant.most else { return };
+        let Some(most) = self.grant.most.filter(|&most| self.left.get() < most) else { return };
         let back = match self.grant.min_rate {
             Some(rate) => Duration::from_micros(bytes.saturating_mul(1_000_000) / rate.max(1)),
             None if bytes > 0 => most,

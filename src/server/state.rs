@@ -1,5 +1,8 @@
 //! What a client connection is doing, and how long it may.
 
+#[cfg(test)]
+mod tests;
+
 use std::cell::{Cell, OnceCell};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -14,7 +17,7 @@ use super::limits::ConnectionLimits;
 use super::patience::{Grant, Patience};
 use super::peer::Peer;
 use super::socket::Gauge;
-use super::streams::Doing;
+use super::streams::{AN_ANSWER, Doing};
 use super::sweep::Timer;
 use super::switch::{Switch, Switching};
 use super::tls::Handshake;
@@ -57,6 +60,7 @@ pub struct ConnectionState {
     taking: Patience,
     taking_timer: Timer,
     cut: Cell<Option<Cut>>,
+    over: Cell<bool>,
     ends_with_connection: Cell<bool>,
     doing: Doing,
     handshake: OnceCell<Box<Handshake>>,
@@ -89,6 +93,7 @@ impl ConnectionState {
             taking,
             taking_timer,
             cut: Cell::new(None),
+            over: Cell::new(false),
             ends_with_connection: Cell::new(false),
             doing: Doing::default(),
             handshake: OnceCell::new(),
@@ -164,6 +169,16 @@ impl ConnectionState {
         self.unparsed.get()
     }
 
+    /// Whatever it does, it has taken too long.
+    pub(super) fn give_up(&self) {
+        self.over.set(true);
+        self.timer.fire();
+    }
+
+    pub(super) fn is_given_up(&self) -> bool {
+        self.over.get()
+    }
+
     /// Nothing more is done here than to see the client off.
     pub(super) fn leave_within(&self, time: Duration) {
         self.timer.set(time);
@@ -209,8 +224,11 @@ impl ConnectionState {
         self.timer.clear();
     }
 
-    /// Its response is sent, or given up.
-    pub fn end_request(&self) {
+    /// Its response is sent, whole, or given up.
+    pub fn end_request(&self, whole: bool) {
+        if whole {
+            self.doing.earns(AN_ANSWER);
+        }
         let left = self.in_flight.get() - 1;
         self.in_flight.set(left);
         if left == 0 {
@@ -227,12 +245,19 @@ impl ConnectionState {
         }
     }
 
+    /// Ticks of the thread's sweep.
+    pub(super) fn now(&self) -> u64 {
+        self.timer.now()
+    }
+
     /// Something was written, or was to be. Where the client does not take it, its time runs.
     ///
     /// The rest of a response may wait here long after its request was counted out, for a client that reads
     /// slowly: that one is not idle. HTTP/2 sends frames of its own accord, and answers pings, which must
     /// keep no connection open.
-    pub(super) fn wrote(&self) {
+    ///
+    /// Gives the number of bytes that the client took since it was asked last.
+    pub(super) fn wrote(&self) -> u64 {
         let written = self.gauge.written();
         let more = written.wrapping_sub(self.written.replace(written));
         if more > 0 {
@@ -247,6 +272,7 @@ impl ConnectionState {
         } else {
             self.taking.rest(&self.taking_timer);
         }
+        more
     }
 
     /// Whether the connection has taken too long; its task is woken when that comes true.
@@ -254,7 +280,7 @@ impl ConnectionState {
         if self.taking_timer.poll_fired(cx) {
             self.cut_off(Cut::ClientStalled);
         }
-        self.timer.poll_fired(cx) || self.cut.get().is_some()
+        self.timer.poll_fired(cx) || self.over.get()
     }
 
     /// Whether the time of what the connection does is over.
@@ -265,7 +291,13 @@ impl ConnectionState {
     /// The connection ends, and nobody is to take what was sent for a whole.
     pub(super) fn cut_off(&self, cut: Cut) {
         self.cut.set(Some(cut));
+        self.over.set(true);
         self.gauge.close_by_reset();
+    }
+
+    /// The connection is about to end in order, and what is under way with it.
+    pub(super) fn cut_short(&self, cut: Cut) {
+        self.cut.set(Some(cut));
     }
 
     /// Why the request that ends at present is cut off, if it is.
@@ -334,55 +366,5 @@ pub(super) struct CutAlone {
 impl Drop for CutAlone {
     fn drop(&mut self) {
         self.state.cut.set(self.before);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::server::Sweep;
-
-    fn state(sweep: &Rc<Sweep>) -> ConnectionState {
-        let (header_timeout, idle_timeout) = (Duration::from_secs(1), Duration::from_millis(300));
-        let (max_headers, max_head_bytes, max_streams) = (1, 1, 1);
-        let stall = Grant { most: None, min_rate: None };
-        let limits = ConnectionLimits { header_timeout, idle_timeout, stall, max_headers, max_head_bytes, max_streams };
-        let peer = Peer::Ip([127, 0, 0, 1].into());
-        ConnectionState::new(peer, false, limits, sweep.timer(), Rc::default())
-    }
-
-    #[test]
-    fn a_request_that_was_not_let_through_is_refused() {
-        let state = state(&Sweep::new());
-        let (seven, open) = (SizeHint::with_exact(7), SizeHint::default());
-        assert_eq!(state.hand_over(&seven), Err(Fault::OutOfStep), "nothing was let through");
-        state.expect(Due::Request(BodyLength::Exactly(7)));
-        assert_eq!(state.hand_over(&seven), Ok(()));
-        assert_eq!(state.hand_over(&seven), Err(Fault::OutOfStep), "one was, and this is another");
-        state.expect(Due::Request(BodyLength::Exactly(0)));
-        assert_eq!(state.hand_over(&seven), Err(Fault::OutOfStep), "with another body");
-        state.expect(Due::Request(BodyLength::Chunked));
-        assert_eq!(state.hand_over(&open), Ok(()));
-        state.expect(Due::Request(BodyLength::Chunked));
-        assert_eq!(state.hand_over(&seven), Err(Fault::OutOfStep));
-        state.expect(Due::Refusal(Fault::LineEnd));
-        assert_eq!(state.hand_over(&SizeHint::with_exact(0)), Err(Fault::LineEnd));
-    }
-
-    #[test]
-    fn a_response_that_still_moves_keeps_its_connection() {
-        let sweep = Sweep::new();
-        let state = state(&sweep);
-        let is_over = || state.is_over(&Context::from_waker(Waker::noop()));
-        state.begin_request();
-        state.end_request();
-        for _ in 0..10 {
-            (0..3).for_each(|_| sweep.tick());
-            assert!(!is_over(), "it is written to");
-            state.gauge.took(1);
-            state.wrote();
-        }
-        (0..5).for_each(|_| sweep.tick());
-        assert!(is_over(), "nothing moves any more");
     }
 }

@@ -1,5 +1,6 @@
-//! A client's byte stream, plain or TLS: notes when the client sends and when it takes, and lets HTTP/1
-//! requests through one at a time, after the [`Inspector`] has seen them.
+//! A client's byte stream, plain or TLS: notes when the client sends and when it takes, lets HTTP/1
+//! requests through one at a time, after the [`Inspector`] has seen them, and ends HTTP/2 where a client
+//! sends too much that is no request ([`Glitches`]).
 //!
 //! A head is held back until it is complete. In the usual case, where it comes in one piece with nothing
 //! behind it, it is looked at where it was read to, and nothing is copied or allocated. In the place of a
@@ -15,6 +16,8 @@ use std::time::Duration;
 use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::cut::Cut;
+use super::glitches::Glitches;
 use super::inspect::{Inspector, Passage};
 use super::state::{ConnectionState, Due};
 
@@ -38,6 +41,10 @@ pub struct Stream {
     free: usize,
     /// `None`: HTTP/2, which has a framing of its own.
     inspector: Option<Inspector>,
+    /// `None`: HTTP/1.
+    glitches: Option<Glitches>,
+    /// All that was written is out, which leaves HTTP/2 between two frames.
+    is_flushed: bool,
     course: Course,
     /// Our side has ended, and so many bytes may still be read.
     lingering: Option<usize>,
@@ -49,7 +56,7 @@ enum Course {
     On,
     /// A request was refused; nothing behind it is read.
     Refused,
-    /// A body is broken; for whoever reads it, it ends too early.
+    /// A body is broken, or HTTP/2 is ended; for whoever reads, it ends too early.
     Broken,
 }
 
@@ -63,7 +70,12 @@ impl Stream {
     ) -> Self {
         let free = if inspector.is_some() { 0 } else { first.len() };
         let (held, course, lingering) = (BytesMut::from(first), Course::On, None);
-        Self { transport: Box::new(transport), held, free, inspector, course, lingering, state }
+        let mut glitches = inspector.is_none().then(|| Glitches::new(state.now()));
+        if let Some(glitches) = &mut glitches {
+            glitches.follow(first, state.now());
+        }
+        let (transport, is_flushed) = (Box::new(transport), true);
+        Self { transport, held, free, inspector, glitches, is_flushed, course, lingering, state }
     }
 
     /// The stream below, and what was read of it and not given out.
@@ -128,11 +140,34 @@ impl Stream {
         }
     }
 
+    /// Looks at what an HTTP/2 client has sent. Whether it is too much, and the connection ends.
+    fn is_too_much(&mut self, cx: &mut Context<'_>, sent: &[u8]) -> bool {
+        let Some(glitches) = &mut self.glitches else { return false };
+        glitches.earn(self.state.doing().take_earned(), 0);
+        if !glitches.follow(sent, self.state.now()) {
+            return false;
+        }
+        if self.is_flushed {
+            // As far as there is room for it; the connection ends anyway.
+            drop(Pin::new(&mut self.transport).poll_write(cx, &glitches.farewell()));
+        }
+        self.state.cut_short(Cut::Flood);
+        self.course = Course::Broken;
+        true
+    }
+
     /// Whether the client has sent, or may be sending, what nobody will read.
     fn leaves_something(&self) -> bool {
         self.course != Course::On
             || !self.held.is_empty()
             || self.inspector.as_ref().is_some_and(|inspector| !inspector.is_at_head())
+    }
+
+    fn wrote(&mut self) {
+        let taken = self.state.wrote();
+        if let Some(glitches) = &mut self.glitches {
+            glitches.earn(0, taken);
+        }
     }
 
     fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -180,6 +215,10 @@ impl AsyncRead for Stream {
                 return Poll::Ready(Ok(()));
             }
             this.state.received();
+            if this.is_too_much(cx, &buf.filled()[before..]) {
+                buf.set_filled(before);
+                return Poll::Ready(Ok(()));
+            }
             if this.held.is_empty() && may_inspect {
                 this.inspect_in_place(buf, before);
                 if buf.filled().len() > before {
@@ -196,13 +235,15 @@ impl AsyncRead for Stream {
 impl AsyncWrite for Stream {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.transport).poll_write(cx, buf);
-        self.state.wrote();
+        self.is_flushed = false;
+        self.wrote();
         written
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let flushed = Pin::new(&mut self.transport).poll_flush(cx);
-        self.state.wrote();
+        self.is_flushed |= flushed.is_ready();
+        self.wrote();
         flushed
     }
 

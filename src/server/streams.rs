@@ -33,12 +33,18 @@ where
     }
 }
 
+/// What an answer that was taken whole earns, and a piece of one, for what its client sends beside requests.
+pub(super) const AN_ANSWER: u32 = 20;
+const A_PIECE: u32 = 4;
+
 /// What the task of a stream has told in the poll that is under way. One poll runs at a time.
 #[derive(Default)]
 pub struct Doing {
     answers: Cell<bool>,
     waits: Cell<bool>,
     handed: Cell<u64>,
+    /// Not of one poll, but of the connection.
+    earned: Cell<u32>,
 }
 
 impl Doing {
@@ -55,6 +61,15 @@ impl Doing {
     /// So many bytes are handed over for it.
     pub fn hands(&self, bytes: usize) {
         self.handed.set(self.handed.get() + bytes as u64);
+        self.earns(A_PIECE);
+    }
+
+    pub(super) fn earns(&self, more: u32) {
+        self.earned.set(self.earned.get().saturating_add(more));
+    }
+
+    pub(super) fn take_earned(&self) -> u32 {
+        self.earned.take()
     }
 }
 

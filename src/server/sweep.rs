@@ -113,6 +113,13 @@ impl Timer {
         Sweep::TICK.saturating_mul(u32::try_from(ticks).unwrap_or(u32::MAX))
     }
 
+    /// Fires now.
+    pub fn fire(&self) {
+        self.entry.deadline.set(NEVER);
+        self.entry.fired.set(true);
+        self.entry.waker.borrow_mut().take().into_iter().for_each(Waker::wake);
+    }
+
     pub fn clear(&self) {
         self.entry.deadline.set(NEVER);
         self.entry.fired.set(false);

@@ -133,6 +133,14 @@ impl Snapshot {
                 ConstCounter::new(count).encode(encoder.encode_family(&vec![("cut_reason", *reason)])?)?;
             }
         }
+        let help = "Connections that ended before they were served";
+        let mut encoder = to.encode_descriptor("keygate_refused_connections", help, None, MetricType::Counter)?;
+        for (at, reason) in self.metrics.layout.refused_reasons.iter().enumerate() {
+            let count = self.metrics.sum(|w| &w.refused[at]);
+            if count > 0 {
+                ConstCounter::new(count).encode(encoder.encode_family(&vec![("reason", *reason)])?)?;
+            }
+        }
         Ok(())
     }
 

@@ -78,6 +78,8 @@ pub struct MetricsLayout {
     pub reject_reasons: Vec<&'static str>,
     /// Why an answer ends too early.
     pub cut_reasons: Vec<&'static str>,
+    /// Why a connection is not served.
+    pub refused_reasons: Vec<&'static str>,
 }
 
 /// The cells of one worker.
@@ -97,6 +99,7 @@ pub struct WorkerMetrics {
     reject_reasons: Vec<&'static str>,
     pub(super) rejected: Box<[Cell]>,
     pub(super) cut: Box<[Cell]>,
+    pub(super) refused: Box<[Cell]>,
     pub(super) received_bytes: Cell,
     pub(super) sent_bytes: Cell,
     pub(super) connections_opened: Cell,
@@ -120,6 +123,7 @@ impl WorkerMetrics {
             reject_reasons: layout.reject_reasons.clone(),
             rejected: cells(layout.reject_reasons.len()),
             cut: cells(layout.cut_reasons.len()),
+            refused: cells(layout.refused_reasons.len()),
             received_bytes: Cell::default(),
             sent_bytes: Cell::default(),
             connections_opened: Cell::default(),
@@ -180,6 +184,11 @@ impl WorkerMetrics {
 }
 
 impl WorkerMetrics {
+    /// A connection ended before it was served, for the reason at this place of the layout.
+    pub fn connection_refused(&self, reason: usize) {
+        self.refused.get(reason).into_iter().for_each(|cell| cell.add(1));
+    }
+
     /// A WebSocket is open.
     pub fn tunnel_opened(&self) {
         self.tunnels_opened.add(1);
@@ -252,8 +261,13 @@ mod tests {
     #[test]
     fn what_workers_count_is_summed_under_its_labels() {
         let (routes, upstreams) = (vec!["devices".to_owned()], vec!["api".to_owned()]);
-        let layout =
-            MetricsLayout { routes, upstreams, reject_reasons: vec!["one", "other"], cut_reasons: vec!["slow"] };
+        let layout = MetricsLayout {
+            routes,
+            upstreams,
+            reject_reasons: vec!["one", "other"],
+            cut_reasons: vec!["slow"],
+            refused_reasons: vec!["many"],
+        };
         let metrics = Arc::new(Metrics::new(layout, 2));
         for worker in 0..2 {
             let cells = metrics.worker(worker);
@@ -261,6 +275,7 @@ mod tests {
             cells.request(None, Some(&http::Method::GET), 418, Duration::from_millis(3));
             cells.rejected("other");
             cells.cut(0);
+            cells.connection_refused(0);
             cells.decision(Some(0), Reason::Ok);
             cells.cache_lookup(CacheResult::Hit);
             cells.upstream_error(0, UpstreamError::Connect);
@@ -271,6 +286,7 @@ mod tests {
             r#"keygate_http_requests_total{listener="public",route="none",method="GET",code="400"} 2"#,
             r#"keygate_auth_decisions_total{route="devices",decision="allow",reason="ok"} 2"#,
             r#"keygate_rejected_requests_total{reject_reason="other"} 2"#,
+            r#"keygate_refused_connections_total{reason="many"} 2"#,
             r#"keygate_cut_requests_total{cut_reason="slow"} 2"#,
             r#"keygate_cache_lookups_total{cache="tokens",result="hit"} 2"#,
             r#"keygate_upstream_errors_total{upstream="api",kind="connect"} 2"#,

@@ -128,6 +128,7 @@ fn serve(proxy: Arc<Proxy>, listener: Bound) {
         stall: Grant { most: None, min_rate: None },
         max_headers: 100,
         max_head_bytes: 65_536,
+        max_header_list: 16_384,
         max_streams: 8,
     };
     let options = ServeOptions {
@@ -136,6 +137,9 @@ fn serve(proxy: Arc<Proxy>, listener: Bound) {
         trusted: Arc::default(),
         limits,
         max_connections: 100,
+        addresses: None,
+        max_handshakes: 100,
+        refused: Box::new(drop),
         drain_timeout: Duration::from_secs(1),
     };
     let (routes, upstreams) = (vec!["devices".to_owned()], vec!["api".to_owned()]);

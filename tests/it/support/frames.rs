@@ -7,9 +7,13 @@ use super::wait::DEADLINE;
 
 pub const DATA: u8 = 0;
 pub const HEADERS: u8 = 1;
+pub const PRIORITY: u8 = 2;
 pub const RST_STREAM: u8 = 3;
 pub const SETTINGS: u8 = 4;
+pub const PING: u8 = 6;
+pub const GOAWAY: u8 = 7;
 pub const WINDOW_UPDATE: u8 = 8;
+pub const CONTINUATION: u8 = 9;
 
 pub const END_STREAM: u8 = 1;
 pub const END_HEADERS: u8 = 4;
@@ -90,6 +94,11 @@ impl Frames {
         frames
     }
 
+    /// Another handle of the same connection, which reads.
+    pub fn reader(&self) -> Self {
+        Self { stream: self.stream.try_clone().expect("a second handle") }
+    }
+
     /// Whether bytes went out; the other side may have gone.
     pub fn try_write(&mut self, bytes: &[u8]) -> bool {
         self.stream.write_all(bytes).is_ok()
@@ -158,6 +167,18 @@ impl Frames {
                 return Some(Ok(body));
             }
         }
+    }
+
+    /// Everything until the end of the connection: the code of GOAWAY, if one came.
+    #[track_caller]
+    pub fn read_to_end(&mut self) -> Option<u32> {
+        let mut code = None;
+        while let Some(frame) = self.read() {
+            if frame.kind == GOAWAY {
+                code = Some(self::code(&frame.payload[4..]));
+            }
+        }
+        code
     }
 }
 

@@ -225,7 +225,8 @@ pub(super) fn of_url(url: &str) -> SocketAddr {
     if url.starts_with("unix:") {
         return SocketAddr::from(([0, 0, 0, 0], 0));
     }
-    url.strip_prefix("http://").and_then(|rest| rest.parse().ok()).unwrap_or_else(|| panic!("{url}"))
+    let address = url.trim_start_matches("https://").trim_start_matches("http://");
+    address.parse().unwrap_or_else(|_| panic!("{url}"))
 }
 
 impl Gateway {
