@@ -7,6 +7,7 @@ mod accounts;
 mod audit;
 mod binary;
 mod bodies;
+mod breaks;
 mod bulk;
 mod carriers;
 mod clients;

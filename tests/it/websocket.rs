@@ -1,5 +1,6 @@
 //! WebSockets through the gateway: who gets one, what passes, and how long it lasts.
 
+mod cases;
 mod clients;
 mod handshake;
 mod life;
