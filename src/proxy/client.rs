@@ -66,7 +66,7 @@ impl Client {
         self.connection.hand_over(&request.body().size_hint())?;
         self.connection.is_of_old(request.version() == Version::HTTP_10);
         let asked = websocket::ask(request);
-        if asked != Ask::Nothing {
+        if matches!(asked, Ask::WebSocket(_)) {
             self.connection.withhold();
         }
         Ok(asked)

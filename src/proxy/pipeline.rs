@@ -25,7 +25,7 @@ use super::reply::{Content, ReplyBody};
 use super::request_body::{Progress, RequestBody, Timeouts};
 use super::routes::{Proxy, Route, Rule};
 use super::sanitize::Reading;
-use super::upgrade::{self, Opening};
+use super::upgrade::{self, Asked, Opening};
 use super::upstream::{Exchanged, Outgoing, Pool};
 use super::websocket::{self, Ask, Side};
 use super::worker::Worker;
@@ -43,6 +43,7 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// The request lies in this future once, and the steps work on it in place: each step that took it by
 /// value would add its size to what every connection holds.
 pub(super) async fn answer(client: &Client, mut request: Request<Incoming>, asked: Ask) -> Response<ReplyBody> {
+    let asked = Asked::of(asked, &mut request);
     let mut place = Place { speaks: Speaks::of(&request), ..Place::default() };
     let origin = client.origin(request.headers());
     let source = client.source(&origin);
@@ -200,7 +201,6 @@ fn switch(
 ) -> Response<ReplyBody> {
     forward.progress.answered();
     record.upstream_answered();
-    record.answered(head.status);
     headers::clean_response(&mut head.headers);
     record.tell_expiry(&mut head.headers);
     head.headers.insert(REQUEST_ID, record.id.clone());
@@ -213,7 +213,7 @@ fn switch(
 /// What is known of a request beside its head.
 struct Arrival {
     reading: Reading,
-    asked: Ask,
+    asked: Asked,
     origin: Origin,
 }
 
@@ -363,8 +363,8 @@ fn prepare<'w>(
         via.add(headers, version);
     }
     headers.insert(REQUEST_ID, record.id.clone());
-    if opening.is_some() {
-        websocket::demand(headers);
+    if let Some(opening) = &opening {
+        websocket::demand(headers, &opening.key);
     }
     let client_time = match speaks {
         Speaks::Http => client.connection.patience(),

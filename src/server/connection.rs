@@ -53,6 +53,8 @@ impl Connection {
                 .max_send_buf_size(128 * 1024)
                 .max_pending_accept_reset_streams(20)
                 .max_local_error_reset_streams(256)
+                // WebSockets (RFC 8441); what else CONNECT asks for is refused like any CONNECT.
+                .enable_connect_protocol()
                 .serve_connection(io, service);
             drive(&state, pin!(connection), http2::Connection::graceful_shutdown).await;
         } else {

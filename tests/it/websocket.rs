@@ -3,6 +3,7 @@
 mod cases;
 mod clients;
 mod handshake;
+mod http2;
 mod life;
 mod passing;
 pub mod stage;

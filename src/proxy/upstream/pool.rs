@@ -160,6 +160,9 @@ impl Pool {
                     self.shared.take();
                 }
                 let response: Response<Incoming> = exchanged?;
+                if let Some(fault) = fault_of_refusal(response.status(), outgoing.websocket.as_ref()) {
+                    return Err(ExchangeError::Unlawful(fault));
+                }
                 let (head, body) = response.into_parts();
                 Ok(Exchanged { head, content: Content::Http2(body) })
             }
@@ -244,6 +247,12 @@ impl Pool {
     }
 }
 
+/// Over HTTP/2, a client that asked for a WebSocket takes any success for one (RFC 8441 section 5).
+fn fault_of_refusal(status: StatusCode, websocket: Option<&Key>) -> Option<&'static str> {
+    let is_taken_for_one = status.is_success() && websocket.is_some_and(Key::is_ours);
+    is_taken_for_one.then_some("it answers the request for a WebSocket without switching")
+}
+
 /// What hyper accepts of an HTTP/1.1 response, and a client must not see.
 fn fault<B>(response: &Response<B>, websocket: Option<&Key>) -> Option<&'static str> {
     let headers = response.headers();
@@ -251,6 +260,9 @@ fn fault<B>(response: &Response<B>, websocket: Option<&Key>) -> Option<&'static 
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
         let unasked = Some("it switches protocols unasked");
         return websocket.map_or(unasked, |key| fault_of_switch(headers, key));
+    }
+    if let Some(fault) = fault_of_refusal(response.status(), websocket) {
+        return Some(fault);
     }
     // RFC 9112 section 6.3: two ways to tell where the body ends, which another reader may tell differently.
     if headers.contains_key(TRANSFER_ENCODING) && headers.contains_key(CONTENT_LENGTH) {

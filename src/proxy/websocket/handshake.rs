@@ -1,4 +1,5 @@
-//! The opening handshake (RFC 6455 section 4): what a client asks for, and what an upstream must answer.
+//! The opening handshake (RFC 6455 section 4, and RFC 8441 for HTTP/2): what a client asks for, and what an
+//! upstream must answer.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -7,13 +8,17 @@ use http::header::{
     UPGRADE,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Version};
+use hyper::ext::Protocol;
 
 const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 const WEBSOCKET: HeaderValue = HeaderValue::from_static("websocket");
 
-/// The client's key, from which the upstream's answer follows.
+/// The key from which the upstream's answer follows: the client's, or one of ours where the client has none.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::proxy) struct Key(HeaderValue);
+pub(in crate::proxy) struct Key {
+    text: HeaderValue,
+    is_ours: bool,
+}
 
 /// What is wrong with a request for a WebSocket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,11 +27,13 @@ pub(in crate::proxy) enum UpgradeFault {
     Body,
     Key,
     Version,
+    /// A stream is asked for where none is given.
+    Route,
 }
 
 impl UpgradeFault {
-    pub(in crate::proxy) const ALL: [UpgradeFault; 4] =
-        [UpgradeFault::Method, UpgradeFault::Body, UpgradeFault::Key, UpgradeFault::Version];
+    pub(in crate::proxy) const ALL: [UpgradeFault; 5] =
+        [UpgradeFault::Method, UpgradeFault::Body, UpgradeFault::Key, UpgradeFault::Version, UpgradeFault::Route];
 
     /// One word for logs and metrics.
     pub(in crate::proxy) const fn label(self) -> &'static str {
@@ -35,6 +42,7 @@ impl UpgradeFault {
             UpgradeFault::Body => "websocket_body",
             UpgradeFault::Key => "websocket_key",
             UpgradeFault::Version => "websocket_version",
+            UpgradeFault::Route => "websocket_route",
         }
     }
 
@@ -44,6 +52,7 @@ impl UpgradeFault {
             UpgradeFault::Body => "a request for a WebSocket has no body",
             UpgradeFault::Key => "Sec-WebSocket-Key must stand once, and be 16 bytes in base64",
             UpgradeFault::Version => "Sec-WebSocket-Version must stand once, and be 13",
+            UpgradeFault::Route => "no WebSocket is to be had here",
         }
     }
 }
@@ -55,11 +64,18 @@ pub(in crate::proxy) enum Ask {
     /// (RFC 9110 section 7.8).
     Nothing,
     WebSocket(Result<Key, UpgradeFault>),
+    /// It asks for one over a stream of HTTP/2, which has no key (RFC 8441 section 5); this is ours.
+    Stream(Result<Key, UpgradeFault>),
 }
 
 /// To be asked before the headers of this hop are removed.
 pub(in crate::proxy) fn ask<B>(request: &Request<B>) -> Ask {
     let headers = request.headers();
+    // Other protocols stay what they are, a CONNECT that is refused.
+    let protocol = request.extensions().get::<Protocol>();
+    if request.method() == Method::CONNECT && protocol.is_some_and(|protocol| protocol.as_str() == "websocket") {
+        return Ask::Stream(version(headers).map(|()| Key::fresh()));
+    }
     let is_asked = headers.contains_key(UPGRADE)
         && request.version() == Version::HTTP_11
         && only(headers, &UPGRADE).is_some_and(is_websocket)
@@ -75,18 +91,24 @@ fn key(method: &Method, headers: &HeaderMap) -> Result<Key, UpgradeFault> {
     if !empty || headers.contains_key(TRANSFER_ENCODING) {
         return Err(UpgradeFault::Body);
     }
-    if only(headers, &SEC_WEBSOCKET_VERSION).is_none_or(|version| version != "13") {
-        return Err(UpgradeFault::Version);
-    }
+    version(headers)?;
     let key = only(headers, &SEC_WEBSOCKET_KEY).ok_or(UpgradeFault::Key)?;
     match STANDARD.decode(key) {
-        Ok(bytes) if bytes.len() == 16 => Ok(Key(key.clone())),
+        Ok(bytes) if bytes.len() == 16 => Ok(Key { text: key.clone(), is_ours: false }),
         Ok(_) | Err(_) => Err(UpgradeFault::Key),
     }
 }
 
+fn version(headers: &HeaderMap) -> Result<(), UpgradeFault> {
+    match only(headers, &SEC_WEBSOCKET_VERSION) {
+        Some(version) if version == "13" => Ok(()),
+        Some(_) | None => Err(UpgradeFault::Version),
+    }
+}
+
 /// Asks the upstream, in the one spelling.
-pub(in crate::proxy) fn demand(headers: &mut HeaderMap) {
+pub(in crate::proxy) fn demand(headers: &mut HeaderMap, key: &Key) {
+    headers.insert(SEC_WEBSOCKET_KEY, key.text.clone());
     headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
     headers.insert(UPGRADE, WEBSOCKET);
 }
@@ -104,10 +126,21 @@ pub(in crate::proxy) fn fault_of_switch(headers: &HeaderMap, key: &Key) -> Optio
 }
 
 impl Key {
+    /// Nothing is kept secret by it: it tells an answer from one that was kept (RFC 6455 section 1.3).
+    fn fresh() -> Self {
+        let text = STANDARD.encode(fastrand::u128(..).to_be_bytes());
+        Self { text: HeaderValue::try_from(text).expect("base64 is ASCII"), is_ours: true }
+    }
+
+    /// Whether the client has none, and so knows no answer to it.
+    pub(in crate::proxy) fn is_ours(&self) -> bool {
+        self.is_ours
+    }
+
     /// RFC 6455 section 4.2.2, 5.4. SHA-1 proves nothing here but that the request was read.
     fn accept(&self) -> String {
         let mut hash = aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA1_FOR_LEGACY_USE_ONLY);
-        hash.update(self.0.as_bytes());
+        hash.update(self.text.as_bytes());
         hash.update(GUID);
         STANDARD.encode(hash.finish())
     }
@@ -160,7 +193,8 @@ mod tests {
 
     #[test]
     fn a_proper_request_is_one() {
-        assert_eq!(request(|_| {}), Ask::WebSocket(Ok(Key(HeaderValue::from_static(KEY)))));
+        let expected = Key { text: HeaderValue::from_static(KEY), is_ours: false };
+        assert_eq!(request(|_| {}), Ask::WebSocket(Ok(expected)));
         assert!(matches!(request(set("content-length", "0")), Ask::WebSocket(Ok(_))));
     }
 
@@ -195,8 +229,33 @@ mod tests {
     }
 
     #[test]
+    fn a_stream_is_asked_for_by_a_protocol_and_gets_a_key_of_its_own() {
+        let ask_for = |method: Method, protocol: Option<&'static str>, version: &str| {
+            let mut request = Request::builder().method(method).uri("https://a/x").version(Version::HTTP_2);
+            request = request.header("sec-websocket-version", version).header("sec-websocket-key", KEY);
+            if let Some(protocol) = protocol {
+                request = request.extension(Protocol::from_static(protocol));
+            }
+            ask(&request.body(()).expect("a request"))
+        };
+        let key = |ask| match ask {
+            Ask::Stream(Ok(Key { text, is_ours: true })) => text,
+            other => panic!("{other:?}"),
+        };
+        let keys = [(); 2].map(|()| key(ask_for(Method::CONNECT, Some("websocket"), "13")));
+        assert!(keys[0] != keys[1] && keys[0] != KEY, "{keys:?}");
+        assert!(keys.iter().all(|key| STANDARD.decode(key).is_ok_and(|bytes| bytes.len() == 16)), "{keys:?}");
+        let wrong = ask_for(Method::CONNECT, Some("websocket"), "8");
+        assert_eq!(wrong, Ask::Stream(Err(UpgradeFault::Version)));
+        for protocol in [None, Some("connect-udp"), Some("WebSocket"), Some("")] {
+            assert_eq!(ask_for(Method::CONNECT, protocol, "13"), Ask::Nothing, "{protocol:?}");
+        }
+        assert_eq!(ask_for(Method::GET, Some("websocket"), "13"), Ask::Nothing);
+    }
+
+    #[test]
     fn only_the_answer_to_this_key_switches() {
-        let key = Key(HeaderValue::from_static(KEY));
+        let key = Key { text: HeaderValue::from_static(KEY), is_ours: false };
         let answer = |accept: &'static str, upgrade: &'static str, connection: &'static str| {
             let mut headers = HeaderMap::new();
             headers.insert(SEC_WEBSOCKET_ACCEPT, HeaderValue::from_static(accept));

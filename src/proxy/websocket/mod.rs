@@ -1,4 +1,5 @@
-//! WebSockets (RFC 6455): an HTTP/1.1 exchange that becomes a tunnel.
+//! WebSockets (RFC 6455): an HTTP/1.1 exchange that becomes a tunnel, or a stream of HTTP/2 that is one
+//! (RFC 8441).
 //!
 //! [`handshake`] tells what a client asks for and whether an upstream's 101 answers it; [`Tunnel`]
 //! carries bytes both ways and looks at nothing but where frames begin; [`Leases`] sees that no tunnel
