@@ -27,6 +27,7 @@ mod grpc;
 mod guard;
 mod h2_cases;
 mod http2;
+mod httpwg;
 mod import;
 mod leaks;
 mod life;
