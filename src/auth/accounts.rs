@@ -217,6 +217,14 @@ mod tests {
     }
 
     #[test]
+    fn what_the_store_has_takes_the_place_of_what_was_known() {
+        let (old, new) = (account(None, true), account(None, true));
+        let accounts = Accounts::new(vec![old.clone()]);
+        accounts.replace(vec![new.clone()]);
+        assert_eq!((accounts.get(old.id), accounts.get(new.id)), (None, Some(new)));
+    }
+
+    #[test]
     fn reach_goes_down_through_visible_accounts_only() {
         let root = account(None, true);
         let open = account(Some(&root), true);

@@ -219,6 +219,31 @@ mod tests {
     }
 
     #[test]
+    fn what_is_held_is_counted_apart() {
+        let (cache, principal) = (cache(), principal());
+        let fill = |digest: Digest, found| cache.finish_fill(digest, cache.begin_fill(&digest), found);
+        fill(principal.token.digest, Some(Arc::clone(&principal)));
+        (1..4).for_each(|byte| fill(Digest::from_bytes([byte; 32]), None));
+        cache.known.run_pending_tasks();
+        cache.unknown.run_pending_tasks();
+        assert_eq!(cache.sizes(), (1, 3));
+    }
+
+    #[test]
+    fn digests_are_their_own_hashes() {
+        let hash = |bytes: &[u8]| {
+            let mut hasher = DigestHasher::default();
+            hasher.write(bytes);
+            hasher.finish()
+        };
+        assert_eq!(hash(&[1, 2, 3, 4, 5, 6, 7, 8]), 0x0102_0304_0506_0708);
+        assert_ne!(hash(&[3; 8]), hash(&[5; 8]));
+        let mut hasher = DigestHasher::default();
+        hasher.write_u64(7);
+        assert_eq!(hasher.finish(), 7);
+    }
+
+    #[test]
     fn a_created_token_is_no_longer_unknown() {
         let (cache, principal) = (cache(), principal());
         let digest = principal.token.digest;

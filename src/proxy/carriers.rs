@@ -188,3 +188,20 @@ fn remove_parameter<B>(request: &mut Request<B>, name: &str) {
         *request.uri_mut() = Uri::from(target);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_empty_list_of_protocols_is_left() {
+        let left = |offered: &'static str| {
+            let mut headers = HeaderMap::from_iter([(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(offered))]);
+            remove_protocol(&mut headers);
+            headers.remove(SEC_WEBSOCKET_PROTOCOL)
+        };
+        assert_eq!(left("base64url.bearer.YQ"), None);
+        assert_eq!(left("chat,base64url.bearer.YQ , more"), Some(HeaderValue::from_static("chat, more")));
+        assert_eq!(left("chat,more"), Some(HeaderValue::from_static("chat,more")), "as it came");
+    }
+}

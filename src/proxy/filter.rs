@@ -169,6 +169,10 @@ mod tests {
         let mut request = Request::builder().uri("/x").body(String::new()).expect("a request");
         let filters = Filters::new((0..7).map(many)).expect("448 values");
         assert_eq!(force_query("{key}", &filters, &mut request), Ok(()));
+        let just = |key: usize| (format!("k{key}"), (0..50).map(|value| value.to_string()).collect());
+        let filters = Filters::new((0..10).map(just)).expect("500 values");
+        let mut request = Request::builder().uri("/x").body(String::new()).expect("a request");
+        assert_eq!(force_query("{key}", &filters, &mut request), Ok(()), "as many as there may be");
         let filters = Filters::new((0..8).map(many)).expect("512 values");
         assert_eq!(force_query("{key}", &filters, &mut request), Err(FilterFault::TooLarge));
         let long = format!("/x?{}", "y".repeat(65_500));
@@ -200,6 +204,10 @@ mod tests {
             "multipart/mixed",
             "application/json, application/x-www-form-urlencoded",
             "json",
+            "/json",
+            "application/",
+            "a b/json",
+            "application/js on",
             "",
         ] {
             assert!(with(&[form]), "{form}");

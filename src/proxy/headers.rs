@@ -344,6 +344,22 @@ mod tests {
     }
 
     #[test]
+    fn only_who_says_trailers_takes_them() {
+        for (value, takes) in [("trailers", true), ("Trailers", true), ("gzip", false), ("gzip, trailers", false)] {
+            let taken = clean_request(&mut map(&[("te", value)]), Version::HTTP_2);
+            assert_eq!(taken, Ok(TakesTrailers(takes)), "{value}");
+        }
+        assert_eq!(clean_request(&mut map(&[("accept", "*/*")]), Version::HTTP_2), Ok(TakesTrailers(false)));
+    }
+
+    #[test]
+    fn a_header_goes_in_all_its_spellings_and_no_other_does() {
+        let mut lines = map(&[("x-key", "1"), ("x_key", "2"), ("X.Key", "3"), ("x_keys", "4"), ("accept", "*/*")]);
+        remove_all_spellings(&mut lines, &HeaderName::from_static("x-key"));
+        assert!(lines.len() == 2 && lines.contains_key("x_keys") && lines.contains_key("accept"), "{lines:?}");
+    }
+
+    #[test]
     fn one_expectation_is_known_and_http_1_0_knows_none() {
         let odd = [("expect", "y 100-continue")];
         assert_eq!(left(&odd), Err(HeaderFault::Expectation));

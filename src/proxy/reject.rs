@@ -277,3 +277,40 @@ fn credential(error: CredentialError, detail: &str) -> Answer {
 fn seconds(wait: Duration) -> u64 {
     (wait.as_secs() + u64::from(wait.subsec_nanos() > 0)).max(1)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answered(rejection: &Rejection) -> (Response<Bytes>, Option<Reason>) {
+        rejection.response(None, "keygate", "", Speaks::Http)
+    }
+
+    #[test]
+    fn who_has_to_wait_is_never_told_too_short_a_time() {
+        for (millis, told) in [(1, 1), (999, 1), (1_000, 1), (1_001, 2), (2_000, 2), (59_500, 60)] {
+            let wait = Duration::from_millis(millis);
+            for rejection in [Rejection::RateLimited { wait }, Rejection::TooManyFailures { wait }] {
+                let (response, _) = answered(&rejection);
+                assert_eq!(response.headers()[RETRY_AFTER], told.to_string(), "{millis} ms");
+            }
+        }
+    }
+
+    #[test]
+    fn who_uses_another_method_is_told_which_there_are() {
+        let (response, _) = answered(&Rejection::Method { allowed: vec![Method::GET, Method::DELETE] });
+        assert_eq!(
+            (response.status().as_u16(), &response.headers()[ALLOW]),
+            (405, &"GET, DELETE".parse().expect("a value"))
+        );
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_body_changes_no_decision() {
+        let reason = |bad| answered(&Rejection::Bad(bad)).1;
+        assert_eq!(reason(BadRequest::Trailer), None);
+        assert_eq!(reason(BadRequest::Header(HeaderFault::Expectation)), Some(Reason::Expectation));
+        assert_eq!(reason(BadRequest::Header(HeaderFault::SpelledOddly)), Some(Reason::BadRequest));
+    }
+}

@@ -337,3 +337,25 @@ fn a_client_that_waits_to_be_asked_sends_its_password() {
     assert_eq!(String::from_utf8_lossy(&ran.stdout), "{\"ok\":true}", "{}", String::from_utf8_lossy(&ran.stderr));
     assert!(!shows(&stage.upstream.last(), &stage.token));
 }
+
+#[test]
+fn what_carries_a_token_stands_in_no_trailer() {
+    let stage = Stage::new();
+    let credential = format!("Bearer {}", stage.token);
+    for (trailer, status) in [("X-API-Key: x", 400), ("X_API_Key: x", 400), ("X-Checksum: 7", 200)] {
+        let mut client = Client::connect(stage.gateway.proxy);
+        client.send(format!(
+            "POST /all/1 HTTP/1.1\r\nHost: gateway.localhost\r\nAuthorization: {credential}\r\n\
+             Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n{trailer}\r\n\r\n"
+        ));
+        assert_eq!(client.read_answer("POST").status, status, "{trailer}");
+    }
+}
+
+#[test]
+fn a_protocol_is_no_carrier_where_the_route_does_not_say_so() {
+    let stage = Stage::new();
+    let offered = protocol("somebody-elses");
+    let seen = stage.passes("/key/1", &[("X-API-Key", &stage.token), ("Sec-WebSocket-Protocol", &offered)]);
+    assert_eq!(seen.header("sec-websocket-protocol"), Some(offered.as_str()));
+}

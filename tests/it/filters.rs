@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use self::attempts::Attempt;
 use self::readings::Reading;
 use crate::support::peers::Peer;
-use crate::support::{Answer, Builder, Client, Gateway};
+use crate::support::{Answer, Builder, Client, Gateway, Upstream};
 
 /// For each server.
 const ATTEMPTS: usize = 3_000;
@@ -64,6 +64,27 @@ fn slow_no_spelling_of_a_parameter_widens_a_filter() {
         let tries = readers.iter().map(|reader| scope.spawn(|| try_all(&gateway, reader, &token)));
         tries.collect::<Vec<_>>().into_iter().for_each(|tried| tried.join().expect("no filter was widened"));
     });
+}
+
+#[test]
+fn a_filter_that_is_longer_than_servers_take_is_refused() {
+    let upstream = Upstream::start();
+    let route = |path: &str, rule: &str| {
+        format!("[[route]]\npath = \"/{path}\"\nresource = \"data\"\nupstream = \"api\"\nfilter = {{ {rule} }}\n")
+    };
+    let routes = [route("header", "header = \"X-Scope\""), route("query", "query = \"only\"")].concat();
+    let gateway = Builder::new(&upstream.url()).routes(&routes).start();
+    let limited_to = |count: usize| {
+        let values: Vec<_> = (0..count).map(|number| format!("{number:0>250}")).collect();
+        gateway.admin.create(json!({"name": "t", "grants": {"*": "read"}, "filters": {"region": values}})).secret
+    };
+    let (short, long) = (limited_to(60), limited_to(64));
+    for path in ["/header", "/query"] {
+        assert_eq!(gateway.get(path, &short).status, 200, "{path}");
+        let answer = gateway.get(path, &long);
+        assert_eq!((answer.status, answer.problem().as_str()), (403, "filter_not_enforced"), "{path}");
+    }
+    assert_eq!(upstream.seen().len(), 2);
 }
 
 /// Each server behind each way.

@@ -4,7 +4,7 @@
 use keygate::auth::{Source, Verdict};
 
 use super::moody::Mood;
-use super::outage::Parts;
+use super::outage::{Parts, hasher};
 use crate::support::eventually;
 
 type Asking = tokio::task::JoinHandle<Option<String>>;
@@ -95,4 +95,24 @@ fn each_of_a_thousand_pairs_gets_its_own_answer() {
     for (id, asking) in askings {
         assert_eq!(parts.hear(asking), Some(id.to_string()));
     }
+}
+
+#[test]
+fn a_damaged_record_keeps_no_other_of_its_batch_out() {
+    let parts = Parts::new();
+    let ((id, good), (_, bad)) = (parts.token(), parts.token());
+    parts.store.damage(hasher().digest(&bad));
+    parts.store.be(Mood::Hangs);
+    let first = parts.ask(&parts.token().1);
+    parts.wait_for_look_ups(1);
+    // Both wait behind it, and so are looked up together.
+    let (good, bad, ()) = parts.runtime.block_on(async {
+        tokio::join!(parts.verifier.verify(&good), parts.verifier.verify(&bad), async {
+            parts.store.be(Mood::Answers);
+        })
+    });
+    assert!(matches!(good.1, Ok(Verdict::Known(principal)) if principal.token.id == id));
+    assert!(bad.1.is_err(), "neither a yes nor a no");
+    assert!(parts.hear(first).is_some());
+    assert!(parts.store.asked() >= 5, "one, then two, then each of the two alone");
 }

@@ -1,5 +1,6 @@
 //! A store that does as it is told, because a real one does not fail when a test wants it to.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use keygate::model::{Account, AccountId, Digest, Revision, Token, TokenId, Usage, User};
@@ -23,6 +24,7 @@ pub struct Moody {
     inner: MemoryStore,
     mood: watch::Sender<Mood>,
     asked: AtomicUsize,
+    damaged: OnceLock<Digest>,
 }
 
 impl Moody {
@@ -31,11 +33,17 @@ impl Moody {
             inner: MemoryStore::new(StoreKey::new(&[1; 32])),
             mood: watch::Sender::new(Mood::Answers),
             asked: AtomicUsize::new(0),
+            damaged: OnceLock::new(),
         }
     }
 
     pub fn be(&self, mood: Mood) {
         self.mood.send_replace(mood);
+    }
+
+    /// The record with this digest cannot be read any more, nor can others together with it.
+    pub fn damage(&self, digest: Digest) {
+        self.damaged.set(digest).expect("one is enough");
     }
 
     /// Digests that were looked up so far.
@@ -57,6 +65,9 @@ impl Store for Moody {
                 Some(found) => found,
                 None if now == Mood::Panics => panic!("the database panics, as the test wants it"),
                 None if now == Mood::Fails => Err(StoreError::Unavailable("the disk is gone".to_owned())),
+                None if self.damaged.get().is_some_and(|damaged| digests.contains(damaged)) => {
+                    Err(StoreError::Damaged { record: "tok_x".to_owned(), problem: "it is no record".to_owned() })
+                }
                 None => self.inner.tokens_by_digest(digests).await,
             }
         })

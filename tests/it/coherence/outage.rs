@@ -25,6 +25,12 @@ use tokio::runtime::{Builder, LocalOptions, Runtime};
 use super::moody::{Mood, Moody};
 use crate::support::{Answer, Upstream, eventually, get};
 
+/// Of the texts of tokens.
+pub fn hasher() -> TokenHasher {
+    let pepper = Pepper::from_material(b"a pepper for tests, which is long enough to be one").expect("long enough");
+    TokenHasher::new(&pepper)
+}
+
 /// The parts that decide, around a store.
 pub struct Parts {
     pub store: Arc<Moody>,
@@ -39,9 +45,8 @@ impl Parts {
     pub fn new() -> Self {
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
         let store = Arc::new(Moody::new());
-        let pepper = Pepper::from_material(b"a pepper for tests, which is long enough to be one").expect("long enough");
         let cache = CacheOptions { tokens: 100, unknown: 100, unknown_ttl: Duration::from_secs(60) };
-        let options = VerifierOptions { prefix: TokenPrefix::default(), hasher: TokenHasher::new(&pepper), cache };
+        let options = VerifierOptions { prefix: TokenPrefix::default(), hasher: hasher(), cache };
         let users = Users::new(Vec::new(), Arc::default());
         let (verifier, loader) = Verifier::new(options, Arc::clone(&store) as _, Arc::default(), users.clone());
         runtime.spawn(loader.run());

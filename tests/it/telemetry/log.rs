@@ -4,6 +4,7 @@ use std::io::Write;
 
 use serde_json::{Value, json};
 
+use crate::support::h2::{connect, get};
 use crate::support::program::{Program, Written};
 use crate::support::upstream::Then;
 use crate::support::{Builder, Client, Upstream, eventually, request};
@@ -122,6 +123,27 @@ fn each_request_leaves_one_line_also_when_it_was_refused_or_the_client_hung_up()
     assert_eq!(fields("half", &names), [json!(200), json!("allow"), json!("ok"), json!(token.id), json!(false)]);
     assert_eq!(fields("half", &["bytes_out"]), [json!(5)]);
     assert_eq!(fields("never", &names), [json!(499), json!("allow"), json!("ok"), json!(token.id), json!(false)]);
+}
+
+#[test]
+fn the_version_of_http_is_told() {
+    let upstream = upstream();
+    let process = Program::start(Builder::new(&upstream.url()));
+    Client::connect(process.proxy).request("GET", "/public/a", &[("User-Agent", "new")], b"");
+    let mut old = Client::connect(process.proxy);
+    old.send("GET /public/a HTTP/1.0\r\nHost: a\r\nUser-Agent: old\r\n\r\n");
+    assert_eq!(old.read_head().status, 201);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let mut asked = get("/public/a");
+        asked.headers_mut().insert("user-agent", "framed".parse().expect("a value"));
+        let answer = connect(process.proxy).await.send_request(asked).await.expect("an answer");
+        assert_eq!(answer.status(), 201);
+    });
+    let lines = parse(&process.terminate());
+    for (agent, version) in [("new", "HTTP/1.1"), ("old", "HTTP/1.0"), ("framed", "HTTP/2")] {
+        assert_eq!(line(&lines, agent)["proto"], version, "{agent}");
+    }
 }
 
 #[test]
