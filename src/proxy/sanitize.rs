@@ -221,8 +221,8 @@ mod tests {
         assert_eq!(host("/", &[]), Err(BadRequest::Host(HostFault::Missing)));
         assert_eq!(host("/", &["a", "a"]), Err(BadRequest::Host(HostFault::Several)));
         for bad in [
-            "", ".", ".a", "a..", "a, b", "a b", "a/b", "u@a", "a:99999", "a:123456", "a:b", "[::1", "[::1]x", "[a]",
-            "[]", "::1", "a:", ":80",
+            "", ".", ".a", "a..", "a, b", "a b", "a/b", "u@a", "a:99999", "a:123456", "a:b", "a:1:", "a:1;", "[::1",
+            "[::1]x", "[a]", "[]", "::1", "a:", ":80",
         ] {
             assert_eq!(host("/", &[bad]), Err(BadRequest::Host(HostFault::Invalid)), "{bad}");
         }

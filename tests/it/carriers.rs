@@ -273,6 +273,10 @@ fn each_carrier_is_asked_for_in_a_line_of_its_own() {
         assert_eq!(challenges(&nothing), CHALLENGES, "{target}");
         let detail = nothing.json()["detail"].as_str().expect("a text").to_owned();
         assert!(detail.contains("`x-api-key: …`") && detail.contains("`access_token`"), "{detail}");
+        assert!(
+            detail.starts_with("send a token as `Authorization: Bearer …`, ") && detail.contains(" or "),
+            "{detail}"
+        );
     }
     let wrong = stage.is_refused("/all/7", &[("X-API-Key", "wrong")], "invalid_token");
     assert_eq!(wrong.status, 401);

@@ -130,6 +130,10 @@ fn a_rotation_that_comes_again_is_the_same_one() {
     let again = ask(&gateway, &target, "r", &body);
     assert_eq!((again.status, is_replayed(&again), &again.json()["token"]), (200, true, &first.json()["token"]));
     assert_eq!(again.json()["rotation"]["number"], first.json()["rotation"]["number"]);
+    // Neither the use of the earlier text nor its being known ends that; the use of the new one does.
+    let text = first.json()["token"].as_str().expect("a text").to_owned();
+    assert_eq!(get(gateway.proxy, "/v1/devices/7", &text).status, 200);
+    eventually("the use is stored", || ask(&gateway, &target, "r", &body).json()["token"].is_null().then_some(()));
     // Rotated once more by somebody else, the text of the first time is not the token's any more.
     let next = gateway.admin.call("POST", &target, Some(json!({"overlap": "0s", "end_overlap": true})));
     assert_eq!(next.status, 200, "{}", next.text());

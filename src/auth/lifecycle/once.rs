@@ -9,7 +9,7 @@ use crate::model::{Made, MadeObject, Note, NoteId, Noted, Secret, State, Token, 
 use crate::store::{Expect, StoreError, Write};
 
 /// How many notes are read or deleted at a time.
-const BATCH: usize = 512;
+const BATCH: usize = if cfg!(test) { 2 } else { 512 };
 
 /// A request with a key.
 #[derive(Debug, Clone, Copy)]

@@ -8,7 +8,7 @@ use super::{Lifecycle, LifecycleError, interrupted};
 use crate::model::{AccountId, Kind, Standing, Token};
 
 /// How many tokens are read at a time.
-const BATCH: usize = 256;
+const BATCH: usize = if cfg!(test) { 2 } else { 256 };
 
 impl Lifecycle {
     /// Does `work`, which takes a place among the account's `max` active tokens, if one is left. To its

@@ -146,16 +146,6 @@ impl Lifecycle {
         self.store.token(id).await?.ok_or(LifecycleError::NoToken(id))
     }
 
-    /// At most `limit` tokens of the account in the order of their ids, after `after`.
-    pub async fn list(
-        &self,
-        account: AccountId,
-        after: Option<TokenId>,
-        limit: usize,
-    ) -> Result<Vec<Token>, LifecycleError> {
-        Ok(self.store.list_tokens(account, after, limit).await?)
-    }
-
     /// A part of a list.
     pub async fn search(&self, search: Search) -> Result<Found, LifecycleError> {
         Ok(self.store.search(search).await?)

@@ -5,7 +5,7 @@ use std::time::Duration;
 use keygate::model::ForeignHash;
 use serde_json::json;
 
-use super::stage::{Stage, closed_with, frame, masked};
+use super::stage::{ROUTES, Stage, closed_with, frame, masked};
 use crate::support::eventually;
 
 /// Changes the stage, and expects each open tunnel of `live` to be closed for it.
@@ -79,6 +79,50 @@ fn a_tunnel_ends_with_its_account() {
             assert_eq!(answer.status, 200, "{}", answer.text());
         });
     }
+}
+
+/// The upstream was told of a filter when the tunnel was opened, and of no other since.
+#[test]
+fn a_tunnel_ends_when_its_tokens_filter_is_another() {
+    let mut stage = Stage::with(|builder| {
+        builder.routes(&ROUTES.replacen(
+            "websocket = \"recheck\"",
+            "websocket = \"recheck\"\nfilter = { header = \"X-Scope\" }",
+            1,
+        ))
+    });
+    let admin = stage.gateway.admin.clone();
+    let filters = json!({"region": ["eu", "us"]});
+    stage.token = admin.create(json!({"name": "t", "grants": {"devices": "read"}, "filters": filters}));
+    ends(&stage, "its filter was narrowed", || {
+        let narrowed = json!({"filters": {"region": ["eu"]}});
+        let answer = admin.call("PATCH", &format!("/v1/tokens/{}", stage.token.id), Some(narrowed));
+        assert_eq!(answer.status, 200, "{}", answer.text());
+    });
+}
+
+#[test]
+fn no_close_stands_in_the_midst_of_a_frame_to_the_upstream() {
+    let stage = Stage::new();
+    let (mut client, mut upstream) = stage.open("/live/7");
+    let message = masked(1, &[7; 100]);
+    client.send(&message[..50]);
+    upstream.read_exactly(50);
+    stage.gateway.admin.change(&stage.token.id, "revoke");
+    assert_eq!(closed_with(&mut client), 1008);
+    assert!(upstream.read_rest().is_empty(), "cut, and no close frame in the middle of another");
+}
+
+#[test]
+fn who_has_said_good_bye_is_told_nothing_more() {
+    let stage = Stage::new();
+    let (mut client, mut upstream) = stage.open("/live/7");
+    let good_bye = masked(8, &1000u16.to_be_bytes());
+    client.send(&good_bye);
+    assert_eq!(upstream.read_exactly(good_bye.len()), good_bye);
+    stage.gateway.admin.change(&stage.token.id, "revoke");
+    assert_eq!(closed_with(&mut client), 1008);
+    assert!(upstream.read_rest().is_empty(), "one close frame is enough");
 }
 
 #[test]
