@@ -199,8 +199,9 @@ impl ConnectionHandler for Handler {
         let client = Rc::new(Client::new(Rc::clone(&self.0), state));
         service_fn(move |request: Request<Incoming>| {
             let client = Rc::clone(&client);
-            let handed_over = client.hand_over(&request);
+            let (handed_over, waits) = (client.hand_over(&request), client.connection.head_waits());
             async move {
+                drop(waits);
                 Ok::<Response<ReplyBody>, Infallible>(match handed_over {
                     Ok(asked) => pipeline::answer(&client, request, asked).await,
                     Err(fault) => pipeline::turn_away(&client, fault),

@@ -15,6 +15,12 @@ const A_SECOND: u32 = 100;
 /// So many bytes that the client has taken give one back.
 const BYTES: u64 = 1024;
 
+/// Requests whose heads pass at a time. A head can take a hundred times its bytes in memory, until somebody looks
+/// at it.
+const HEADS: usize = 4;
+
+const HEADERS: u8 = 1;
+
 /// Before the first frame.
 const PREFACE: usize = 24;
 const HEAD: usize = 9;
@@ -45,26 +51,30 @@ impl Glitches {
         Self { head, have: 0, skip: PREFACE, last_stream, left: BUDGET, at: now, bytes: 0 }
     }
 
-    /// The client has sent this. Whether that is too much.
-    pub(super) fn follow(&mut self, mut bytes: &[u8], now: u64) -> bool {
+    /// The client has sent this. How many bytes of it may pass now: those before the next head of a request
+    /// once [`HEADS`] are among them. `None` where it was too much.
+    pub(super) fn follow(&mut self, bytes: &[u8], now: u64) -> Option<usize> {
         self.refill(now);
-        loop {
-            let skipped = self.skip.min(bytes.len());
+        let (mut rest, mut heads) = (bytes, 0);
+        while !rest.is_empty() {
+            let skipped = self.skip.min(rest.len());
             self.skip -= skipped;
-            bytes = &bytes[skipped..];
-            if bytes.is_empty() {
-                return self.left == 0;
+            rest = &rest[skipped..];
+            if heads == HEADS && self.skip == 0 {
+                break;
             }
-            let taken = (HEAD - self.have).min(bytes.len());
-            self.head[self.have..self.have + taken].copy_from_slice(&bytes[..taken]);
+            let taken = (HEAD - self.have).min(rest.len());
+            self.head[self.have..self.have + taken].copy_from_slice(&rest[..taken]);
             self.have += taken;
-            bytes = &bytes[taken..];
+            rest = &rest[taken..];
             if self.have == HEAD {
                 self.have = 0;
                 self.skip = self.length();
                 self.left = self.left.saturating_sub(self.cost());
+                heads += usize::from(self.head[3] == HEADERS);
             }
         }
+        (self.left > 0).then_some(bytes.len() - rest.len())
     }
 
     /// What requests have earned, and so many bytes went out.
@@ -99,8 +109,7 @@ impl Glitches {
             // DATA: one that is empty is good for ending a body.
             0 if empty && !last => 10,
             0 => 0,
-            // HEADERS.
-            1 => {
+            HEADERS => {
                 self.last_stream.copy_from_slice(&self.head[5..]);
                 0
             }
@@ -134,8 +143,8 @@ mod tests {
     /// How many of a frame are too many, however they are cut.
     fn too_many(bytes: &[u8], piece: usize) -> Option<usize> {
         let mut glitches = Glitches::new(0);
-        assert!(!glitches.follow(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 0));
-        (1..=50_000).find(|_| bytes.chunks(piece).any(|piece| glitches.follow(piece, 0)))
+        assert_eq!(glitches.follow(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 0), Some(24));
+        (1..=50_000).find(|_| bytes.chunks(piece).any(|piece| glitches.follow(piece, 0).is_none()))
     }
 
     #[test]
@@ -164,21 +173,43 @@ mod tests {
         let mut glitches = Glitches::new(0);
         glitches.skip = 0;
         for second in 1..500 {
-            assert!(!(0..A_SECOND).any(|_| glitches.follow(&ping, second * 10)), "as many as come back");
+            assert!((0..A_SECOND).all(|_| glitches.follow(&ping, second * 10).is_some()), "as many as come back");
         }
         let reset = frame(3, 0, 4);
         for _ in 0..5_000 {
-            assert!(!glitches.follow(&reset, 5_000), "each second request is cancelled");
+            assert!(glitches.follow(&reset, 5_000).is_some(), "each second request is cancelled");
             glitches.earn(20, 0);
         }
         let window = frame(8, 0, 4);
         for _ in 0..50_000 {
-            assert!(!glitches.follow(&window, 5_000), "a window is opened for what was taken");
+            assert!(glitches.follow(&window, 5_000).is_some(), "a window is opened for what was taken");
             glitches.earn(0, 1_100);
         }
-        assert!((0..BUDGET).any(|_| glitches.follow(&ping, 5_000)));
+        assert!((0..BUDGET).any(|_| glitches.follow(&ping, 5_000).is_none()));
         glitches.earn(1_000, 1 << 30);
-        assert!(glitches.follow(&ping, 50_000), "too late");
+        assert!(glitches.follow(&ping, 50_000).is_none(), "too late");
+    }
+
+    #[test]
+    fn so_many_heads_pass_at_a_time() {
+        let (request, data) = (frame(HEADERS, 4, 20), frame(0, 0, 50));
+        let many = [data.clone(), request.repeat(HEADS), data, request.repeat(3)].concat();
+        let first = 59 + HEADS * request.len();
+        for cut in 0..many.len() {
+            let mut glitches = Glitches::new(0);
+            glitches.skip = 0;
+            let (mut passed, mut rounds) = (0, Vec::new());
+            for piece in [&many[..cut], &many[cut..]] {
+                let end = passed.max(0) + piece.len();
+                while passed < end {
+                    let pass = glitches.follow(&many[passed..end], 0).expect("a budget");
+                    passed += pass;
+                    rounds.push(passed);
+                }
+            }
+            assert!(cut > 0 || rounds == [first, many.len()], "{rounds:?}");
+            assert_eq!(passed, many.len(), "cut at {cut}");
+        }
     }
 
     #[test]

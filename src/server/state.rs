@@ -1,5 +1,6 @@
 //! What a client connection is doing, and how long it may.
 
+mod heads;
 #[cfg(test)]
 mod tests;
 
@@ -11,6 +12,7 @@ use std::time::Duration;
 
 use hyper::body::SizeHint;
 
+use self::heads::Heads;
 use super::cut::Cut;
 use super::inspect::{BodyLength, Fault};
 use super::limits::ConnectionLimits;
@@ -64,6 +66,7 @@ pub struct ConnectionState {
     ends_with_connection: Cell<bool>,
     doing: Doing,
     handshake: OnceCell<Box<Handshake>>,
+    heads: Heads,
 }
 
 impl ConnectionState {
@@ -97,6 +100,7 @@ impl ConnectionState {
             ends_with_connection: Cell::new(false),
             doing: Doing::default(),
             handshake: OnceCell::new(),
+            heads: Heads::default(),
         }
     }
 

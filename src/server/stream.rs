@@ -45,6 +45,8 @@ pub struct Stream {
     glitches: Option<Glitches>,
     /// All that was written is out, which leaves HTTP/2 between two frames.
     is_flushed: bool,
+    /// HTTP/2 heads were given out, and more wait: first those are for others to look at.
+    pauses: bool,
     course: Course,
     /// Our side has ended, and so many bytes may still be read.
     lingering: Option<usize>,
@@ -71,11 +73,12 @@ impl Stream {
         let free = if inspector.is_some() { 0 } else { first.len() };
         let (held, course, lingering) = (BytesMut::from(first), Course::On, None);
         let mut glitches = inspector.is_none().then(|| Glitches::new(state.now()));
+        // Far less than what may pass at a time.
         if let Some(glitches) = &mut glitches {
             glitches.follow(first, state.now());
         }
-        let (transport, is_flushed) = (Box::new(transport), true);
-        Self { transport, held, free, inspector, glitches, is_flushed, course, lingering, state }
+        let (transport, is_flushed, pauses) = (Box::new(transport), true, false);
+        Self { transport, held, free, inspector, glitches, is_flushed, pauses, course, lingering, state }
     }
 
     /// The stream below, and what was read of it and not given out.
@@ -140,12 +143,14 @@ impl Stream {
         }
     }
 
-    /// Looks at what an HTTP/2 client has sent. Whether it is too much, and the connection ends.
-    fn is_too_much(&mut self, cx: &mut Context<'_>, sent: &[u8]) -> bool {
-        let Some(glitches) = &mut self.glitches else { return false };
+    /// Lets pass what may of the bytes that an HTTP/2 client has sent. `None`: it is too much, and the connection
+    /// ends.
+    fn let_pass(&mut self, cx: &mut Context<'_>, sent: &[u8]) -> Option<usize> {
+        let Some(glitches) = &mut self.glitches else { return Some(sent.len()) };
         glitches.earn(self.state.doing().take_earned(), 0);
-        if !glitches.follow(sent, self.state.now()) {
-            return false;
+        let passes = glitches.follow(sent, self.state.now());
+        if passes.is_some() {
+            return passes;
         }
         if self.is_flushed {
             // As far as there is room for it; the connection ends anyway.
@@ -153,7 +158,48 @@ impl Stream {
         }
         self.state.cut_short(Cut::Flood);
         self.course = Course::Broken;
-        true
+        None
+    }
+
+    /// HTTP/2: heads are looked at before more are read, so that few are in memory together however many come
+    /// at once.
+    fn poll_read_frames(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if self.course != Course::On {
+            return Poll::Ready(Ok(()));
+        }
+        if self.free > 0 {
+            self.give(buf);
+            return Poll::Ready(Ok(()));
+        }
+        // h2 reads as long as there is something, and hands requests over when there is nothing.
+        if std::mem::take(&mut self.pauses) {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        if self.state.must_wait_for_heads(cx) {
+            return Poll::Pending;
+        }
+        if !self.held.is_empty() {
+            let held = std::mem::take(&mut self.held);
+            let Some(passes) = self.let_pass(cx, &held) else { return Poll::Ready(Ok(())) };
+            self.pauses = passes < held.len();
+            (self.held, self.free) = (held, passes);
+            self.give(buf);
+            return Poll::Ready(Ok(()));
+        }
+        let before = buf.filled().len();
+        ready!(Pin::new(&mut self.transport).poll_read(cx, buf))?;
+        if buf.filled().len() == before {
+            return Poll::Ready(Ok(()));
+        }
+        self.state.received();
+        let end = self.let_pass(cx, &buf.filled()[before..]).map_or(before, |passes| before + passes);
+        if self.course == Course::On && end < buf.filled().len() {
+            self.held.extend_from_slice(&buf.filled()[end..]);
+            self.pauses = true;
+        }
+        buf.set_filled(end);
+        Poll::Ready(Ok(()))
     }
 
     /// Whether the client has sent, or may be sending, what nobody will read.
@@ -186,6 +232,9 @@ impl Stream {
 impl AsyncRead for Stream {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
+        if this.glitches.is_some() {
+            return this.poll_read_frames(cx, buf);
+        }
         let before = buf.filled().len();
         loop {
             if this.free > 0 {
@@ -215,10 +264,6 @@ impl AsyncRead for Stream {
                 return Poll::Ready(Ok(()));
             }
             this.state.received();
-            if this.is_too_much(cx, &buf.filled()[before..]) {
-                buf.set_filled(before);
-                return Poll::Ready(Ok(()));
-            }
             if this.held.is_empty() && may_inspect {
                 this.inspect_in_place(buf, before);
                 if buf.filled().len() > before {
