@@ -200,7 +200,7 @@ mod tests {
             glitches.skip = 0;
             let (mut passed, mut rounds) = (0, Vec::new());
             for piece in [&many[..cut], &many[cut..]] {
-                let end = passed.max(0) + piece.len();
+                let end = passed + piece.len();
                 while passed < end {
                     let pass = glitches.follow(&many[passed..end], 0).expect("a budget");
                     passed += pass;

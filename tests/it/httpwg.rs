@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
+use crate::support::binary::handed_over;
 use crate::support::{Builder, Upstream};
 
 const EXCEPTIONS: &str = include_str!("httpwg/exceptions.txt");
@@ -45,8 +46,7 @@ fn named<'a>(said: &'a str, mark: &str) -> BTreeSet<&'a str> {
 
 #[test]
 fn slow_the_cases_of_a_public_suite_pass() {
-    let suite = std::env::var("KEYGATE_TEST_HTTPWG").unwrap_or_default();
-    assert!(!suite.is_empty(), "KEYGATE_TEST_HTTPWG names no httpwg-cli: ./test builds it and sets that");
+    let suite = handed_over("KEYGATE_TEST_HTTPWG");
     let upstream = Upstream::start();
     let gateway = Builder::new(&upstream.url()).routes(ROUTES).start();
     let mut command = Command::new(&suite);
