@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -12,10 +13,12 @@ use serde_json::{Value, json};
 
 use crate::support::binary::{Install, Served};
 use crate::support::wait::DEADLINE;
-use crate::support::{Client, Upstream};
+use crate::support::{Client, Upstream, eventually};
 
 const KILLS: u64 = 100;
 const CLIENTS: usize = 4;
+/// That are acknowledged at least before each kill, however busy the machine is.
+const CHANGES: usize = 16;
 
 /// The name of a token that was not renamed yet.
 const MADE: &str = "crash";
@@ -59,13 +62,16 @@ fn slow_nothing_acknowledged_is_lost_in_a_hundred_kills() {
         let mut served = serve(&install);
         verify(&served, &mut clients, round % 20 == 0);
         let (address, token) = (served.admin.address, install.admin_token.as_str());
+        let acknowledged = AtomicUsize::new(0);
         clients = thread::scope(|scope| {
+            let acknowledged = &acknowledged;
             let changing = clients.into_iter().enumerate().map(|(number, known)| {
                 let rng = Rng::with_seed(round * 8 + number as u64);
-                scope.spawn(move || change_until_the_end(address, token, known, rng))
+                scope.spawn(move || change_until_the_end(address, token, known, rng, acknowledged))
             });
             let changing: Vec<_> = changing.collect();
             thread::sleep(Duration::from_millis(Rng::with_seed(round).u64(50..150)));
+            eventually("some changes", || (acknowledged.load(Ordering::Relaxed) >= CHANGES).then_some(()));
             served.process.kill();
             changing.into_iter().map(|client| client.join().expect("it ends with its connection")).collect()
         });
@@ -85,11 +91,19 @@ fn slow_nothing_acknowledged_is_lost_in_a_hundred_kills() {
 }
 
 fn serve(install: &Install) -> Served {
-    install.run_with(&[("KEYGATE__LOG__ACCESS", "off"), ("KEYGATE__SERVER__PIN_WORKERS", "false")])
+    // Deleted tokens are asked about in hundreds.
+    let unguarded = ("KEYGATE__SERVER__FAILURE_LIMIT", "unlimited");
+    install.run_with(&[("KEYGATE__LOG__ACCESS", "off"), ("KEYGATE__SERVER__PIN_WORKERS", "false"), unguarded])
 }
 
 /// Each change waits for the answer to the one before. Ends when the gateway does.
-fn change_until_the_end(address: SocketAddr, token: &str, mut known: Vec<Known>, mut rng: Rng) -> Vec<Known> {
+fn change_until_the_end(
+    address: SocketAddr,
+    token: &str,
+    mut known: Vec<Known>,
+    mut rng: Rng,
+    acknowledged: &AtomicUsize,
+) -> Vec<Known> {
     let Ok(mut line) = Line::connect(address, token) else { return known };
     loop {
         let done = match rng.usize(..known.len() + 2).checked_sub(2) {
@@ -104,6 +118,7 @@ fn change_until_the_end(address: SocketAddr, token: &str, mut known: Vec<Known>,
         if done.is_err() {
             return known;
         }
+        acknowledged.fetch_add(1, Ordering::Relaxed);
     }
 }
 

@@ -166,7 +166,7 @@ fn init_makes_nothing_where_it_fails() {
     let directory = TempDir::new().expect("a directory");
     let failed = done(keygate().current_dir(&directory).args(["init", "--dir", "new", "--upstream", "no-url"]));
     assert_eq!((failed.code, failed.out.as_str()), (78, ""), "{failed:?}");
-    assert!(failed.err.starts_with("error: `upstream.url` must start with http:// or https://\n"), "{failed:?}");
+    assert!(failed.err.starts_with("error: `upstream.url` must start with http://, https:// or unix:\n"), "{failed:?}");
     assert!(failed.err.ends_with("Nothing was written: give `keygate init` other options.\n"), "{failed:?}");
     assert_eq!(contents(directory.path()).len(), 0);
     assert!(!directory.path().join("new").exists());
