@@ -10,6 +10,7 @@ import json
 import os
 import random
 import re
+import secrets
 import threading
 
 import requests
@@ -38,7 +39,8 @@ def call(method, path, body=None):
 
 
 def name():
-    return f"n{CHANCE.getrandbits(64):x}"
+    # Not by CHANCE: whoever loads this file twice begins that anew, and logins have to be unique.
+    return f"n{secrets.token_hex(8)}"
 
 
 def token():
