@@ -285,6 +285,17 @@ async fn what_has_expired_is_removed_when_its_time_is_over() {
     assert_eq!(purge(&world, &lenient).await, 0);
 }
 
+#[tokio::test]
+async fn all_that_have_expired_are_removed_however_many_there_are() {
+    let world = world(|_| {}).await;
+    let rules = policies(|policy| policy.purge_expired_after = Some(Duration::from_secs(7 * 86_400)));
+    for expires in ["1d", "never", "1d", "1d", "never", "1d", "1d"] {
+        create(&world, json!({"expires": expires})).await.expect(201);
+    }
+    world.clock.step_millis(9 * DAY);
+    assert_eq!(purge(&world, &rules).await, 5);
+}
+
 /// How many tokens go.
 async fn purge(world: &World, policies: &Policies) -> usize {
     let mut gone = Gone(0);

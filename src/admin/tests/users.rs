@@ -244,6 +244,13 @@ async fn an_invitation_sets_one_password_once() {
     accept(&third, "another password").await.expect(204);
     login(&world, "ada", PASSWORD).await.expect_problem(401, "login_failed");
     assert_eq!(world.standing(&session).await, "revoked", "what began with the old password is over");
+    // Who has changed the password needs no invitation any more, and nobody else is to have one.
+    let fourth = invite().await;
+    let session = login(&world, "ada", "another password").await.expect(201).text_at("token");
+    let change = json!({"current": "another password", "new": PASSWORD}).to_string();
+    world.call(Method::PUT, "/v1/users/me/password", &session, &change).await.expect(204);
+    accept(&fourth, "a third password").await.expect_problem(403, "invitation_invalid");
+    login(&world, "ada", PASSWORD).await.expect(201);
     let late = invite().await;
     world.clock.step_millis(7 * 86_400_000);
     accept(&late, PASSWORD).await.expect_problem(403, "invitation_invalid");
