@@ -39,10 +39,7 @@ pub struct Stream {
     held: BytesMut,
     /// So many of them may be given out.
     free: usize,
-    /// `None`: HTTP/2, which has a framing of its own.
-    inspector: Option<Inspector>,
-    /// `None`: HTTP/1.
-    glitches: Option<Glitches>,
+    guard: Guard,
     /// All that was written is out, which leaves HTTP/2 between two frames.
     is_flushed: bool,
     /// HTTP/2 heads were given out, and more wait: first those are for others to look at.
@@ -51,6 +48,13 @@ pub struct Stream {
     /// Our side has ended, and so many bytes may still be read.
     lingering: Option<usize>,
     state: Rc<ConnectionState>,
+}
+
+/// Who looks at what the client sends.
+enum Guard {
+    Http1(Inspector),
+    /// Which has a framing of its own.
+    Http2(Glitches),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,15 +74,18 @@ impl Stream {
         inspector: Option<Inspector>,
         state: Rc<ConnectionState>,
     ) -> Self {
-        let free = if inspector.is_some() { 0 } else { first.len() };
+        let (guard, free) = match inspector {
+            Some(inspector) => (Guard::Http1(inspector), 0),
+            None => {
+                let mut glitches = Glitches::new(state.now());
+                // Far less than what may pass at a time.
+                glitches.follow(first, state.now());
+                (Guard::Http2(glitches), first.len())
+            }
+        };
         let (held, course, lingering) = (BytesMut::from(first), Course::On, None);
-        let mut glitches = inspector.is_none().then(|| Glitches::new(state.now()));
-        // Far less than what may pass at a time.
-        if let Some(glitches) = &mut glitches {
-            glitches.follow(first, state.now());
-        }
         let (transport, is_flushed, pauses) = (Box::new(transport), true, false);
-        Self { transport, held, free, inspector, glitches, is_flushed, pauses, course, lingering, state }
+        Self { transport, held, free, guard, is_flushed, pauses, course, lingering, state }
     }
 
     /// The stream below, and what was read of it and not given out.
@@ -89,7 +96,7 @@ impl Stream {
     /// Whether a further message may be looked at: the one before it was taken up, or is not whole yet,
     /// and it is sure that a message it is.
     fn may_inspect(&self) -> bool {
-        let Some(inspector) = &self.inspector else { return true };
+        let Guard::Http1(inspector) = &self.guard else { return true };
         !inspector.is_at_head() || !(self.state.has_due() || self.state.withholds())
     }
 
@@ -102,7 +109,7 @@ impl Stream {
 
     /// Frees what may pass of the bytes that are held. Says whether anything came of it.
     fn inspect_held(&mut self) -> bool {
-        let Some(inspector) = &mut self.inspector else { return false };
+        let Guard::Http1(inspector) = &mut self.guard else { return false };
         let passage = inspector.inspect(&self.held);
         self.free = passage.pass;
         self.note(passage);
@@ -111,7 +118,7 @@ impl Stream {
 
     /// Lets pass what may of the bytes that were just read, where they lie; the others are held.
     fn inspect_in_place(&mut self, buf: &mut ReadBuf<'_>, from: usize) {
-        let Some(inspector) = &mut self.inspector else { return };
+        let Guard::Http1(inspector) = &mut self.guard else { return };
         let passage = inspector.inspect(&buf.filled()[from..]);
         let end = from + passage.pass;
         if end < buf.filled().len() {
@@ -133,7 +140,7 @@ impl Stream {
                 self.course = Course::Broken;
             }
             Some(fault) => {
-                let is_head = self.inspector.as_ref().is_some_and(Inspector::is_head_method);
+                let is_head = matches!(&self.guard, Guard::Http1(inspector) if inspector.is_head_method());
                 let stands_for_it: &[u8] = if is_head { b"HEAD / HTTP/1.1\r\n\r\n" } else { b"GET / HTTP/1.1\r\n\r\n" };
                 self.state.expect(Due::Refusal(fault));
                 self.held = BytesMut::from(stands_for_it);
@@ -146,7 +153,7 @@ impl Stream {
     /// Lets pass what may of the bytes that an HTTP/2 client has sent. `None`: it is too much, and the connection
     /// ends.
     fn let_pass(&mut self, cx: &mut Context<'_>, sent: &[u8]) -> Option<usize> {
-        let Some(glitches) = &mut self.glitches else { return Some(sent.len()) };
+        let Guard::Http2(glitches) = &mut self.guard else { return Some(sent.len()) };
         glitches.earn(self.state.doing().take_earned(), 0);
         let passes = glitches.follow(sent, self.state.now());
         if passes.is_some() {
@@ -206,12 +213,12 @@ impl Stream {
     fn leaves_something(&self) -> bool {
         self.course != Course::On
             || !self.held.is_empty()
-            || self.inspector.as_ref().is_some_and(|inspector| !inspector.is_at_head())
+            || matches!(&self.guard, Guard::Http1(inspector) if !inspector.is_at_head())
     }
 
     fn wrote(&mut self) {
         let taken = self.state.wrote();
-        if let Some(glitches) = &mut self.glitches {
+        if let Guard::Http2(glitches) = &mut self.guard {
             glitches.earn(0, taken);
         }
     }
@@ -232,7 +239,7 @@ impl Stream {
 impl AsyncRead for Stream {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
-        if this.glitches.is_some() {
+        if matches!(this.guard, Guard::Http2(_)) {
             return this.poll_read_frames(cx, buf);
         }
         let before = buf.filled().len();
