@@ -8,6 +8,10 @@
 //! that is meant. A change is durable and in force when it is answered: after each one a token that was
 //! remembered and one that was not are asked, and both must follow.
 
+#[path = "../store/records.rs"]
+#[expect(dead_code, reason = "the bench of the store uses the rest")]
+mod records;
+
 use std::hint::black_box;
 use std::path::Path;
 use std::process::ExitCode;
@@ -18,10 +22,12 @@ use clap::Parser;
 use keygate::auth::{Accounts, CacheOptions, Lifecycle, Need, Users, Verdict, Verifier, VerifierOptions, authorize};
 use keygate::limit::TokenLimits;
 use keygate::model::{
-    Access, Account, AccountId, AccountState, Action, Clock, Digest, Grants, Kind, Membership, Pepper, ResourceName,
-    Revision, State, Timestamp, Token, TokenHasher, TokenId, TokenPrefix, TokenText, Usage, User, UserId, UserState,
+    Access, Action, Clock, Digest, Grants, Kind, Membership, Pepper, ResourceName, Revision, Timestamp, Token,
+    TokenHasher, TokenPrefix, TokenText, Usage, User, UserId, UserState,
 };
 use keygate::store::{Rebuild, Record, SledOptions, SledStore, Store};
+
+use records::account;
 
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 
@@ -88,22 +94,6 @@ fn pepper() -> Outcome<Pepper> {
     Ok(Pepper::from_material(&[7; 32])?)
 }
 
-fn account() -> Account {
-    Account {
-        id: AccountId::from_bytes([1; 16]),
-        parent: None,
-        name: "all".to_owned(),
-        state: AccountState::Active,
-        visible_to_parent: false,
-        ceiling: None,
-        plan: None,
-        policy: None,
-        labels: Default::default(),
-        created: Timestamp::from_millis(0),
-        revision: Revision(1),
-    }
-}
-
 fn user() -> Outcome<User> {
     Ok(User {
         id: UserId::from_bytes([2; 16]),
@@ -121,28 +111,17 @@ fn user() -> Outcome<User> {
 }
 
 fn token(number: u64, digest: Digest) -> Token {
+    let (kind, user) = (Kind::Personal, Some(UserId::from_bytes([2; 16])));
+    let grants = Grants::new([(ResourceName::every_api(), Access::FULL)]);
     Token {
-        id: TokenId::from_bytes((u128::from(number) << 64 | 7).to_be_bytes()),
-        account: account().id,
-        kind: Kind::Personal,
-        name: format!("laptop {number}"),
-        description: String::new(),
-        grants: Grants::new([(ResourceName::every_api(), Access::FULL)]),
-        roles: Vec::new(),
-        user: Some(UserId::from_bytes([2; 16])),
-        filters: Default::default(),
-        sealed: None,
-        rotation: None,
-        labels: Default::default(),
-        state: State::Active,
-        not_before: None,
-        expires: None,
-        rate_limit: None,
-        created: Timestamp::from_millis(0),
-        created_by: None,
-        hint: "abcd".to_owned(),
+        kind,
+        user,
+        grants,
         digest,
+        expires: None,
+        created_by: None,
         revision: Revision(3 + number),
+        ..records::token(number)
     }
 }
 

@@ -10,6 +10,9 @@
 //! (`welch.rs`). Pairs of kinds that anybody can tell apart by looking at the text are measured too: they are the
 //! control which shows that differences of nanoseconds are seen.
 
+#[path = "../store/records.rs"]
+#[expect(dead_code, reason = "the bench of the store uses the rest")]
+mod records;
 mod texts;
 mod welch;
 mod world;

@@ -3,13 +3,12 @@
 use std::cell::RefCell;
 
 use keygate::model::{
-    Access, Digest, Grants, Kind, Pepper, ResourceName, Revision, State, Timestamp, Token, TokenHasher, TokenId,
-    TokenPrefix, TokenText, Usage, parse_token,
+    Access, Digest, Grants, Kind, Pepper, ResourceName, State, Timestamp, Token, TokenHasher, TokenPrefix, TokenText,
+    Usage, parse_token,
 };
 use keygate::store::{Rebuild, Record};
 
-use crate::Outcome;
-use crate::world::account;
+use crate::{Outcome, records};
 
 const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 const BODY: usize = 30;
@@ -142,27 +141,6 @@ fn garbled(text: &str) -> String {
 }
 
 fn token(number: u64, digest: Digest, state: State) -> Token {
-    Token {
-        id: TokenId::from_bytes((u128::from(number) << 64 | 7).to_be_bytes()),
-        account: account().id,
-        kind: Kind::Service,
-        name: format!("service {number}"),
-        description: String::new(),
-        grants: Grants::new([(ResourceName::every_api(), Access::FULL)]),
-        roles: Vec::new(),
-        user: None,
-        filters: Default::default(),
-        sealed: None,
-        rotation: None,
-        labels: Default::default(),
-        state,
-        not_before: None,
-        expires: None,
-        rate_limit: None,
-        created: Timestamp::from_millis(0),
-        created_by: None,
-        hint: "abcd".to_owned(),
-        digest,
-        revision: Revision(2 + number),
-    }
+    let grants = Grants::new([(ResourceName::every_api(), Access::FULL)]);
+    Token { grants, digest, state, expires: None, ..records::token(number) }
 }

@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use keygate::auth::{CacheOptions, Users, Verdict, Verifier, VerifierOptions};
 use keygate::limit::TokenLimits;
-use keygate::model::{Account, AccountId, AccountState, Clock, Pepper, Revision, Timestamp, TokenHasher, TokenPrefix};
+use keygate::model::{Clock, Pepper, TokenHasher, TokenPrefix};
 use keygate::store::{Rebuild, Record, SledOptions, SledStore, Store};
 
 use crate::Outcome;
+use crate::records::account;
 use crate::texts::{Presented, Stored};
 
 pub struct World {
@@ -53,21 +54,5 @@ impl World {
 impl Presented {
     pub fn is_token(self) -> bool {
         matches!(self, Presented::Active | Presented::Revoked | Presented::Cold)
-    }
-}
-
-pub fn account() -> Account {
-    Account {
-        id: AccountId::from_bytes([1; 16]),
-        parent: None,
-        name: "all".to_owned(),
-        state: AccountState::Active,
-        visible_to_parent: false,
-        ceiling: None,
-        plan: None,
-        policy: None,
-        labels: Default::default(),
-        created: Timestamp::from_millis(0),
-        revision: Revision(1),
     }
 }
