@@ -13,7 +13,7 @@ use sfv::{KeyRef, ListSerializer, RefBareItem, StringRef};
 
 use super::refusal::Refusal;
 use crate::limit::{Left, LimitKey, ToldLimiter};
-use crate::model::{Quota, TokenId, peer};
+use crate::model::{Quota, TokenId, peer_key};
 
 const RATELIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const RATELIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
@@ -42,11 +42,7 @@ impl AdminLimits {
 
     /// Counts a request of nobody who is known.
     pub(super) fn charge_address(&self, from: IpAddr, told: &Told) -> Result<(), Refusal> {
-        let key = match peer(from) {
-            IpAddr::V4(address) => address.to_ipv6_mapped().to_bits(),
-            IpAddr::V6(network) => network.to_bits(),
-        };
-        charge(self.addresses.as_ref(), key, "address", told)
+        charge(self.addresses.as_ref(), peer_key(from), "address", told)
     }
 
     /// Forgets who has not called for a while. To be called every few seconds.

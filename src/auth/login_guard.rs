@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::limit::{KeyedLimiter, LimitKey};
-use crate::model::Quota;
+use crate::model::{Quota, peer_key};
 
 /// Counts tries.
 pub struct LoginGuard {
@@ -52,7 +52,7 @@ impl LoginGuard {
 
     /// Counts a try that names no login.
     pub fn charge_address(&self, from: IpAddr) -> Result<(), TooOften> {
-        self.by_address.charge(key_of_address(from)).map_err(TooOften)
+        self.by_address.charge(peer_key(from)).map_err(TooOften)
     }
 
     /// Forgets who has not tried for a while. To be called every few seconds.
@@ -67,14 +67,6 @@ fn key_of_login(login: &str) -> LimitKey {
     let hash = blake3::hash(login.to_ascii_lowercase().as_bytes());
     let (first, _) = hash.as_bytes().split_first_chunk().expect("a hash has 32 bytes");
     LimitKey::from_le_bytes(*first)
-}
-
-/// Who has one address of IPv6 has all of its network of 64 bits.
-fn key_of_address(address: IpAddr) -> LimitKey {
-    match address.to_canonical() {
-        IpAddr::V4(address) => address.to_ipv6_mapped().to_bits(),
-        IpAddr::V6(address) => address.to_bits() & !u128::from(u64::MAX),
-    }
 }
 
 #[cfg(test)]

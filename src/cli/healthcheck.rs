@@ -77,7 +77,7 @@ mod tests {
         ] {
             assert_eq!(
                 url_of(&Listener {
-                    address: ListenAddress::Tcp(address.parse().unwrap()),
+                    address: ListenAddress::Tcp(address.parse().expect("an address")),
                     tls: None,
                     proxy_protocol: crate::config::ProxyProtocol::Off
                 }),

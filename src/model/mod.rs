@@ -57,6 +57,6 @@ pub use selector::{Selector, SelectorError};
 pub use token::{Kind, Revision, Standing, State, Token};
 pub use token_filter::{TokenFilter, contains};
 pub use token_text::{TokenPrefix, TokenText, TokenTextError, parse_token};
-pub use usage::{Day, SecretUse, Seen, Usage, peer};
+pub use usage::{Day, SecretUse, Seen, Usage, peer, peer_key};
 pub use user::{Invitation, Login, LoginError, Membership, User, UserState};
 pub use webhook_secret::{WebhookSecret, WebhookSecretError};

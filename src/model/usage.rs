@@ -135,6 +135,14 @@ pub fn peer(address: IpAddr) -> IpAddr {
     }
 }
 
+/// The same as a number, for who counts by it.
+pub fn peer_key(address: IpAddr) -> u128 {
+    match peer(address) {
+        IpAddr::V4(address) => address.to_ipv6_mapped().to_bits(),
+        IpAddr::V6(network) => network.to_bits(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,6 +1,5 @@
 //! A client connection, as the requests on it see it.
 
-use std::net::IpAddr;
 use std::rc::Rc;
 
 use http::{HeaderMap, HeaderValue, Request, StatusCode, Version};
@@ -12,6 +11,7 @@ use super::record::RequestRecord;
 use super::sanitize::{Reading, host_for_routing, is_host, sanitize};
 use super::websocket::{self, Ask};
 use super::worker::Worker;
+use crate::model::peer_key;
 use crate::server::{ConnectionState, Fault, Peer};
 use crate::telemetry::Reason;
 
@@ -76,9 +76,7 @@ impl Client {
 /// A client as a limiter's key.
 pub(super) fn address_key(peer: Peer) -> u128 {
     match peer {
-        Peer::Ip(IpAddr::V4(address)) => u128::from(address.to_bits()),
-        // A client has a whole /64, and may use another address of it for every request.
-        Peer::Ip(IpAddr::V6(address)) => address.to_bits() >> 64 << 64,
+        Peer::Ip(address) => peer_key(address),
         // All of them together: nothing tells them apart, and no address has this key.
         Peer::Unix => u128::MAX,
     }

@@ -46,6 +46,7 @@ impl Drop for Counted {
 }
 
 /// A client has a whole /64 of IPv6, and may connect from another address of it each time.
+/// The same as `model::peer_key`; this module knows no other of ours, so it has its own.
 fn key(address: IpAddr) -> u128 {
     match address.to_canonical() {
         IpAddr::V4(address) => u128::from(address.to_bits()),
