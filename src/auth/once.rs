@@ -16,8 +16,8 @@ use crate::model::{Digest, NoteId, Revision, Timestamp, TokenId};
 
 /// For how long a request can come again.
 pub(super) const REMEMBERED: Duration = Duration::from_secs(24 * 3_600);
-const MOST: usize = 100_000;
-const MOST_OF_ONE: usize = 10_000;
+const MOST: usize = if cfg!(test) { 1_000 } else { 100_000 };
+pub(super) const MOST_OF_ONE: usize = if cfg!(test) { 100 } else { 10_000 };
 
 /// A request that is under way, and may come again. Nobody else has it until the last clone is gone.
 #[derive(Clone)]

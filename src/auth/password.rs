@@ -229,6 +229,25 @@ mod tests {
         assert_eq!(checked, Ok(Checked::Right { outdated: true }));
     }
 
+    #[test]
+    fn a_hash_is_outdated_by_anything_that_is_otherwise_today() {
+        let (salt, long, short) = ("BwcHBwcHBwcHBwcHBwcHBw", "A".repeat(43), "A".repeat(22));
+        for (is_of_today, head, hash) in [
+            (true, "argon2id$v=19$m=19456,t=2,p=1", &long),
+            (false, "argon2i$v=19$m=19456,t=2,p=1", &long),
+            (false, "argon2id$v=16$m=19456,t=2,p=1", &long),
+            (false, "argon2id$m=19456,t=2,p=1", &long),
+            (false, "argon2id$v=19$m=19455,t=2,p=1", &long),
+            (false, "argon2id$v=19$m=19456,t=3,p=1", &long),
+            (false, "argon2id$v=19$m=19456,t=2,p=2", &long),
+            (false, "argon2id$v=19$m=19456,t=2,p=1", &short),
+        ] {
+            let stored = PasswordHash::new(&format!("${head}${salt}${hash}")).unwrap_or_else(|e| panic!("{head}: {e}"));
+            let params = Params::try_from(&stored).expect("lawful");
+            assert_eq!(super::is_of_today(&stored, &params), is_of_today, "{head} {hash}");
+        }
+    }
+
     #[tokio::test]
     async fn more_than_may_wait_are_sent_away_and_the_others_are_answered() {
         let passwords = Passwords::new().expect("randomness");

@@ -156,6 +156,26 @@ fn each_policy_is_carried_out_before_the_answer() {
     }
 }
 
+/// It is that of the token's account, or of the nearest above that has one.
+#[test]
+fn the_policy_is_that_of_the_accounts_way_up() {
+    let (scanner, upstream) = (Scanner::new("k1"), Upstream::start());
+    let gateway = believing(&scanner, &upstream, "[policy.default]\n[policy.strict]\nleak_action = \"revoke\"\n");
+    let account = |body: Value| {
+        let made = gateway.admin.call("POST", "/v1/accounts", Some(body));
+        assert_eq!(made.status, 201, "{}", made.text());
+        made.json()["id"].clone()
+    };
+    let strict = account(json!({"name": "strict", "policy": "strict"}));
+    let below = account(json!({"name": "below", "parent": strict}));
+    let beside = account(json!({"name": "beside"}));
+    for (account, state_then) in [(&strict, "revoked"), (&below, "revoked"), (&beside, "disabled")] {
+        let token = gateway.admin.create(json!({"name": "leaked", "account": account, "grants": {"*": "read"}}));
+        assert_eq!(alert(&gateway, &scanner, &found(&[&token.secret])).status, 200);
+        assert_eq!(state(&gateway, &token), state_then);
+    }
+}
+
 #[test]
 fn what_is_nobodys_is_said_to_be_and_what_is_over_stays_as_it_is() {
     let (scanner, upstream) = (Scanner::new("k1"), Upstream::start());

@@ -9,7 +9,7 @@ mod sessions;
 mod upstreams;
 
 use std::io::{Read, Write};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use rustls::pki_types::ServerName;
@@ -129,7 +129,10 @@ fn the_management_api_can_be_behind_tls_too() {
 
 /// A gateway that trusts `authority` in an upstream at `url`, with more in the `tls` table.
 pub(crate) fn in_front_of(url: &str, authority: &Authority, more: &str) -> Gateway {
-    let builder = Builder::new(url);
+    trusting(Builder::new(url), authority, more)
+}
+
+pub(crate) fn trusting(builder: Builder, authority: &Authority, more: &str) -> Gateway {
     authority.write(&builder.directory().join("authority.pem"));
     builder.upstream(&format!("tls = {{ ca = \"authority.pem\"{more} }}")).start()
 }
@@ -188,11 +191,11 @@ fn a_body_that_ends_with_the_connection_must_end_in_order() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn http2_is_spoken_to_an_upstream_that_offers_it() {
-    let authority = Authority::new();
+    let authority = Arc::new(Authority::new());
     let acceptor = TlsAcceptor::from(authority.issue(&["127.0.0.1"]).server(&["h2", "http/1.1"]));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let url = format!("https://{}", listener.local_addr().expect("bound"));
-    let seen = Arc::default();
+    let seen: Arc<Mutex<Vec<http::request::Parts>>> = Arc::default();
     let record = Arc::clone(&seen);
     tokio::spawn(async move {
         loop {
@@ -202,12 +205,15 @@ async fn http2_is_spoken_to_an_upstream_that_offers_it() {
             tokio::spawn(h2::serve(stream, Arc::clone(&record)));
         }
     });
-    let answer = tokio::task::spawn_blocking(move || {
-        let gateway = in_front_of(&url, &authority, "");
-        gateway.request("POST", "/public/7", None)
-    });
-    let answer = answer.await.expect("it answers");
-    assert_eq!((answer.status, answer.header("x-upstream")), (200, Some("echo")));
-    let parts = seen.lock().expect("no panic holds it").pop().expect("a request");
-    assert_eq!((parts.version, parts.uri.scheme_str()), (http::Version::HTTP_2, Some("https")));
+    for version in ["", "http = \"2\""] {
+        let (url, authority) = (url.clone(), Arc::clone(&authority));
+        let answer = tokio::task::spawn_blocking(move || {
+            let gateway = trusting(Builder::new(&url).upstream(version), &authority, "");
+            gateway.request("POST", "/public/7", None)
+        });
+        let answer = answer.await.expect("it answers");
+        assert_eq!((answer.status, answer.header("x-upstream")), (200, Some("echo")), "{version:?}");
+        let parts = seen.lock().expect("no panic holds it").pop().expect("a request");
+        assert_eq!((parts.version, parts.uri.scheme_str()), (http::Version::HTTP_2, Some("https")));
+    }
 }

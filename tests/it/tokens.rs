@@ -66,6 +66,31 @@ fn a_token_lives_as_long_as_was_asked_for() {
     }
 }
 
+/// An installation's own prefix is that of every text that it makes, and of those alone that it takes.
+#[test]
+fn every_text_begins_with_the_installations_prefix() {
+    let upstream = Upstream::start();
+    let gateway = Builder::new(&upstream.url()).tokens("prefix = \"acme\"").start();
+    assert!(gateway.admin.token.starts_with("acme_"));
+    let token = gateway.admin.create(json!({"name": "t", "grants": {"*": "read"}}));
+    let rotated = gateway.admin.change(&token.id, "rotate");
+    for text in [&token.secret, rotated["token"].as_str().expect("a text")] {
+        assert!(text.starts_with("acme_svc_"));
+        assert_eq!(gateway.get(PATH, text).status, 200);
+    }
+    let ada = json!({"login": "ada@example.org", "roles": ["viewer"]});
+    let ada = gateway.admin.call("POST", "/v1/users", Some(ada)).json();
+    let ada = ada["id"].as_str().unwrap_or_else(|| panic!("no id in {ada}"));
+    let invited = gateway.admin.call("POST", &format!("/v1/users/{ada}/invitation"), None).json();
+    let invitation = invited["invitation"].as_str().unwrap_or_else(|| panic!("no text in {invited}"));
+    assert!(invitation.starts_with("acme_"));
+    let body = json!({"invitation": invitation, "password": "correct horse battery staple"}).to_string();
+    let accepted = request(gateway.admin.address, "POST", "/v1/invitations", None, body.as_bytes());
+    assert!(accepted.status < 300, "{}", accepted.text());
+    let elsewhere = Gateway::start(&upstream.url()).token("read");
+    assert!(elsewhere.starts_with("kg_svc_") && gateway.get(PATH, &elsewhere).status == 401);
+}
+
 #[test]
 fn an_expiry_that_makes_no_sense_is_refused_and_makes_no_token() {
     let (_upstream, gateway) = start();

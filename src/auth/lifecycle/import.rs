@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use super::{Lifecycle, LifecycleError, NewToken, TokenChange};
 use crate::auth::rehash::Rehash;
 use crate::auth::verifier::Verifier;
-use crate::model::{ForeignHash, Note, NoteId, Revision, State, Timestamp, Token, TokenId};
+use crate::model::{ForeignHash, Note, NoteId, Revision, Timestamp, Token, TokenId};
 use crate::store::{StoreError, Write};
 
 /// How many digests are replaced side by side; the store's writer takes them together.
@@ -127,7 +127,7 @@ impl Lifecycle {
         }
         // Its text is not known here, so there can be no copy of it.
         let (token, _) = self.draft(NewToken { retrievable: false, ..new })?;
-        let token = Token { id, digest, hint: String::new(), state: State::Active, ..token };
+        let token = Token { id, digest, hint: String::new(), ..token };
         Ok(Ok(Draft { token, deleted }))
     }
 

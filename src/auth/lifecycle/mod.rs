@@ -17,6 +17,8 @@ mod once;
 mod places;
 mod purge;
 mod rotation;
+#[cfg(test)]
+mod tests;
 mod tokens;
 mod told;
 mod turn;

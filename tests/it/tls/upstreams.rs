@@ -1,8 +1,9 @@
 //! TLS to upstreams: whom the gateway believes, by which name, and what it shows.
 
-use super::{ANSWER, GET, in_front_of};
+use super::{ANSWER, GET, in_front_of, trusting};
+use crate::support::binary::Install;
 use crate::support::tls::{Authority, TlsUpstream};
-use crate::support::{Builder, Gateway, Wire};
+use crate::support::{Builder, Gateway, Wire, eventually, request};
 
 #[test]
 fn an_upstream_that_cannot_be_verified_is_told_nothing() {
@@ -75,4 +76,38 @@ fn an_upstream_that_asks_is_shown_the_certificate_of_the_configuration() {
     strangers.issue(&["gateway"]).write_as(gateway.directory.path(), "own.pem", "own.key");
     assert_eq!(gateway.inner().as_ref().expect("it runs").reload_certificates(), []);
     assert_eq!(gateway.request("GET", "/public/7", None).status, 502);
+}
+
+/// Some negotiate nothing, and go on as if HTTP/1.1 had been asked for.
+#[test]
+fn an_upstream_that_is_to_speak_http2_and_does_not_is_told_nothing() {
+    let authority = Authority::new();
+    let identity = authority.issue(&["127.0.0.1"]);
+    for (what, protocols) in [("1.1 alone", &["http/1.1"][..]), ("nothing", &[])] {
+        let upstream = TlsUpstream::start(identity.server(protocols), ANSWER, true);
+        let gateway = trusting(Builder::new(&upstream.url()).upstream("http = \"2\""), &authority, "");
+        let answer = gateway.request("GET", "/public/7", None);
+        assert_eq!((answer.status, answer.problem().as_str()), (502, "upstream_unreachable"), "{what}");
+        assert_eq!(upstream.seen(), "", "{what}");
+        // Where nobody demands it, the same upstream is as good as any.
+        let lenient = in_front_of(&upstream.url(), &authority, "");
+        assert_eq!(lenient.request("GET", "/public/7", None).status, 200, "{what}");
+    }
+}
+
+#[test]
+fn who_runs_the_gateway_is_told_that_the_upstream_speaks_no_http2() {
+    let authority = Authority::new();
+    let upstream = TlsUpstream::start(authority.issue(&["127.0.0.1"]).server(&[]), ANSWER, true);
+    let install = Install::new(&upstream.url());
+    authority.write(&install.path("authority.pem"));
+    let url = format!("url = \"{}\"", upstream.url());
+    install.configure(|text| text.replace(&url, &format!("{url}\ntls = {{ ca = \"authority.pem\" }}\nhttp = \"2\"")));
+    let served = install.run();
+    let path = "/v1/devices/7";
+    assert_eq!(request(served.proxy, "GET", path, Some(&install.admin_token), b"").status, 502);
+    let line = eventually("a line about it", || {
+        served.process.err().lines().find(|line| line.contains("no connection to the upstream")).map(str::to_owned)
+    });
+    assert!(line.contains("the upstream does not speak HTTP/2 over TLS, and `http = \\\"2\\\"` demands it"), "{line}");
 }
