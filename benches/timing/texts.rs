@@ -1,6 +1,6 @@
 //! Texts of every kind that somebody may present, and what stands in the store beside them.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
 use keygate::model::{
     Access, Digest, Grants, Kind, Pepper, ResourceName, State, Timestamp, Token, TokenHasher, TokenPrefix, TokenText,
@@ -21,16 +21,16 @@ pub enum Presented {
     Unknown,
     /// Nobody's, and its digest has the first two bytes of a stored one.
     LikeADigest,
-    /// Nobody's, and its digest has the first two bytes of no stored one.
+    /// Nobody's, and its digest has the first two bytes of one of as many that are not stored: so that finding such a
+    /// text takes as many tries, which leave the same traces in the processor.
     LikeNoDigest,
     /// Nobody's, and it begins with 25 of a stored token's 30 random characters.
     LikeAText,
     /// Nobody's, with a checksum that is wrong.
     Garbled,
-    /// All of a stored token but for its checksum.
+    /// All of a stored token but for its checksum. Each is presented once: a text that was presented before is
+    /// answered sooner, and few texts would differ in more than in whose they are.
     GarbledToken,
-    /// All of one of as many texts that are nobody's but for its checksum.
-    GarbledStranger,
     /// Not of this installation.
     Foreign,
     /// A token that is remembered.
@@ -41,23 +41,32 @@ pub enum Presented {
     Cold,
 }
 
+/// Which digests begin with two bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Like {
+    Stored,
+    /// As many as are stored, and are not.
+    Others,
+    None,
+}
+
 /// The tokens of the store.
 pub struct Stored {
     hasher: TokenHasher,
     active: Vec<String>,
     revoked: Vec<String>,
     cold: RefCell<Vec<String>>,
-    /// As many as are active: texts that are presented again and again are answered sooner than fresh ones.
-    strangers: Vec<String>,
-    /// By the first two bytes of a digest, whether a stored one has them.
-    begins: Vec<bool>,
+    /// So many of the cold ones were presented with another checksum.
+    garbled: Cell<usize>,
+    /// By the first two bytes of a digest, whose it is like.
+    begins: Vec<Like>,
 }
 
 impl Stored {
     /// So many that will be remembered, half of them revoked, and so many that will not.
     pub fn put(rebuild: &mut Rebuild, pepper: &Pepper, remembered: usize, cold: usize) -> Outcome<Self> {
         let hasher = TokenHasher::new(pepper);
-        let mut begins = vec![false; 1 << 16];
+        let mut begins = vec![Like::None; 1 << 16];
         let mut texts = Vec::with_capacity(remembered + cold);
         for number in 0..remembered + cold {
             let text = unknown()?;
@@ -66,13 +75,23 @@ impl Stored {
             let state = if is_revoked { State::Revoked { at: Timestamp::from_millis(1) } } else { State::Active };
             rebuild.put(Record::Token(token(number as u64, digest, state), Usage::default()))?;
             // What is cold is asked about by one pair alone, which is not about digests.
-            begins[begin(&digest)] |= number < remembered;
+            if number < remembered {
+                begins[begin(&digest)] = Like::Stored;
+            }
             texts.push(text);
+        }
+        let mut others = begins.iter().filter(|&&like| like == Like::Stored).count();
+        while others > 0 {
+            let like = &mut begins[begin(&hasher.digest(&unknown()?))];
+            if *like == Like::None {
+                *like = Like::Others;
+                others -= 1;
+            }
         }
         let cold = texts.split_off(remembered);
         let active = texts.split_off(remembered / 2);
-        let strangers = active.iter().map(|_| unknown()).collect::<Outcome<_>>()?;
-        Ok(Self { hasher, active, revoked: texts, cold: RefCell::new(cold), strangers, begins })
+        let (cold, garbled) = (RefCell::new(cold), Cell::new(0));
+        Ok(Self { hasher, active, revoked: texts, cold, garbled, begins })
     }
 
     /// All that are to be remembered.
@@ -85,12 +104,14 @@ impl Stored {
         let any = |texts: &[String]| texts[fastrand::usize(..texts.len())].clone();
         Ok(Some(match presented {
             Presented::Unknown => unknown()?,
-            Presented::LikeADigest => self.until(true)?,
-            Presented::LikeNoDigest => self.until(false)?,
+            Presented::LikeADigest => self.until(Like::Stored)?,
+            Presented::LikeNoDigest => self.until(Like::Others)?,
             Presented::LikeAText => like(&any(&self.active), 25)?,
             Presented::Garbled => garbled(&unknown()?),
-            Presented::GarbledToken => garbled(&any(&self.active)),
-            Presented::GarbledStranger => garbled(&any(&self.strangers)),
+            Presented::GarbledToken => {
+                let number = self.garbled.replace(self.garbled.get() + 1);
+                return Ok(self.cold.borrow().get(number).map(|text| garbled(text)));
+            }
             Presented::Foreign => format!("xx{}", &unknown()?[2..]),
             Presented::Active => any(&self.active),
             Presented::Revoked => any(&self.revoked),
@@ -98,10 +119,10 @@ impl Stored {
         }))
     }
 
-    fn until(&self, is_like: bool) -> Outcome<String> {
+    fn until(&self, like: Like) -> Outcome<String> {
         loop {
             let text = unknown()?;
-            if self.begins[begin(&self.hasher.digest(&text))] == is_like {
+            if self.begins[begin(&self.hasher.digest(&text))] == like {
                 return Ok(text);
             }
         }
