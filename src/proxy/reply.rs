@@ -10,7 +10,7 @@ use hyper::body::{Body, Frame, Incoming, SizeHint};
 use super::headers;
 use super::record::RequestRecord;
 use super::request_body::Progress;
-use super::upstream::Relay;
+use super::upstream::{Fault, Relay};
 use super::websocket::Side;
 use crate::server::Cut;
 
@@ -34,7 +34,9 @@ pub(super) enum Content {
 #[derive(Debug, thiserror::Error)]
 pub enum ReplyError {
     #[error(transparent)]
-    Upstream(#[from] hyper::Error),
+    Http1(#[from] Fault),
+    #[error(transparent)]
+    Http2(#[from] hyper::Error),
     #[error("nothing came of the answer for too long")]
     Quiet,
 }
@@ -83,12 +85,12 @@ impl ReplyBody {
 impl ReplyBody {
     fn poll_content(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, ReplyError>>> {
         let polled = match &mut self.content {
-            Content::Http1(relay) => relay.poll_frame(cx),
-            Content::Http2(incoming) => Pin::new(incoming).poll_frame(cx),
+            Content::Http1(relay) => relay.poll_frame(cx).map_err(ReplyError::Http1),
+            Content::Http2(incoming) => Pin::new(incoming).poll_frame(cx).map_err(ReplyError::Http2),
             Content::Own(_) | Content::Switched(_) => return Poll::Ready(None),
         };
         let (Some(progress), Some(record)) = (&self.progress, &mut self.record) else {
-            return polled.map_err(ReplyError::Upstream);
+            return polled;
         };
         if polled.is_ready() {
             progress.goes_on();
@@ -99,7 +101,7 @@ impl ReplyBody {
                 return Poll::Ready(Some(Err(ReplyError::Quiet)));
             }
         }
-        polled.map_err(ReplyError::Upstream)
+        polled
     }
 
     /// As much of it as is handed over now.

@@ -48,7 +48,7 @@ pub(super) struct Timeouts {
 
 /// Why a body was not sent whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(super) enum BodyFault {
+pub enum BodyFault {
     #[error("the request body is over {limit} bytes")]
     TooLarge { limit: u64 },
     #[error("the request body broke off")]

@@ -59,7 +59,11 @@ pub(super) async fn exchange(
         Some(Ok(response)) => Ok(response),
         Some(Err(mut error)) => {
             *request = error.take_message();
-            Err(if request.is_some() { ExchangeError::Unsent } else { ExchangeError::Broken(error.into_error()) })
+            Err(if request.is_some() {
+                ExchangeError::Unsent
+            } else {
+                ExchangeError::Broken(error.into_error().into())
+            })
         }
         None => Err(ExchangeError::Stalled),
     }

@@ -20,6 +20,7 @@ use rustls_pki_types::ServerName;
 
 use super::request_body::RequestBody;
 use super::websocket::Key;
+pub use http1::Fault;
 pub(super) use http1::Relay;
 pub(super) use pool::{Exchanged, Pool};
 pub use trust::{TrustError, client_config};

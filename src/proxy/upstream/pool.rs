@@ -4,13 +4,14 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use http::header::{CONTENT_LENGTH, HOST, TE, TRANSFER_ENCODING};
+use http::header::{HOST, TE, TRANSFER_ENCODING};
+use http::response::Parts;
 use http::uri::PathAndQuery;
 use http::{HeaderValue, Request, Response, StatusCode, Uri, Version};
 use hyper::body::Incoming;
 
 use super::connect::{ConnectError, connect};
-use super::http1::{ExchangeError, Link, Relay};
+use super::http1::{ExchangeError, Link};
 use super::{HostHeader, Outgoing, UpstreamOptions, http2};
 use crate::proxy::bad_request::BadRequest;
 use crate::proxy::reject::Rejection;
@@ -81,9 +82,10 @@ impl Pool {
     }
 
     /// Takes a connection back that can carry another request.
-    pub(super) fn put(&self, link: Box<Link>) {
+    pub(super) fn put(&self, mut link: Box<Link>) {
         let mut idle = self.idle.borrow_mut();
         if idle.len() < self.upstream.max_idle {
+            link.shrink();
             idle.push(Idle { link, since: self.sweep.now() });
         }
     }
@@ -103,7 +105,7 @@ impl Pool {
         }
         loop {
             let mut idle = self.idle.borrow_mut().pop()?;
-            if idle.link.is_usable() {
+            if idle.link.is_silent() {
                 return Some(Route::Http1(idle.link));
             }
         }
@@ -121,13 +123,12 @@ impl Pool {
                 });
             }
         };
-        let opened = if transport.http2 {
-            let sender = http2::open(transport.stream).await;
-            sender.inspect(|sender| *self.shared.borrow_mut() = Some(sender.clone())).map(Route::Http2)
-        } else {
-            Link::open(transport.stream).await.map(Route::Http1)
-        };
-        opened.map_err(|error| self.broken(&error))
+        if !transport.http2 {
+            return Ok(Route::Http1(Link::new(transport.stream)));
+        }
+        let sender = http2::open(transport.stream).await.map_err(|error| self.broken(&error))?;
+        *self.shared.borrow_mut() = Some(sender.clone());
+        Ok(Route::Http2(sender))
     }
 
     async fn send(
@@ -139,16 +140,17 @@ impl Pool {
         match route {
             Route::Http1(link) => {
                 outgoing.request.iter_mut().for_each(|request| self.address_http1(request));
-                let (response, link) = link.exchange(&mut outgoing.request, progress).await?;
-                if let Some(fault) = fault(&response, outgoing.websocket.as_ref()) {
+                let answer = link.exchange(&mut outgoing.request, progress).await?;
+                if let Some(fault) = fault(&answer.head, outgoing.websocket.as_ref()) {
                     return Err(ExchangeError::Unlawful(fault));
                 }
-                let (head, body) = response.into_parts();
-                if head.status == StatusCode::SWITCHING_PROTOCOLS {
-                    let side = link.into_side().ok_or(ExchangeError::Unlawful("it switches protocols too early"))?;
+                if answer.head.status == StatusCode::SWITCHING_PROTOCOLS {
+                    let early = ExchangeError::Unlawful("it switches protocols too early");
+                    let (head, side) = answer.tunnel().ok_or(early)?;
                     return Ok(Exchanged { head, content: Content::Switched(Some(Box::new(side))) });
                 }
-                Ok(Exchanged { head, content: Content::Http1(Relay::new(body, link, Rc::clone(self))) })
+                let (head, relay) = answer.relay(Rc::clone(self));
+                Ok(Exchanged { head, content: Content::Http1(relay) })
             }
             Route::Http2(sender) => {
                 let takes_trailers = outgoing.takes_trailers;
@@ -230,7 +232,7 @@ impl Pool {
             (_, Some(BodyFault::Late)) => return Rejection::ClientLate,
             (ExchangeError::Stalled, None) => (UpstreamError::Timeout, Rejection::UpstreamTimeout),
             (ExchangeError::Unsent, None) => (UpstreamError::Connect, Rejection::UpstreamConnect),
-            (ExchangeError::Broken(error), None) => return self.broken(&error),
+            (ExchangeError::Broken(error), None) => return self.broken(&*error),
             (ExchangeError::Unlawful(fault), None) => {
                 tracing::warn!(upstream = self.upstream.name, fault, "the upstream's answer cannot be passed on");
                 (UpstreamError::Protocol, Rejection::UpstreamProtocol)
@@ -240,7 +242,7 @@ impl Pool {
         rejection
     }
 
-    fn broken(&self, error: &hyper::Error) -> Rejection {
+    fn broken(&self, error: &dyn std::error::Error) -> Rejection {
         tracing::warn!(upstream = self.upstream.name, %error, "an exchange with the upstream failed");
         self.metrics.upstream_error(self.index, UpstreamError::Protocol);
         Rejection::UpstreamProtocol
@@ -253,27 +255,13 @@ fn fault_of_refusal(status: StatusCode, websocket: Option<&Key>) -> Option<&'sta
     is_taken_for_one.then_some("it answers the request for a WebSocket without switching")
 }
 
-/// What hyper accepts of an HTTP/1.1 response, and a client must not see.
-fn fault<B>(response: &Response<B>, websocket: Option<&Key>) -> Option<&'static str> {
-    let headers = response.headers();
-    // What follows would be no HTTP of ours, so it must be what was asked for.
-    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-        let unasked = Some("it switches protocols unasked");
-        return websocket.map_or(unasked, |key| fault_of_switch(headers, key));
+/// What a client must not see of a response: what follows a 101 would be no HTTP of ours, so it must be what was asked
+/// for.
+fn fault(head: &Parts, websocket: Option<&Key>) -> Option<&'static str> {
+    if head.status == StatusCode::SWITCHING_PROTOCOLS {
+        return websocket.map_or(Some("it switches protocols unasked"), |key| fault_of_switch(&head.headers, key));
     }
-    if let Some(fault) = fault_of_refusal(response.status(), websocket) {
-        return Some(fault);
-    }
-    // RFC 9112 section 6.3: two ways to tell where the body ends, which another reader may tell differently.
-    if headers.contains_key(TRANSFER_ENCODING) && headers.contains_key(CONTENT_LENGTH) {
-        return Some("it has both Transfer-Encoding and Content-Length");
-    }
-    // We take the framing off, and with it the header that would tell the client of another coding.
-    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
-    if codings.any(|coding| !coding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked")) {
-        return Some("it has a transfer coding other than chunked, which nobody asked for");
-    }
-    None
+    fault_of_refusal(head.status, websocket)
 }
 
 #[cfg(test)]
