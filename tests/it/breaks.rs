@@ -128,6 +128,70 @@ fn a_client_that_resets_frees_the_upstream() {
     serves(&gateway, &origin);
 }
 
+/// Over HTTP/1.1 nobody can tell a client that only ends its own side from one that is gone, and to wait for the
+/// first would keep upstreams at work for the second.
+#[test]
+fn a_client_that_ends_its_side_is_gone() {
+    let (origin, gateway) = setup();
+    for (head, piece) in [
+        ("", ""),
+        ("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n", "half"),
+        ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", "4\r\nhalf\r\n"),
+        ("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n", "data: 1\n\n"),
+    ] {
+        let (mut client, mut upstream) = ask(&gateway, &origin, "GET /public/7", &[]);
+        upstream.send(format!("{head}{piece}"));
+        if !head.is_empty() {
+            assert_eq!(client.read_head().status, 200);
+        }
+        client.finish_sending();
+        assert!(upstream.read_rest().is_empty(), "{head:?}: the upstream is free");
+        let seen = String::from_utf8_lossy(&client.read_rest()).into_owned();
+        assert!(seen.contains(piece) && !seen.contains("0\r\n\r\n"), "{head:?}: what had come, and no end: {seen:?}");
+        serves(&gateway, &origin);
+    }
+}
+
+/// However short the answer would be, and however soon it would come.
+#[test]
+fn a_client_that_ends_its_side_with_its_request_gets_no_answer() {
+    let (origin, gateway) = setup();
+    for body in ["\r\n", "Content-Length: 4\r\n\r\nbody", "Transfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n"] {
+        let mut client = Wire::connect(gateway.proxy);
+        client.send(format!("POST /public/7 HTTP/1.1\r\nHost: a\r\n{body}"));
+        client.finish_sending();
+        assert!(client.read_rest().is_empty(), "{body:?}");
+        // Whether it was reached depends on how soon the end was read.
+        if let Some(mut upstream) = origin.try_accept() {
+            upstream.read_rest();
+        }
+        serves(&gateway, &origin);
+    }
+}
+
+/// It is never completed by the end of the side that it came from, and the client, which may still read, is told.
+#[test]
+fn a_request_whose_client_ends_its_side_in_the_midst_of_it_is_none() {
+    let (origin, gateway) = setup();
+    let parts: [(&str, &str, &[u8], &[u8]); 3] = [
+        ("Content-Length", "100", b"half", b"half"),
+        ("Transfer-Encoding", "chunked", b"4\r\nhalf\r\n", b"4\r\nhalf\r\n"),
+        ("Transfer-Encoding", "chunked", b"4\r\nhalf\r\n8\r\nmore", b"4\r\nhalf\r\n"),
+    ];
+    for (framing, value, sent, arrives) in parts {
+        let (mut client, mut upstream) = ask(&gateway, &origin, "POST /public/7", &[(framing, value)]);
+        client.send(sent);
+        assert_eq!(upstream.read_exactly(arrives.len()), arrives);
+        client.finish_sending();
+        let rest = String::from_utf8_lossy(&upstream.read_rest()).into_owned();
+        assert!(!rest.contains("0\r\n\r\n"), "{framing}: {rest:?}");
+        let answer = client.read_answer("POST");
+        assert_eq!((answer.status, answer.problem().as_str()), (400, "body_incomplete"), "{framing}");
+        assert!(client.read_rest().is_empty());
+        serves(&gateway, &origin);
+    }
+}
+
 /// Over HTTP/2 a stream's reset is one request's end, and no other's.
 #[test]
 fn a_stream_that_is_reset_frees_its_upstream_alone() {
