@@ -5,10 +5,11 @@ use std::fmt::Write;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use http::header::{FORWARDED, HOST};
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::header::FORWARDED;
+use http::{HeaderName, HeaderValue};
 
 use super::client::Client;
+use super::introduction::Put;
 use crate::server::{Peer, Provenance, TrustedHeader, TrustedProxies};
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -47,27 +48,27 @@ impl Emit {
 /// From where one request comes. Boxed: most come from nobody who is trusted.
 pub(super) type Origin = Option<Box<Provenance>>;
 
-/// Writes what is true as far as this gateway knows: of a chain that was told, only the part that was
+/// Tells what is true as far as this gateway knows: of a chain that was told, only the part that was
 /// believed, so that its beginning is the client and nothing that the client wrote.
-pub(super) fn write(headers: &mut HeaderMap, client: &Client, origin: &Origin) {
+///
+/// `host`: what the client asked for.
+pub(super) fn tell(client: &Client, origin: &Origin, host: Option<&HeaderValue>, put: &mut Put<'_>) {
     let emit = client.worker.proxy().forwarding.emit;
     let told = origin.as_deref();
     let is_tls = told.and_then(|told| told.is_tls).unwrap_or(client.connection.is_tls());
     let scheme = if is_tls { "https" } else { "http" };
-    let host = told.and_then(|told| told.host.clone()).or_else(|| headers.get(HOST).cloned());
+    let host = told.and_then(|told| told.host.as_ref()).or(host);
     if emit.is_forwarded() {
         let chain = told.map_or(&[][..], |told| &told.proxies);
-        headers.insert(FORWARDED, forwarded(client.source(origin), chain, scheme, host.as_ref()));
+        put(&FORWARDED, &forwarded(client.source(origin), chain, scheme, host));
     }
     if emit.is_x_forwarded() {
-        let addresses = told.map_or_else(|| client.address.clone(), x_forwarded_for);
-        if let Some(addresses) = addresses {
-            headers.insert(FORWARDED_FOR, addresses);
+        match told {
+            None => client.address.iter().for_each(|address| put(&FORWARDED_FOR, address)),
+            Some(told) => x_forwarded_for(told).iter().for_each(|addresses| put(&FORWARDED_FOR, addresses)),
         }
-        headers.insert(FORWARDED_PROTO, HeaderValue::from_static(scheme));
-        if let Some(host) = host {
-            headers.insert(FORWARDED_HOST, host);
-        }
+        put(&FORWARDED_PROTO, &HeaderValue::from_static(scheme));
+        host.into_iter().for_each(|host| put(&FORWARDED_HOST, host));
     }
 }
 
@@ -117,6 +118,7 @@ impl std::fmt::Display for Node {
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderMap;
     use proptest::prelude::*;
 
     use super::*;

@@ -1,7 +1,8 @@
 //! The headers that tell the upstream who asks. Always all of them, so that no forged one survives.
 
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderName, HeaderValue};
 
+use super::introduction::Put;
 use crate::auth::Permit;
 use crate::model::Access;
 use crate::server::Handshake;
@@ -15,32 +16,33 @@ const FILTER: HeaderName = HeaderName::from_static("x-keygate-filter");
 /// Only where the listener asks clients for certificates.
 const CLIENT_CERTIFICATE: HeaderName = HeaderName::from_static("x-keygate-client-certificate");
 
-/// Writes what the permit says over whatever stands there.
+/// Tells what the permit says.
 ///
 /// The subject is the user behind a token, and the filter what it is limited to; a token that has
 /// neither says so with an empty value.
-pub(super) fn write(headers: &mut HeaderMap, permit: &Permit, handshake: Option<&Handshake>) {
+pub(super) fn tell(permit: &Permit, handshake: Option<&Handshake>, put: &mut Put<'_>) {
     const EMPTY: HeaderValue = HeaderValue::from_static("");
     if let Some(handshake) = handshake {
-        headers.insert(CLIENT_CERTIFICATE, handshake.fingerprint().clone());
+        put(&CLIENT_CERTIFICATE, handshake.fingerprint());
     }
     match permit.bearer() {
         Some(bearer) => {
             let identity = &bearer.principal.identity;
-            let account = match bearer.account == bearer.principal.token.account {
-                true => identity.account.clone(),
-                false => HeaderValue::try_from(bearer.account.to_string()).expect("an id is base62 and an underscore"),
-            };
-            headers.insert(ACCOUNT, account);
-            headers.insert(TOKEN, identity.token.clone());
-            headers.insert(KIND, identity.kind.clone());
-            headers.insert(SUBJECT, identity.subject.clone());
-            headers.insert(FILTER, identity.filter.clone());
-            headers.insert(ACCESS, access(bearer.access));
+            if bearer.account == bearer.principal.token.account {
+                put(&ACCOUNT, &identity.account);
+            } else {
+                let account = HeaderValue::try_from(bearer.account.to_string());
+                put(&ACCOUNT, &account.expect("an id is base62 and an underscore"));
+            }
+            put(&TOKEN, &identity.token);
+            put(&KIND, &identity.kind);
+            put(&SUBJECT, &identity.subject);
+            put(&FILTER, &identity.filter);
+            put(&ACCESS, &access(bearer.access));
         }
         None => {
             for name in [ACCOUNT, TOKEN, SUBJECT, KIND, ACCESS, FILTER] {
-                headers.insert(name, EMPTY);
+                put(&name, &EMPTY);
             }
         }
     }

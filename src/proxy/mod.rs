@@ -16,6 +16,7 @@ mod guard;
 mod headers;
 mod identify;
 mod identity;
+mod introduction;
 mod matched;
 mod parameters;
 mod pipeline;
@@ -40,6 +41,8 @@ pub use filter::FilterRule;
 pub use forwarded::{Emit, Forwarding};
 pub use parameters::{ParameterFault, Reserved};
 pub use routes::{AccountSelector, Proxy, ProxyOptions, Route, RouteLimit, Rule, lead};
-pub use upstream::{HostHeader, TrustError, UpstreamOptions, UpstreamTls, UpstreamVersion, client_config};
+pub use upstream::{
+    HostHeader, TrustError, UpstreamOptions, UpstreamTls, UpstreamVersion, WholeAnswer, client_config, read_answer,
+};
 pub use websocket::WebSockets;
 pub use worker::{Handler, LimitReport, Reports, UsageReport, Worker};

@@ -6,7 +6,7 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use http::header::CONTENT_LENGTH;
+use http::header::{CONTENT_LENGTH, HOST};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 
@@ -18,6 +18,7 @@ use super::filter::{self, FilterRule};
 use super::forwarded::Origin;
 use super::grpc::Speaks;
 use super::identify::{Identified, identify};
+use super::introduction::{Introduction, REQUEST_ID};
 use super::matched::{Matched, find_route};
 use super::record::RequestRecord;
 use super::reject::Rejection;
@@ -29,14 +30,12 @@ use super::upgrade::{self, Asked, Opening};
 use super::upstream::{Exchanged, Outgoing, Pool};
 use super::websocket::{self, Ask, Side};
 use super::worker::Worker;
-use super::{forwarded, headers, identity, privacy};
-use crate::auth::{self, Bearer, CredentialError, Denial, Need, Permit, Principal};
+use super::{headers, privacy};
+use crate::auth::{self, CredentialError, Denial, Need, Permit, Principal};
 use crate::model::{AccountId, Action, Secret};
 use crate::route::action_of;
 use crate::server::{Fault, Grant, Peer};
 use crate::telemetry::Reason;
-
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Answers one request, with the upstream's answer or with a refusal.
 ///
@@ -182,7 +181,6 @@ fn pass_on(record: &mut RequestRecord, place: &Place<'_>, exchanged: Exchanged, 
     progress.answered();
     record.upstream_answered();
     head.version = Version::HTTP_11;
-    headers::clean_response(&mut head.headers);
     if let Some(cors) = place.cors().filter(|_| place.route.is_some_and(|it| it.preflight == Preflight::Answer)) {
         cors.mark(place.origin.as_ref(), &mut head.headers);
     }
@@ -205,7 +203,8 @@ fn switch(
     record.tell_expiry(&mut head.headers);
     head.headers.insert(REQUEST_ID, record.id.clone());
     if let Some(opening) = forward.opening {
-        upgrade::switch(client, record, &mut head, side, opening);
+        let bearer = forward.outgoing.introduction.permit.into_bearer();
+        upgrade::switch(client, record, &mut head, side, (opening, bearer));
     }
     Response::from_parts(head, ReplyBody::switched())
 }
@@ -340,10 +339,10 @@ fn charge(
 /// A request on its way: where to, and what is sent. Consumes the permit.
 struct Forward<'worker> {
     pool: &'worker Rc<Pool>,
-    outgoing: Outgoing,
+    outgoing: Outgoing<'worker>,
     progress: Rc<Progress>,
-    /// A tunnel that is to come of it, and for whom.
-    opening: Option<(Opening, Option<Bearer>)>,
+    /// A tunnel that is to come of it.
+    opening: Option<Opening>,
 }
 
 /// Makes of a permitted request what its upstream is to see.
@@ -356,15 +355,9 @@ fn prepare<'w>(
 ) -> Forward<'w> {
     let Admitted { permit, route, reading, origin, opening, .. } = admitted;
     let version = request.version();
-    let headers = request.headers_mut();
-    identity::write(headers, &permit, client.connection.handshake());
-    forwarded::write(headers, client, &origin);
-    if let Some(via) = client.worker.via() {
-        via.add(headers, version);
-    }
-    headers.insert(REQUEST_ID, record.id.clone());
+    let host = request.headers().get(HOST).cloned();
     if let Some(opening) = &opening {
-        websocket::demand(headers, &opening.key);
+        websocket::demand(request.headers_mut(), &opening.key);
     }
     let client_time = match speaks {
         Speaks::Http => client.connection.patience(),
@@ -375,8 +368,14 @@ fn prepare<'w>(
     let progress = Progress::new(client.worker.sweep().timer(), timeouts);
     let request = request.map(|body| RequestBody::new(body, route.max_body, reserved(route), Rc::clone(&progress)));
     let websocket = opening.as_ref().map(|opening| opening.key.clone());
-    let outgoing = Outgoing { request: Some(request), takes_trailers: reading.takes_trailers.0, websocket };
-    let opening = opening.map(|opening| (opening, permit.into_bearer()));
+    let introduction = Introduction { permit, client, origin, host, version, id: record.id.clone() };
+    let outgoing = Outgoing {
+        request: Some(request),
+        introduction,
+        is_introduced: false,
+        takes_trailers: reading.takes_trailers.0,
+        websocket,
+    };
     Forward { pool: client.worker.pool(route.upstream), outgoing, progress, opening }
 }
 

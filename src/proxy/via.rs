@@ -3,6 +3,8 @@
 use http::header::VIA;
 use http::{HeaderMap, HeaderValue, Version};
 
+use super::introduction::Put;
+
 /// What this gateway is called there. One for each worker, so that no two count the users of one value.
 pub(super) struct Via {
     pseudonym: String,
@@ -26,14 +28,14 @@ impl Via {
         names.any(|name| name.eq_ignore_ascii_case(self.pseudonym.as_bytes()))
     }
 
-    /// `version`: of HTTP, as the request was received.
-    pub(super) fn add(&self, headers: &mut HeaderMap, version: Version) {
+    /// Tells of this gateway, behind what the request says of others. `version`: of HTTP, as it was received.
+    pub(super) fn tell(&self, version: Version, put: &mut Put<'_>) {
         let at = match version {
             Version::HTTP_10 => 0,
             Version::HTTP_2 => 2,
             _ => 1,
         };
-        headers.append(VIA, self.lines[at].clone());
+        put(&VIA, &self.lines[at]);
     }
 }
 

@@ -6,6 +6,7 @@
 //! The codec is ours, because the way of a request is paid for by every request, and because what an upstream says
 //! is judged here before a client hears it: where a body ends is never open ([`response`]).
 
+mod answer;
 mod chunks;
 mod fault;
 mod payload;
@@ -27,6 +28,7 @@ use http::{HeaderMap, Method, Request};
 use hyper::body::{Body, Frame};
 use tokio::io::{AsyncReadExt, ReadBuf};
 
+pub use answer::{WholeAnswer, read_answer};
 pub use fault::Fault;
 use payload::Payload;
 pub(in crate::proxy) use relay::Relay;
@@ -34,6 +36,7 @@ use response::{Framing, HeadError, Reader};
 use upload::Upload;
 
 use super::pool::Pool;
+use crate::proxy::introduction::Put;
 use crate::proxy::request_body::{BodyFault, Progress, RequestBody};
 use crate::proxy::websocket::Side;
 use crate::server::Duplex;
@@ -116,15 +119,17 @@ impl<B: Body<Data = Bytes, Error = BodyFault> + Unpin> Link<B> {
         })
     }
 
-    /// Sends the request, and its body as far as the upstream takes it, until the response's head.
+    /// Sends the request, and its body as far as the upstream takes it, until the response's head. `introduce` tells
+    /// what its head says besides.
     pub(super) async fn exchange(
         mut self: Box<Self>,
         request: &mut Option<Request<B>>,
+        introduce: &dyn Fn(&mut Put<'_>),
         progress: &Progress,
     ) -> Result<Answer<B>, ExchangeError> {
         let Some(sent) = request.take() else { return Err(ExchangeError::Unsent) };
         self.is_head_asked = *sent.method() == Method::HEAD;
-        self.headers = self.upload.begin(sent);
+        self.headers = self.upload.begin(sent, introduce);
         let head = poll_fn(|cx| match self.poll_head(cx) {
             Poll::Pending if progress.has_stalled(cx) => Poll::Ready(Err(ExchangeError::Stalled)),
             polled => polled,

@@ -18,10 +18,11 @@ use http::{HeaderValue, Request};
 use rustls::ClientConfig;
 use rustls_pki_types::ServerName;
 
+use super::introduction::Introduction;
 use super::request_body::RequestBody;
 use super::websocket::Key;
-pub use http1::Fault;
 pub(super) use http1::Relay;
+pub use http1::{Fault, WholeAnswer, read_answer};
 pub(super) use pool::{Exchanged, Pool};
 pub use trust::{TrustError, client_config};
 
@@ -52,9 +53,13 @@ pub struct UpstreamTls {
     pub name: ServerName<'static>,
 }
 
-/// A request on its way. Taken when it is sent, and put back where nothing of it was.
-pub(super) struct Outgoing {
+/// A request on its way.
+pub(super) struct Outgoing<'r> {
+    /// Taken when it is sent, and put back where nothing of it was.
     pub(super) request: Option<Request<RequestBody>>,
+    pub(super) introduction: Introduction<'r>,
+    /// The introduction is among the headers.
+    pub(super) is_introduced: bool,
     /// The client sent `TE: trailers`.
     pub(super) takes_trailers: bool,
     /// It asks for a WebSocket with this key.

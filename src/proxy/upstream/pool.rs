@@ -14,6 +14,8 @@ use super::connect::{ConnectError, connect};
 use super::http1::{ExchangeError, Link};
 use super::{HostHeader, Outgoing, UpstreamOptions, http2};
 use crate::proxy::bad_request::BadRequest;
+use crate::proxy::headers;
+use crate::proxy::introduction::Put;
 use crate::proxy::reject::Rejection;
 use crate::proxy::reply::Content;
 use crate::proxy::request_body::{BodyFault, Progress};
@@ -37,7 +39,8 @@ struct Idle {
     since: u64,
 }
 
-/// A response's head, and where its body comes from.
+/// A response's head, and where its body comes from. But for a 101's, headers that are about the connection to the
+/// upstream alone are gone.
 pub(in crate::proxy) struct Exchanged {
     pub(in crate::proxy) head: http::response::Parts,
     pub(in crate::proxy) content: Content,
@@ -65,7 +68,7 @@ impl Pool {
     /// may have reached the upstream never is.
     pub(in crate::proxy) async fn exchange(
         self: &Rc<Self>,
-        outgoing: &mut Outgoing,
+        outgoing: &mut Outgoing<'_>,
         progress: &Progress,
     ) -> Result<Exchanged, Rejection> {
         let for_upgrade = outgoing.websocket.is_some();
@@ -134,13 +137,19 @@ impl Pool {
     async fn send(
         self: &Rc<Self>,
         route: Route,
-        outgoing: &mut Outgoing,
+        outgoing: &mut Outgoing<'_>,
         progress: &Progress,
     ) -> Result<Exchanged, ExchangeError> {
         match route {
             Route::Http1(link) => {
                 outgoing.request.iter_mut().for_each(|request| self.address_http1(request));
-                let answer = link.exchange(&mut outgoing.request, progress).await?;
+                let Outgoing { request, introduction, is_introduced, .. } = &mut *outgoing;
+                let introduce = |put: &mut Put<'_>| {
+                    if !*is_introduced {
+                        introduction.tell(put);
+                    }
+                };
+                let answer = link.exchange(request, &introduce, progress).await?;
                 if let Some(fault) = fault(&answer.head, outgoing.websocket.as_ref()) {
                     return Err(ExchangeError::Unlawful(fault));
                 }
@@ -154,7 +163,15 @@ impl Pool {
             }
             Route::Http2(sender) => {
                 let takes_trailers = outgoing.takes_trailers;
-                outgoing.request.iter_mut().for_each(|request| self.address_http2(request, takes_trailers));
+                if let Some(request) = &mut outgoing.request {
+                    self.address_http2(request, takes_trailers);
+                    if !std::mem::replace(&mut outgoing.is_introduced, true) {
+                        let headers = request.headers_mut();
+                        outgoing.introduction.tell(&mut |name, value| {
+                            headers.append(name, value.clone());
+                        });
+                    }
+                }
                 let exchanged = Box::pin(http2::exchange(sender, &mut outgoing.request, progress)).await;
                 if matches!(exchanged, Err(ExchangeError::Stalled)) && progress.fault().is_none() {
                     // Perhaps nobody is at the other end any more, which TCP takes many minutes to say. What
@@ -165,7 +182,8 @@ impl Pool {
                 if let Some(fault) = fault_of_refusal(response.status(), outgoing.websocket.as_ref()) {
                     return Err(ExchangeError::Unlawful(fault));
                 }
-                let (head, body) = response.into_parts();
+                let (mut head, body) = response.into_parts();
+                headers::clean_response(&mut head.headers);
                 Ok(Exchanged { head, content: Content::Http2(body) })
             }
         }

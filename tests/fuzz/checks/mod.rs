@@ -4,12 +4,14 @@
 //! the seeds and with what becomes of them by chance. It panics where something is wrong. Where there is
 //! another reader of the same bytes, the two are compared.
 
+mod answers;
 mod credentials;
 mod files;
 mod origins;
 mod requests;
 mod routes;
 
+pub use answers::answer;
 pub use credentials::{credential, selector, token};
 pub use files::{configuration, exchange, import};
 pub use origins::{forwarded, proxy_protocol};
@@ -20,7 +22,7 @@ pub use routes::routes;
 pub type Check = fn(&[u8]);
 
 /// By the name of the target and of its directory of seeds.
-pub const CHECKS: [(&str, Check); 12] = [
+pub const CHECKS: [(&str, Check); 13] = [
     ("token", token),
     ("credential", credential),
     ("head", head),
@@ -33,4 +35,5 @@ pub const CHECKS: [(&str, Check); 12] = [
     ("import", import),
     ("forwarded", forwarded),
     ("proxy_protocol", proxy_protocol),
+    ("answer", answer),
 ];

@@ -3,7 +3,7 @@
 use std::mem::MaybeUninit;
 
 use bytes::BytesMut;
-use http::header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING};
+use http::header::CONTENT_LENGTH;
 use http::response::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, Version};
 use httparse::{Header, ParserConfig};
@@ -26,7 +26,7 @@ pub(super) enum Framing {
     Close,
 }
 
-/// A head that was read.
+/// A head that was read. Of its headers, those that are about this connection alone are left out, but for a 101's.
 #[derive(Debug)]
 pub(super) struct Head {
     pub(super) parts: Parts,
@@ -53,8 +53,39 @@ impl From<Fault> for HeadError {
 /// Where a line stands in the head.
 struct Line {
     name: HeaderName,
+    kind: Kind,
     begin: usize,
     end: usize,
+}
+
+/// What a line is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// What the client is told.
+    Content,
+    Length,
+    Connection,
+    Coding,
+    /// This connection alone, in another way (RFC 9110 section 7.6.1).
+    Hop,
+}
+
+impl Kind {
+    /// `name` in whatever case. By its length first: most names are told apart by that.
+    fn of(name: &str) -> Self {
+        let is = |known: &str| name.eq_ignore_ascii_case(known);
+        match name.len() {
+            14 if is("content-length") => Self::Length,
+            10 if is("connection") => Self::Connection,
+            17 if is("transfer-encoding") => Self::Coding,
+            2 if is("te") => Self::Hop,
+            7 if is("upgrade") => Self::Hop,
+            10 if is("keep-alive") => Self::Hop,
+            16 if is("proxy-connection") => Self::Hop,
+            18 if is("proxy-authenticate") => Self::Hop,
+            _ => Self::Content,
+        }
+    }
 }
 
 /// Reads heads, one after the other, and keeps the memory that it takes.
@@ -104,7 +135,8 @@ impl Reader {
         self.lines.clear();
         for line in response.headers.iter() {
             let begin = line.value.as_ptr().addr() - base;
-            self.lines.push(Line { name: name(line)?, begin, end: begin + line.value.len() });
+            let (name, kind) = (name(line)?, Kind::of(line.name));
+            self.lines.push(Line { name, kind, begin, end: begin + line.value.len() });
         }
         let code = response.code.unwrap_or_default();
         let status = StatusCode::from_u16(code).map_err(|_| Fault::Status(code))?;
@@ -122,12 +154,16 @@ impl Reader {
     ) -> Result<Head, HeadError> {
         let bytes = bytes.freeze();
         let mut said = Said { keeps_alive: start.is_new, ..Said::default() };
+        let switches = start.status == StatusCode::SWITCHING_PROTOCOLS;
         headers.reserve(self.lines.len());
-        for Line { name, begin, end } in self.lines.drain(..) {
-            let value = HeaderValue::from_maybe_shared(bytes.slice(begin..end)).map_err(|_| NO_VALUE)?;
-            said.note(&name, &value)?;
-            headers.append(name, value);
+        for Line { name, kind, begin, end } in self.lines.drain(..) {
+            said.note(kind, &bytes[begin..end])?;
+            if switches || matches!(kind, Kind::Content | Kind::Length) {
+                let value = bytes.slice(begin..end);
+                headers.append(name, HeaderValue::from_maybe_shared(value).map_err(|_| NO_VALUE)?);
+            }
         }
+        said.others.drain(..).filter(|_| !switches).for_each(|name| drop(headers.remove(name)));
         let framing = said.framing(start.status, is_head_asked, start.is_new)?;
         let (mut parts, ()) = Response::new(()).into_parts();
         parts.status = start.status;
@@ -158,31 +194,44 @@ struct Said {
     closes: bool,
     length: Option<u64>,
     is_chunked: bool,
+    /// What else `Connection` says is about this connection alone.
+    others: Vec<HeaderName>,
 }
 
 impl Said {
-    fn note(&mut self, name: &HeaderName, value: &HeaderValue) -> Result<(), HeadError> {
-        if *name == CONTENT_LENGTH {
-            self.note_length(value)?;
-        } else if *name == CONNECTION {
-            let has = |word: &[u8]| tokens(value).any(|token| token.eq_ignore_ascii_case(word));
-            self.closes |= has(b"close");
-            self.keeps_alive = !self.closes && (self.keeps_alive || has(b"keep-alive"));
-        } else if *name == TRANSFER_ENCODING {
+    fn note(&mut self, kind: Kind, value: &[u8]) -> Result<(), HeadError> {
+        match kind {
+            Kind::Content | Kind::Hop => {}
+            Kind::Length => self.note_length(value)?,
+            Kind::Connection => self.note_connection(value),
             // We take the framing off, and with it the header that would tell the client of another coding.
-            if self.is_chunked || !value.as_bytes().eq_ignore_ascii_case(b"chunked") {
+            Kind::Coding if self.is_chunked || !value.eq_ignore_ascii_case(b"chunked") => {
                 return Err(HeadError::Unlawful(
                     "it has a transfer coding other than chunked once, which nobody asked for",
                 ));
             }
-            self.is_chunked = true;
+            Kind::Coding => self.is_chunked = true,
         }
         Ok(())
     }
 
+    fn note_connection(&mut self, value: &[u8]) {
+        for token in value.split(|&byte| byte == b',').map(<[u8]>::trim_ascii) {
+            if token.eq_ignore_ascii_case(b"close") {
+                self.closes = true;
+            } else if token.eq_ignore_ascii_case(b"keep-alive") {
+                self.keeps_alive = true;
+            } else {
+                // A name that is none removes nothing, and the length is ours to tell.
+                self.others.extend(HeaderName::from_bytes(token).ok().filter(|name| *name != CONTENT_LENGTH));
+            }
+        }
+        self.keeps_alive &= !self.closes;
+    }
+
     /// The same number several times is one number (RFC 9110 section 8.6).
-    fn note_length(&mut self, value: &HeaderValue) -> Result<(), HeadError> {
-        for number in value.as_bytes().split(|&byte| byte == b',') {
+    fn note_length(&mut self, value: &[u8]) -> Result<(), HeadError> {
+        for number in value.split(|&byte| byte == b',') {
             let number = decimal(number.trim_ascii()).ok_or(BAD_LENGTH)?;
             if self.length.is_some_and(|length| length != number) {
                 return Err(BAD_LENGTH);
@@ -212,10 +261,6 @@ impl Said {
 }
 
 const BAD_LENGTH: HeadError = HeadError::Unlawful("its Content-Length is not one number");
-
-fn tokens(value: &HeaderValue) -> impl Iterator<Item = &[u8]> {
-    value.as_bytes().split(|&byte| byte == b',').map(<[u8]>::trim_ascii)
-}
 
 /// Digits alone, where `str::parse` takes a sign too.
 fn decimal(digits: &[u8]) -> Option<u64> {

@@ -8,11 +8,12 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes};
-use http::header::{CONTENT_LENGTH, TRAILER, TRANSFER_ENCODING};
-use http::{HeaderMap, HeaderName, Request};
+use http::header::{CONTENT_LENGTH, TRAILER, TRANSFER_ENCODING, VIA};
+use http::{HeaderMap, HeaderName, HeaderValue, Request};
 use hyper::body::{Body, Frame};
 
 use super::fault::Fault;
+use crate::proxy::introduction::Put;
 use crate::proxy::request_body::BodyFault;
 use crate::server::Duplex;
 
@@ -53,8 +54,8 @@ impl<B> Default for Upload<B> {
 }
 
 impl<B: Body<Data = Bytes, Error = BodyFault> + Unpin> Upload<B> {
-    /// Takes a request in origin form, and gives back its headers' memory, emptied.
-    pub(super) fn begin(&mut self, request: Request<B>) -> HeaderMap {
+    /// Takes a request in origin form, with what `introduce` tells besides, and gives back its headers' memory, emptied.
+    pub(super) fn begin(&mut self, request: Request<B>, introduce: &dyn Fn(&mut Put<'_>)) -> HeaderMap {
         let (mut head, body) = request.into_parts();
         self.body = Some(body).filter(|body| !body.is_end_stream());
         self.framing = self.frame(&mut head.headers);
@@ -63,8 +64,12 @@ impl<B: Body<Data = Bytes, Error = BodyFault> + Unpin> Upload<B> {
         let target = head.uri.path_and_query().map_or("/", |target| target.as_str());
         self.put(&[head.method.as_str().as_bytes(), b" ", target.as_bytes(), b" HTTP/1.1\r\n"]);
         for (name, value) in &head.headers {
-            self.put(&[name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"]);
+            self.line(name, value);
         }
+        introduce(&mut |name, value| {
+            debug_assert!(*name == VIA || !head.headers.contains_key(name), "{name} is not the client's to send");
+            self.line(name, value);
+        });
         self.put(&[b"\r\n"]);
         head.headers.clear();
         head.headers
@@ -112,6 +117,10 @@ impl<B: Body<Data = Bytes, Error = BodyFault> + Unpin> Upload<B> {
         parts.iter().for_each(|part| self.out.extend_from_slice(part));
     }
 
+    fn line(&mut self, name: &HeaderName, value: &HeaderValue) {
+        self.put(&[name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"]);
+    }
+
     /// The framing that the head announces; where it announces none, it is made to (RFC 9112 section 6).
     fn frame(&self, headers: &mut HeaderMap) -> Framing {
         let Some(body) = &self.body else {
@@ -127,7 +136,7 @@ impl<B: Body<Data = Bytes, Error = BodyFault> + Unpin> Upload<B> {
                 headers.insert(CONTENT_LENGTH, length.into());
                 return Framing::Length(length);
             }
-            headers.insert(TRANSFER_ENCODING, http::HeaderValue::from_static("chunked"));
+            headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
         }
         headers.remove(CONTENT_LENGTH);
         let named = headers.get_all(TRAILER).iter().flat_map(|line| line.as_bytes().split(|&byte| byte == b','));
@@ -193,7 +202,7 @@ impl<B: Body<Data = Bytes, Error = BodyFault> + Unpin> Upload<B> {
         // An upstream that was told of no field waits for none (RFC 9110 section 6.6.2).
         let trailers = trailers.unwrap_or_default();
         for (name, value) in trailers.iter().filter(|(name, _)| named.contains(name) && may_trail(name)) {
-            self.put(&[name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"]);
+            self.line(name, value);
         }
         self.put(&[b"\r\n"]);
         Ok(())

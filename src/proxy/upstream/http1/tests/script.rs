@@ -140,8 +140,12 @@ pub(super) enum End {
     Awaited,
 }
 
+/// In the order of their names, which says nothing; lines of one name keep theirs, which does.
 pub(super) fn list(headers: &HeaderMap) -> Vec<(String, Vec<u8>)> {
-    headers.iter().map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_vec())).collect()
+    let lines = headers.iter().map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_vec()));
+    let mut lines: Vec<_> = lines.collect();
+    lines.sort_by(|(one, _), (other, _)| one.cmp(other));
+    lines
 }
 
 pub(super) fn noop() -> Context<'static> {
@@ -152,7 +156,7 @@ pub(super) fn noop() -> Context<'static> {
 pub(super) fn ours(script: Script, request: Request<Frames>) -> Result<Seen, Option<String>> {
     let mut link = Link::new(Box::new(script));
     link.is_head_asked = request.method() == http::Method::HEAD;
-    link.headers = link.upload.begin(request);
+    link.headers = link.upload.begin(request, &|_| {});
     // A first poll may be ended for the sake of a body that comes behind the head.
     let mut polled = link.poll_head(&mut noop());
     if polled.is_pending() {

@@ -15,7 +15,7 @@ fn written(request: Request<Frames>, takes: usize) -> (String, Poll<Result<(), S
     let script = Script::new(&[], false).taking(takes);
     let written = script.written();
     let mut link = Link::new(Box::new(script));
-    link.headers = link.upload.begin(request);
+    link.headers = link.upload.begin(request, &|_| {});
     assert!(link.headers.is_empty());
     let mut polled = Poll::Pending;
     for _ in 0..8 {
@@ -110,8 +110,9 @@ fn a_head_waits_one_poll_for_its_body_and_no_longer() {
     let script = Script::new(&[], false);
     let text = script.written();
     link.stream = Box::new(script);
-    link.headers =
-        link.upload.begin(request("PUT", &[("content-length", "1")], Frames::new(vec![None, None, data("x")])));
+    link.headers = link
+        .upload
+        .begin(request("PUT", &[("content-length", "1")], Frames::new(vec![None, None, data("x")])), &|_| {});
     assert!(link.upload.poll(&mut *link.stream, &mut noop()).is_pending());
     assert_eq!(text(), "");
     assert!(link.upload.poll(&mut *link.stream, &mut noop()).is_pending());
