@@ -1,6 +1,8 @@
 //! In front of APIs that nobody here wrote: httpbin under gunicorn, and nginx, driven through the real
 //! program by curl and by Python's requests. What is asked and expected is in `tests/clients/*.py`.
 
+mod browser;
+
 use std::process::Command;
 
 use serde_json::json;
