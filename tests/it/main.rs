@@ -14,6 +14,7 @@ mod clients;
 mod coherence;
 mod config;
 mod cors;
+mod costs;
 mod crash;
 mod crowds;
 mod decisions;
