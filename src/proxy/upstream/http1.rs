@@ -130,6 +130,7 @@ impl<B: Body<Data = Bytes, Error = BodyFault> + Unpin> Link<B> {
         let Some(sent) = request.take() else { return Err(ExchangeError::Unsent) };
         self.is_head_asked = *sent.method() == Method::HEAD;
         self.headers = self.upload.begin(sent, introduce);
+        self.reader.begin();
         let head = poll_fn(|cx| match self.poll_head(cx) {
             Poll::Pending if progress.has_stalled(cx) => Poll::Ready(Err(ExchangeError::Stalled)),
             polled => polled,

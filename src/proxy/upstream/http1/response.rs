@@ -92,11 +92,19 @@ impl Kind {
 #[derive(Default)]
 pub(super) struct Reader {
     lines: Vec<Line>,
+    /// Bytes of the heads that were passed over since [`Reader::begin`].
+    passed: usize,
 }
 
 impl Reader {
+    /// Before each request.
+    pub(super) fn begin(&mut self) {
+        self.passed = 0;
+    }
+
     /// Takes a head from the beginning of what was read. Answers that only announce others (1xx but 101) are passed
-    /// over. `headers` is empty, and becomes the head's. `None`: it takes more bytes.
+    /// over, until they are as long together as a head may be. `headers` is empty, and becomes the head's. `None`: it takes
+    /// more bytes.
     ///
     /// # Errors
     /// What was read is no head, or one that leaves open where its body ends.
@@ -110,6 +118,10 @@ impl Reader {
             let Some(start) = self.parse(read)? else { return Ok(None) };
             let bytes = read.split_to(start.length);
             if start.status.is_informational() && start.status != StatusCode::SWITCHING_PROTOCOLS {
+                self.passed += start.length;
+                if self.passed > MOST_BYTES {
+                    return Err(Fault::HeadTooLarge.into());
+                }
                 continue;
             }
             return Ok(Some(self.assemble(start, bytes, std::mem::take(headers), is_head_asked)?));

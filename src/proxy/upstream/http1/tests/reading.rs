@@ -94,6 +94,9 @@ fn heads_and_trailers_have_a_largest_size() {
     assert!(read("GET", &[&head(1, MOST_BYTES)], false).is_ok());
     assert_eq!(read("GET", &[&head(1, MOST_BYTES + 1)], false), too_large);
     assert_eq!(read("GET", &[&head(1, MOST_BYTES * 2)[..MOST_BYTES + 10]], false), too_large, "nor is more awaited");
+    let interim = |count: usize| "HTTP/1.1 100 Continue\r\n\r\n".repeat(count) + "HTTP/1.1 204 No Content\r\n\r\n";
+    assert!(read("GET", &[&interim(2_000)], false).is_ok());
+    assert_eq!(read("GET", &[&interim(3_000)], false), too_large, "together");
     let chunked = |rest: &str| {
         let answer = format!("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n{rest}");
         read("GET", &[&answer], false).expect("a head").end
