@@ -39,11 +39,6 @@ impl Chunks {
         self.stage == Stage::Over
     }
 
-    /// Bytes of the present chunk that are still to come.
-    pub(super) fn due(&self) -> u64 {
-        if let Stage::Data(left) = self.stage { left } else { 0 }
-    }
-
     /// The next frame of what was read. `None`: it takes more bytes, or the body is over.
     ///
     /// # Errors

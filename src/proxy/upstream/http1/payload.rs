@@ -37,14 +37,11 @@ impl Payload {
 
     /// What is known of how much is still to come.
     pub(super) fn size_hint(&self) -> SizeHint {
-        let mut hint = SizeHint::new();
         match self {
-            Self::Length(left) => hint.set_exact(*left),
-            Self::Chunked(chunks) => hint.set_lower(chunks.due()),
-            Self::Open => {}
-            Self::Over => hint.set_exact(0),
+            Self::Length(left) => SizeHint::with_exact(*left),
+            Self::Chunked(_) | Self::Open => SizeHint::default(),
+            Self::Over => SizeHint::with_exact(0),
         }
-        hint
     }
 
     /// The next frame of what was read. `None`: it takes more bytes, or the body is over.

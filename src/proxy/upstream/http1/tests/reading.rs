@@ -1,8 +1,10 @@
 //! Where an answer ends, what it leaves of the connection, and how large it may be.
 
+use http::Request;
+
 use super::super::chunks::MOST_EXTRA;
 use super::super::response::{MOST_BYTES, MOST_LINES};
-use super::script::{End, Script, Seen, bare, ours};
+use super::script::{End, Frames, Script, Seen, bare, data, ours};
 
 fn read(method: &str, pieces: &[&str], ends: bool) -> Result<Seen, Option<String>> {
     let pieces: Vec<_> = pieces.iter().map(|piece| piece.as_bytes()).collect();
@@ -108,6 +110,21 @@ fn heads_and_trailers_have_a_largest_size() {
     assert_eq!(chunked(&format!("0;{}\r\n\r\n", filler(MOST_EXTRA - 1))), AGAIN);
     assert_eq!(chunked(&format!("1;{0}\r\nx\r\n0;{0}\r\n\r\n", filler(MOST_EXTRA / 2))), End::Broken, "together");
     assert_eq!(chunked(&format!("1;{}", filler(MOST_EXTRA))), End::Broken, "nor is more awaited");
+}
+
+#[test]
+fn an_upstream_that_takes_no_more_of_a_request_is_heard_all_the_same() {
+    let upload = |pieces: &[&[u8]]| {
+        let frames = Frames::new(vec![data("x".repeat(5_000)), None, data("y".repeat(5_000))]);
+        let request = Request::post("/").header("content-length", "10000").body(frames).expect("a request");
+        ours(Script::new(pieces, true).taking_at_most(1_000), request)
+    };
+    let too_large = b"HTTP/1.1 413 Too Large\r\ncontent-length: 4\r\n\r\nless";
+    for cut in [too_large.len(), too_large.len() - 2] {
+        let seen = upload(&[&too_large[..cut], &too_large[cut..]]).expect("an answer");
+        assert_eq!((seen.status, seen.body.as_slice(), seen.end), (413, &b"less"[..], NOT_AGAIN));
+    }
+    assert_eq!(upload(&[]), Err(Some("the connection failed: broken pipe".to_owned())));
 }
 
 #[test]

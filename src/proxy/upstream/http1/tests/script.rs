@@ -23,16 +23,22 @@ pub(super) struct Script {
     written: Arc<Mutex<Vec<u8>>>,
     /// How many bytes a write takes.
     takes: usize,
+    /// After so many, writes fail.
+    most: usize,
 }
 
 impl Script {
     pub(super) fn new(pieces: &[&[u8]], ends: bool) -> Self {
         let pieces = pieces.iter().filter(|piece| !piece.is_empty()).map(|piece| piece.to_vec()).collect();
-        Self { pieces, ends, written: Arc::default(), takes: usize::MAX }
+        Self { pieces, ends, written: Arc::default(), takes: usize::MAX, most: usize::MAX }
     }
 
     pub(super) fn taking(self, takes: usize) -> Self {
         Self { takes, ..self }
+    }
+
+    pub(super) fn taking_at_most(self, most: usize) -> Self {
+        Self { most, ..self }
     }
 
     /// What was written, also after the script was given away.
@@ -61,9 +67,10 @@ impl AsyncRead for Script {
 
 impl AsyncWrite for Script {
     fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        let count = buf.len().min(self.takes);
-        self.written.lock().expect("nobody panicked").extend_from_slice(&buf[..count]);
-        Poll::Ready(Ok(count))
+        let mut written = self.written.lock().expect("nobody panicked");
+        let count = buf.len().min(self.takes).min(self.most - written.len());
+        written.extend_from_slice(&buf[..count]);
+        Poll::Ready(if count > 0 { Ok(count) } else { Err(io::ErrorKind::BrokenPipe.into()) })
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
