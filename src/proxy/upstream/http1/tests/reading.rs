@@ -113,6 +113,24 @@ fn heads_and_trailers_have_a_largest_size() {
 }
 
 #[test]
+fn sizes_of_chunks_are_hexadecimal() {
+    let chunked = |rest: &str| {
+        let (text, end) = body("GET", &format!("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n{rest}"), false);
+        (text.len(), end)
+    };
+    for (size, digits) in [(10, "a"), (15, "F"), (26, "1a"), (0xbcd, "BcD"), (0x19e, "000000000000019E")] {
+        assert_eq!(chunked(&format!("{digits}\r\n{}\r\n0\r\n\r\n", "x".repeat(size))), (size, AGAIN), "{digits}");
+    }
+    for line in ["00000000000000001", "g", "0x1", "", ";x", " 1", "+1", "1 1", "1,1"] {
+        assert_eq!(chunked(&format!("{line}\r\nx")), (0, End::Broken), "{line:?}");
+        if !line.is_empty() {
+            assert_eq!(chunked(line), (0, End::Broken), "{line:?}, and no more of it");
+        }
+    }
+    assert_eq!(chunked("1 ; x"), (0, End::Awaited));
+}
+
+#[test]
 fn an_upstream_that_takes_no_more_of_a_request_is_heard_all_the_same() {
     let upload = |pieces: &[&[u8]]| {
         let frames = Frames::new(vec![data("x".repeat(5_000)), None, data("y".repeat(5_000))]);
