@@ -113,6 +113,14 @@ fn heads_and_trailers_have_a_largest_size() {
 }
 
 #[test]
+fn values_lose_the_blanks_around_them_and_may_be_empty() {
+    let lines = "a:\r\nb: \r\nc:\t \t\r\nd: x y \r\ne:z";
+    let seen = read("GET", &[&format!("HTTP/1.1 204 No Content\r\n{lines}\r\n\r\n")], false).expect("an answer");
+    let values: Vec<_> = seen.headers.iter().map(|(_, value)| value.as_slice()).collect();
+    assert_eq!(values, [&b""[..], b"", b"", b"x y", b"z"]);
+}
+
+#[test]
 fn sizes_of_chunks_are_hexadecimal() {
     let chunked = |rest: &str| {
         let (text, end) = body("GET", &format!("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n{rest}"), false);
