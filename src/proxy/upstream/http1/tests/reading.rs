@@ -1,9 +1,11 @@
 //! Where an answer ends, what it leaves of the connection, and how large it may be.
 
-use http::Request;
+use bytes::BytesMut;
+use http::{HeaderMap, Request};
+use hyper::ext::ReasonPhrase;
 
 use super::super::chunks::MOST_EXTRA;
-use super::super::response::{MOST_BYTES, MOST_LINES};
+use super::super::response::{MOST_BYTES, MOST_LINES, Reader};
 use super::script::{End, Frames, Script, Seen, bare, data, ours};
 
 fn read(method: &str, pieces: &[&str], ends: bool) -> Result<Seen, Option<String>> {
@@ -55,6 +57,7 @@ fn an_answer_that_leaves_its_end_open_is_none() {
         ("content-length: 2\r\ncontent-length: 3", "its Content-Length is not one number"),
         ("content-length: 2, 3", "its Content-Length is not one number"),
         ("content-length: +2", "its Content-Length is not one number"),
+        ("content-length: 2:", "its Content-Length is not one number"),
         ("content-length: 18446744073709551616", "its Content-Length is not one number"),
         ("transfer-encoding: gzip", "it has a transfer coding other than chunked once, which nobody asked for"),
         (
@@ -118,6 +121,37 @@ fn values_lose_the_blanks_around_them_and_may_be_empty() {
     let seen = read("GET", &[&format!("HTTP/1.1 204 No Content\r\n{lines}\r\n\r\n")], false).expect("an answer");
     let values: Vec<_> = seen.headers.iter().map(|(_, value)| value.as_slice()).collect();
     assert_eq!(values, [&b""[..], b"", b"", b"x y", b"z"]);
+}
+
+#[test]
+fn what_is_about_the_connection_alone_is_left_out_and_the_rest_keeps_its_order() {
+    let gone =
+        "keep-alive: 1\r\nTE: x\r\nUpgrade: h2c\r\nProxy-Connection: a\r\nproxy-authenticate: b\r\nconnection: x-a";
+    let answer = format!("HTTP/1.1 204 No Content\r\nx-c: 1\r\n{gone}\r\nX-A: 2\r\nx-b: 3\r\nx-b: 4\r\n\r\n");
+    let (mut read, mut headers) = (BytesMut::from(answer.as_str()), HeaderMap::new());
+    let head = Reader::default().head(&mut read, &mut headers, false).expect("a head").expect("all of it");
+    let left: Vec<_> = head.parts.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
+    assert_eq!(left, [("x-c", &b"1"[..]), ("x-b", b"3"), ("x-b", b"4")]);
+}
+
+#[test]
+fn a_reason_of_its_own_is_kept_and_the_usual_one_is_not() {
+    for (line, reason) in [("200 OK", None), ("200 Fine", Some(&b"Fine"[..])), ("299 Odd", Some(b"Odd"))] {
+        let mut read = BytesMut::from(format!("HTTP/1.1 {line}\r\n\r\n").as_str());
+        let head = Reader::default().head(&mut read, &mut HeaderMap::new(), false).expect("a head").expect("all of it");
+        assert_eq!(head.parts.extensions.get::<ReasonPhrase>().map(ReasonPhrase::as_bytes), reason, "{line}");
+    }
+}
+
+#[test]
+fn what_is_passed_over_counts_for_one_request() {
+    let mut reader = Reader::default();
+    for _ in 0..3 {
+        let text = "HTTP/1.1 100 Continue\r\n\r\n".repeat(2_000) + "HTTP/1.1 204 No Content\r\n\r\n";
+        let (mut read, mut headers) = (BytesMut::from(text.as_str()), HeaderMap::new());
+        reader.begin();
+        assert!(matches!(reader.head(&mut read, &mut headers, false), Ok(Some(_))));
+    }
 }
 
 #[test]
