@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::thread;
 
 use serde_json::{Value, json};
 
@@ -9,33 +10,45 @@ use crate::Outcome;
 use crate::http;
 use crate::init::{KEYGATE, init};
 use crate::machine::{self, TARGET_CPU};
-use crate::peers::{Bed, TOKENS, Target, free_port};
+use crate::peers::TOKENS;
 use crate::process::Process;
+use crate::shape::{Name, Shape};
+use crate::target::Target;
+use crate::upstream::{Bed, free_port};
 
-pub fn start_keygate(bed: &Bed) -> Outcome<Target> {
+const CREATORS: usize = 25;
+
+pub fn start_keygate(bed: &Bed, shape: &Shape) -> Outcome<Target> {
     let folder = bed.path().join("keygate");
     let upstream = format!("http://127.0.0.1:{}", bed.upstream_port);
     let administrator = init(&folder, &upstream)?;
     let (port, admin_port) = (free_port()?, free_port()?);
     let file = folder.join("bench.toml");
-    fs::write(&file, configuration(port, admin_port, &upstream))?;
+    fs::write(&file, configuration(port, admin_port, &upstream, shape))?;
 
     let arguments = ["run", "-c", &file.display().to_string()];
     let mut process = Process::start("keygate", TARGET_CPU, bed.path(), Path::new(KEYGATE), &arguments)?;
     process.wait_until("become ready", || {
-        http::get(admin_port, "/readyz", None).is_ok_and(|answer| answer.status == 200)
+        http::exchange(admin_port, "GET", "/readyz", None, "").is_ok_and(|answer| answer.status == 200)
     })?;
 
-    let mut token = String::new();
-    for number in 0..TOKENS {
-        token = create_token(admin_port, &administrator, number)?;
-    }
+    let token = create_tokens(admin_port, &administrator)?;
+    let reader = create_token(admin_port, &administrator, "reader", json!({"devices": "read"}))?;
     let version = machine::version(Path::new(KEYGATE), "--version")?;
-    Ok(Target { name: "keygate", version, port, token, process })
+    // Its access log goes to standard output, and that to a file.
+    let log = shape.access_log.then(|| process.output().to_owned());
+    Ok(Target { name: Name::Keygate, version, port, token, reader: Some(reader), log, process })
 }
 
 /// The pepper and the store are those that `init` made in the same directory.
-fn configuration(port: u16, admin_port: u16, upstream: &str) -> String {
+///
+/// All connections of a load come from one address, and so do those of the load before, which may not be closed yet.
+/// Where refusals are measured, one address may be refused as often as it likes: what comes behind the usual limit is
+/// answered 429 without a look at the token, and would not be what is named.
+fn configuration(port: u16, admin_port: u16, upstream: &str, shape: &Shape) -> String {
+    let access = if shape.access_log { "stdout" } else { "off" };
+    let failures = if shape.refused.is_empty() { "" } else { "failure_limit = \"unlimited\"" };
+    let kept = shape.kept();
     format!(
         r#"version = 1
 
@@ -45,6 +58,10 @@ address = "127.0.0.1:{port}"
 [listen.admin]
 address = "127.0.0.1:{admin_port}"
 
+[server]
+max_connections_per_address = 20000
+{failures}
+
 [store]
 kind = "sled"
 path = "data"
@@ -53,11 +70,12 @@ path = "data"
 pepper = {{ file = "pepper" }}
 
 [log]
-access = "off"
+access = "{access}"
 
 [[upstream]]
 name = "devices"
 url = "{upstream}"
+max_idle = {kept}
 
 [[route]]
 path = "/v1/{{*rest}}"
@@ -67,14 +85,35 @@ upstream = "devices"
     )
 }
 
-fn create_token(admin_port: u16, administrator: &str, number: usize) -> Outcome<String> {
+/// Makes all tokens, and gives the first. Several at a time: they wait for the disk together.
+fn create_tokens(admin_port: u16, administrator: &str) -> Outcome<String> {
+    let create = |first: usize| -> Result<String, String> {
+        let mut tokens = (first..TOKENS).step_by(CREATORS).map(|number| {
+            create_token(admin_port, administrator, &format!("load-{number}"), json!({"*": "full"}))
+                .map_err(|error| error.to_string())
+        });
+        let token = tokens.next().ok_or("more creators than tokens")??;
+        tokens.try_for_each(|token| token.map(drop))?;
+        Ok(token)
+    };
+    thread::scope(|scope| {
+        let creators: Vec<_> = (0..CREATORS).map(|first| scope.spawn(move || create(first))).collect();
+        let mut tokens = Vec::new();
+        for creator in creators {
+            tokens.push(creator.join().map_err(|_| "creating tokens panicked")??);
+        }
+        Ok(tokens.swap_remove(0))
+    })
+}
+
+fn create_token(admin_port: u16, administrator: &str, name: &str, grants: Value) -> Outcome<String> {
     let body = json!({
-        "name": format!("load-{number}"),
+        "name": name,
         "kind": "service",
-        "grants": {"*": "full"},
+        "grants": grants,
         "expires": "never",
     });
-    let answer = http::post(admin_port, "/v1/tokens", administrator, &body.to_string())?;
+    let answer = http::exchange(admin_port, "POST", "/v1/tokens", Some(administrator), &body.to_string())?;
     if answer.status != 201 {
         return Err(format!("creating a token: expected 201, came {}: {}", answer.status, answer.body).into());
     }

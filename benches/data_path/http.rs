@@ -12,15 +12,14 @@ pub struct Answer {
     pub body: String,
 }
 
-pub fn get(port: u16, path: &str, token: Option<&str>) -> Outcome<Answer> {
-    exchange(port, "GET", path, token, "")
+impl Answer {
+    /// Enough of its body to see what it is.
+    pub fn start(&self) -> String {
+        self.body.chars().take(200).collect()
+    }
 }
 
-pub fn post(port: u16, path: &str, token: &str, body: &str) -> Outcome<Answer> {
-    exchange(port, "POST", path, Some(token), body)
-}
-
-fn exchange(port: u16, method: &str, path: &str, token: Option<&str>, body: &str) -> Outcome<Answer> {
+pub fn exchange(port: u16, method: &str, path: &str, token: Option<&str>, body: &str) -> Outcome<Answer> {
     let mut stream = TcpStream::connect(("127.0.0.1", port))?;
     stream.set_read_timeout(Some(Duration::from_secs(10)))?;
     let credential = token.map(|token| format!("Authorization: Bearer {token}\r\n")).unwrap_or_default();

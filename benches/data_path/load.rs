@@ -1,10 +1,11 @@
 //! One run of wrk against a target.
 
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::Outcome;
 use crate::machine::{self, LOAD_CPU};
-use crate::peers::{PATH, Target};
+use crate::request::{PATH, Request};
 
 #[derive(Debug)]
 pub struct Load {
@@ -20,38 +21,49 @@ pub struct Served {
 }
 
 impl Load {
-    pub fn run(&self, target: &Target) -> Outcome<Served> {
-        let output = Command::new(machine::require("taskset")?)
-            .args(["-c", LOAD_CPU])
+    /// Sends `request` to a port for so long. `forwarded`: whether it is to be answered well, or refused.
+    pub fn run(&self, port: u16, request: &Request, forwarded: bool, folder: &Path) -> Outcome<Served> {
+        let mut wrk = Command::new(machine::require("taskset")?);
+        wrk.args(["-c", LOAD_CPU])
             .arg(machine::require("wrk")?)
             .args(["--threads", "1", "--latency"])
             .args(["--connections", &self.connections.to_string()])
             .args(["--duration", &format!("{}s", self.seconds)])
-            .args(["--header", &format!("Authorization: Bearer {}", target.token)])
-            .arg(format!("http://127.0.0.1:{}{PATH}", target.port))
-            .stdin(Stdio::null())
-            .output()?;
+            .stdin(Stdio::null());
+        if let Some(token) = &request.token {
+            wrk.args(["--header", &format!("Authorization: Bearer {token}")]);
+        }
+        if let Some(script) = request.script(folder)? {
+            wrk.arg("--script").arg(script);
+        }
+        let output = wrk.arg(format!("http://127.0.0.1:{port}{PATH}")).output()?;
         let text = String::from_utf8(output.stdout)?;
         if !output.status.success() {
             return Err(format!("wrk ended with {}: {text}", output.status).into());
         }
-        read(&text)
+        read(&text, forwarded)
     }
 }
 
-/// Reads wrk's report. Any error in it makes the whole run worthless.
-fn read(text: &str) -> Outcome<Served> {
+/// Reads wrk's report. Anything in it that was not to be makes the whole run worthless.
+fn read(text: &str, forwarded: bool) -> Outcome<Served> {
     let line_with = |mark: &str| text.lines().map(str::trim).find(|line| line.contains(mark));
-    for trouble in ["Non-2xx or 3xx responses", "Socket errors"] {
-        if let Some(line) = line_with(trouble) {
-            return Err(line.to_owned().into());
-        }
+    if let Some(line) = line_with("Socket errors") {
+        return Err(line.to_owned().into());
     }
     let first = |line: Option<&str>| line.and_then(|line| line.split_whitespace().next()).map(str::to_owned);
     let last = |line: Option<&str>| line.and_then(|line| line.split_whitespace().last()).map(str::to_owned);
-    let requests = first(line_with(" requests in ")).ok_or_else(|| format!("wrk counted nothing: {text}"))?.parse()?;
+    let requests: u64 =
+        first(line_with(" requests in ")).ok_or_else(|| format!("wrk counted nothing: {text}"))?.parse()?;
     if requests == 0 {
         return Err("no request was answered".into());
+    }
+    let refused: u64 = last(line_with("Non-2xx or 3xx responses")).map_or(Ok(0), |number| number.parse())?;
+    if forwarded && refused > 0 {
+        return Err(format!("{refused} of {requests} requests were refused").into());
+    }
+    if !forwarded && refused < requests {
+        return Err(format!("only {refused} of {requests} requests were refused").into());
     }
     Ok(Served {
         requests,

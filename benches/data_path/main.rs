@@ -1,37 +1,50 @@
-//! CPU time of a request through Keygate, beside nginx and HAProxy doing the same work.
+//! CPU time of a request through Keygate, beside nginx, HAProxy and others doing the same work.
 //!
 //!     cargo bench --bench data_path                     five rounds of four seconds for each
 //!     cargo bench --bench data_path -- --short          one round of one second: does it work?
 //!     cargo bench --bench data_path -- --peers-only     without Keygate: is the machine fit for it?
+//!     cargo bench --bench data_path -- --refused none,checksum,unknown,method
+//!                                                       what Keygate refuses, beside what it forwards
+//!     cargo bench --bench data_path -- --all --rounds 3 --seconds 3 --page docs/performance.md
+//!                                                       every shape, as a page
 //!
-//! Each target gets the same: a small GET with a valid bearer token, forwarded over kept-alive connections to one nginx
-//! that answers 200 with 75 bytes. The target runs on one processor, load and upstream on another. What is compared is
-//! the user and system time of the target's processes, and the rounds are interleaved, so that a noisy machine shifts
-//! all rows alike: read the ratios. HAProxy hashes the token and looks the digest up, which is what Keygate does; nginx
-//! compares raw tokens, which is less.
+//! Each target gets the same: a request with a valid bearer token, forwarded over kept-alive connections to one nginx.
+//! Unless options say otherwise it is a GET that is answered 200 with 75 bytes. The target runs on one processor, load
+//! and upstream on another. What is compared is the user and system time of the target's processes, and the rounds are
+//! interleaved, so that a noisy machine shifts all rows alike: read the ratios. HAProxy hashes the token and looks the
+//! digest up, which is what Keygate does; nginx compares raw tokens, which is less. The relay, HAProxy in TCP mode,
+//! copies bytes and looks at none: the floor.
 //!
-//! A round counts only if every request was answered without an error and reached the upstream.
+//! A round counts only if every request was answered without an error and reached the upstream; where it is to be
+//! refused, only if each was and none did.
 
 mod gateway;
 mod http;
 mod init;
 mod load;
 mod machine;
+mod more_peers;
 mod options;
+mod page;
 mod peers;
 mod process;
+mod refusal;
 mod report;
+mod request;
+mod run;
+mod shape;
+mod target;
+mod upstream;
 
 use std::error::Error;
 use std::process::ExitCode;
 
 use clap::Parser;
 
-use gateway::start_keygate;
-use load::Load;
 use options::Options;
-use peers::{Bed, Target};
-use report::{Report, Sample};
+use page::Section;
+use run::run;
+use shape::Shape;
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
@@ -41,7 +54,8 @@ fn main() -> ExitCode {
         println!("data_path measures nothing outside `cargo bench`");
         return ExitCode::SUCCESS;
     }
-    match run(&options) {
+    let outcome = machine::check().and_then(|()| if options.all { all(&options) } else { one(&options) });
+    match outcome {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
@@ -52,44 +66,28 @@ fn main() -> ExitCode {
 }
 
 /// Whether the bar was met, where one was set.
-fn run(options: &Options) -> Outcome<bool> {
-    machine::check()?;
-    let bed = Bed::new()?;
-    let mut targets: Vec<Target> = Vec::new();
-    if !options.peers_only {
-        targets.push(start_keygate(&bed)?);
-    }
-    targets.extend(bed.peers()?);
-    for target in &targets {
-        target.probe()?;
-    }
-
-    let load = Load { connections: options.connections(), seconds: options.seconds() };
-    let mut report = Report::new(&targets, options)?;
-    for round in 1..=options.rounds() {
-        eprintln!("round {round} of {}", options.rounds());
-        for target in &targets {
-            report.add(target.name, measure(&bed, target, &load)?);
-        }
-    }
-    report.print();
+fn one(options: &Options) -> Outcome<bool> {
+    let section = measured(&options.shape, options)?;
+    let met = section.report.meets(options.bar)?;
     if let Some(path) = &options.json {
-        report.write(path)?;
+        section.report.write(path)?;
     }
-    Ok(report.meets(options.bar))
+    if let Some(path) = &options.page {
+        page::append(path, section)?;
+    }
+    Ok(met)
 }
 
-fn measure(bed: &Bed, target: &Target, load: &Load) -> Outcome<Sample> {
-    let forwarded = bed.upstream_requests()?;
-    let before = target.process.cpu()?;
-    let outcome = load.run(target).map_err(|error| format!("{}: {error}", target.name))?;
-    let spent = target.process.cpu()? - before;
-    let forwarded = bed.upstream_requests()? - forwarded;
-    if forwarded < outcome.requests {
-        let missing = outcome.requests - forwarded;
-        return Err(
-            format!("{}: {missing} of {} requests never reached the upstream", target.name, outcome.requests).into()
-        );
+fn all(options: &Options) -> Outcome<bool> {
+    let sections = Shape::all().iter().map(|shape| measured(shape, options)).collect::<Outcome<Vec<Section>>>()?;
+    if let Some(path) = &options.page {
+        page::write(path, &sections)?;
     }
-    Ok(Sample::new(&outcome, spent, target.process.resident()?))
+    Ok(true)
+}
+
+fn measured(shape: &Shape, options: &Options) -> Outcome<Section> {
+    let report = run(shape, options)?;
+    report.print();
+    Ok(Section { title: shape.title(), command: options.command(shape), report })
 }

@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
-/// CPU time of a request through Keygate, beside nginx and HAProxy.
+use crate::init::KEYGATE;
+use crate::shape::Shape;
+
+/// CPU time of a request through Keygate, beside nginx, HAProxy and others.
 #[derive(Debug, clap::Parser)]
 #[command(name = "data_path")]
 pub struct Options {
@@ -14,9 +17,16 @@ pub struct Options {
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..))]
     seconds: u32,
 
-    /// How many connections the load keeps open.
-    #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..))]
-    connections: u32,
+    #[command(flatten)]
+    pub shape: Shape,
+
+    /// Runs every shape that the page has, one after the other.
+    #[arg(long, conflicts_with_all = ["connections", "answer", "post", "refused", "access_log", "only", "peers_only", "json", "bar"])]
+    pub all: bool,
+
+    /// Appends a section with the table to this file of Markdown; with --all, writes the whole page.
+    #[arg(long, value_name = "FILE")]
+    pub page: Option<PathBuf>,
 
     /// Writes every sample to this file too.
     #[arg(long, value_name = "FILE")]
@@ -30,7 +40,8 @@ pub struct Options {
     #[arg(long, conflicts_with = "bar")]
     pub peers_only: bool,
 
-    /// Fails if Keygate's median CPU time is more than this many times nginx's.
+    /// Fails if Keygate's median CPU time is more than this many times nginx's; with --refused, if that of a refusal is
+    /// more than this many times that of a forwarded request.
     #[arg(long, value_name = "RATIO")]
     pub bar: Option<f64>,
 
@@ -48,7 +59,12 @@ impl Options {
         if self.short { 1 } else { self.seconds }
     }
 
-    pub fn connections(&self) -> u32 {
-        self.connections
+    /// What has to be typed to have a shape again.
+    pub fn command(&self, shape: &Shape) -> String {
+        // A build for tests is not what is measured elsewhere: say so.
+        let profile = if KEYGATE.contains("/soak/") { "--profile soak " } else { "" };
+        let time = format!("--rounds {} --seconds {}", self.rounds(), self.seconds());
+        let words = [shape.arguments(), time].into_iter().filter(|words| !words.is_empty());
+        format!("cargo bench {profile}--bench data_path -- {}", words.collect::<Vec<_>>().join(" "))
     }
 }

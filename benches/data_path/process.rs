@@ -75,6 +75,11 @@ impl Process {
         Err(format!("{} did not {what} within {:?}:\n{}", self.name, PAUSE * PATIENCE, self.said()).into())
     }
 
+    /// The file with what it prints.
+    pub fn output(&self) -> &Path {
+        &self.log
+    }
+
     /// The end of what it printed.
     fn said(&self) -> String {
         let text = fs::read_to_string(&self.log).unwrap_or_default();

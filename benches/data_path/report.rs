@@ -1,4 +1,4 @@
-//! The table at the end, and the same as JSON.
+//! The figures of a run: the table at the end, and the same as JSON.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -9,11 +9,9 @@ use serde_json::{Value, json};
 use crate::Outcome;
 use crate::load::Served;
 use crate::machine;
-use crate::options::Options;
-use crate::peers::Target;
 use crate::process::Cpu;
 
-/// One round of one target.
+/// One round of one row.
 #[derive(Debug, Clone)]
 pub struct Sample {
     requests: u64,
@@ -23,10 +21,12 @@ pub struct Sample {
     user: f64,
     system: f64,
     resident: u64,
+    /// Lines of the access log, where there is one.
+    lines: Option<u64>,
 }
 
 impl Sample {
-    pub fn new(served: &Served, spent: Cpu, resident: u64) -> Self {
+    pub fn new(served: &Served, spent: Cpu, resident: u64, lines: Option<u64>) -> Self {
         let each = 1e6 / served.requests as f64;
         Self {
             requests: served.requests,
@@ -35,6 +35,7 @@ impl Sample {
             user: spent.user * each,
             system: spent.system * each,
             resident,
+            lines,
         }
     }
 
@@ -43,90 +44,191 @@ impl Sample {
     }
 }
 
+/// Which way round the rows are compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Comparison {
+    /// Keygate's processor time, in the first row, to that of each target.
+    Peers,
+    /// That of each refusal to that of the forwarded request in the first row.
+    Refusals,
+}
+
+/// A row to be, and how far its ratio may go.
+#[derive(Debug, Clone, Copy)]
+pub struct Entry {
+    pub name: &'static str,
+    pub bar: Option<f64>,
+}
+
 #[derive(Debug)]
 pub struct Report {
-    names: Vec<&'static str>,
+    comparison: Comparison,
+    entries: Vec<Entry>,
     versions: Vec<(&'static str, String)>,
     load: String,
+    notes: Vec<String>,
     samples: BTreeMap<&'static str, Vec<Sample>>,
 }
 
-/// How the first target's processor time relates to another's, round by round.
+/// How the processor time of one row relates to another's, round by round.
 #[derive(Debug, Clone, Copy)]
-struct Ratio {
-    median: f64,
-    least: f64,
-    most: f64,
+pub struct Ratio {
+    pub median: f64,
+    pub least: f64,
+    pub most: f64,
+}
+
+/// A row of the table: medians over the rounds.
+#[derive(Debug)]
+pub struct Row {
+    pub name: &'static str,
+    pub user: f64,
+    pub system: f64,
+    pub cpu: f64,
+    pub per_second: f64,
+    pub p99: String,
+    pub resident: f64,
+    pub ratio: Ratio,
+    pub bar: Option<f64>,
+}
+
+impl Row {
+    pub fn meets_its_bar(&self) -> bool {
+        self.bar.is_none_or(|bar| self.ratio.median <= bar)
+    }
 }
 
 impl Report {
-    pub fn new(targets: &[Target], options: &Options) -> Outcome<Self> {
-        let mut versions: Vec<_> = targets.iter().map(|target| (target.name, target.version.clone())).collect();
-        versions.push(("wrk", machine::version(&machine::require("wrk")?, "-v")?));
-        let (rounds, seconds) = (options.rounds(), options.seconds());
-        Ok(Self {
-            names: targets.iter().map(|target| target.name).collect(),
-            versions,
-            load: format!("{rounds} rounds of {seconds} s, {} connections", options.connections()),
-            samples: BTreeMap::new(),
-        })
+    pub fn new(
+        comparison: Comparison,
+        entries: Vec<Entry>,
+        versions: Vec<(&'static str, String)>,
+        load: String,
+        notes: Vec<String>,
+    ) -> Self {
+        Self { comparison, entries, versions, load, notes, samples: BTreeMap::new() }
     }
 
     pub fn add(&mut self, name: &'static str, sample: Sample) {
         self.samples.entry(name).or_default().push(sample);
     }
 
+    pub fn versions(&self) -> &[(&'static str, String)] {
+        &self.versions
+    }
+
+    /// What the ratio is of.
+    pub fn ratio_of(&self) -> String {
+        let base = self.entries[0].name;
+        match self.comparison {
+            Comparison::Peers => format!("{base}'s to the target's"),
+            Comparison::Refusals => format!("the refusal's to that of `{base}`"),
+        }
+    }
+
+    pub fn rows(&self) -> Vec<Row> {
+        self.entries.iter().map(|entry| self.row(*entry)).collect()
+    }
+
+    fn row(&self, entry: Entry) -> Row {
+        let samples = &self.samples[entry.name];
+        let column = |of: fn(&Sample) -> f64| median(samples.iter().map(of).collect());
+        Row {
+            name: entry.name,
+            user: column(|sample| sample.user),
+            system: column(|sample| sample.system),
+            cpu: column(Sample::cpu),
+            per_second: column(|sample| sample.per_second),
+            p99: middle(samples).p99.clone(),
+            resident: column(|sample| sample.resident as f64),
+            ratio: self.ratio(entry.name),
+            bar: entry.bar,
+        }
+    }
+
+    /// What the table does not say.
+    pub fn notes(&self) -> Vec<String> {
+        let mut notes = self.notes.clone();
+        for entry in &self.entries {
+            let samples = &self.samples[entry.name];
+            let Some(lines) = samples.iter().map(|sample| sample.lines).sum::<Option<u64>>() else { continue };
+            let requests: u64 = samples.iter().map(|sample| sample.requests).sum();
+            notes.push(format!("{} wrote {lines} lines for {requests} answers that were counted.", entry.name));
+        }
+        notes
+    }
+
     pub fn print(&self) {
-        let base = self.names[0];
         println!("\n{}; {}", machine::describe(), self.load);
         for (name, version) in &self.versions {
             println!("  {name:8} {version}");
         }
         println!(
-            "\nMicroseconds of processor time for a request, medians; the ratio is {base}'s to the target's, round by round.\n"
+            "\nMicroseconds of processor time for a request, medians; the ratio is {}, round by round.\n",
+            self.ratio_of()
         );
         println!(
-            "{:10} {:>8} {:>8} {:>8} {:>10} {:>9} {:>9}   ratio: median (least to most)",
+            "{:10} {:>8} {:>8} {:>8} {:>10} {:>9} {:>9}   ratio: median (least to most), bar",
             "target", "user", "system", "cpu", "req/s", "p99", "rss KiB"
         );
-        for name in &self.names {
-            let samples = &self.samples[name];
-            let column = |of: fn(&Sample) -> f64| median(samples.iter().map(of).collect());
-            let ratio = self.ratio(name);
+        for row in self.rows() {
+            let bar = match row.bar {
+                Some(bar) if row.meets_its_bar() => format!(", at most {bar}"),
+                Some(bar) => format!(", ABOVE {bar}"),
+                None => String::new(),
+            };
             println!(
-                "{name:10} {:8.2} {:8.2} {:8.2} {:10.0} {:>9} {:9.0}   {:.3} ({:.3} to {:.3})",
-                column(|sample| sample.user),
-                column(|sample| sample.system),
-                column(Sample::cpu),
-                column(|sample| sample.per_second),
-                middle(samples).p99,
-                column(|sample| sample.resident as f64),
-                ratio.median,
-                ratio.least,
-                ratio.most
+                "{:10} {:8.2} {:8.2} {:8.2} {:10.0} {:>9} {:9.0}   {:.3} ({:.3} to {:.3}){bar}",
+                row.name,
+                row.user,
+                row.system,
+                row.cpu,
+                row.per_second,
+                row.p99,
+                row.resident,
+                row.ratio.median,
+                row.ratio.least,
+                row.ratio.most
             );
+        }
+        for note in self.notes() {
+            println!("{note}");
         }
     }
 
-    /// Whether the first target spends at most `bar` times what nginx does. True where no bar is set.
-    pub fn meets(&self, bar: Option<f64>) -> bool {
-        let Some(bar) = bar else { return true };
-        let ratio = self.ratio("nginx").median;
-        let met = ratio <= bar;
-        println!("\n{}: {ratio:.3} of nginx's processor time, the bar is {bar}", if met { "met" } else { "NOT MET" });
-        met
+    /// Whether the first row spends at most `bar` times what nginx does, or each refusal at most `bar` times what the
+    /// forwarded request takes. True where no bar is set.
+    pub fn meets(&self, bar: Option<f64>) -> Outcome<bool> {
+        let Some(bar) = bar else { return Ok(true) };
+        let judged: Vec<&str> = match self.comparison {
+            Comparison::Peers => self.entries.iter().map(|entry| entry.name).filter(|name| *name == "nginx").collect(),
+            Comparison::Refusals => self.entries[1..].iter().map(|entry| entry.name).collect(),
+        };
+        if judged.is_empty() {
+            return Err("--bar is about nginx, which was not measured".into());
+        }
+        let mut all_met = true;
+        for name in judged {
+            let ratio = self.ratio(name).median;
+            let met = ratio <= bar;
+            let verdict = if met { "met" } else { "NOT MET" };
+            println!("\n{verdict}: {name}: {ratio:.3}, {}; the bar is {bar}", self.ratio_of());
+            all_met &= met;
+        }
+        Ok(all_met)
     }
 
     pub fn write(&self, path: &Path) -> Outcome<()> {
         let targets: BTreeMap<&str, Value> = self
-            .names
+            .entries
             .iter()
-            .map(|name| {
-                let ratio = self.ratio(name);
-                let rounds: Vec<Value> = self.samples[name].iter().map(round).collect();
-                let of = self.names[0];
-                let ratio = json!({"of": of, "median": ratio.median, "min": ratio.least, "max": ratio.most});
-                (*name, json!({"rounds": rounds, "ratio": ratio}))
+            .map(|entry| {
+                let ratio = self.ratio(entry.name);
+                let rounds: Vec<Value> = self.samples[entry.name].iter().map(round).collect();
+                let ratio = json!({
+                    "of": self.ratio_of(), "median": ratio.median, "min": ratio.least, "max": ratio.most,
+                });
+                (entry.name, json!({"rounds": rounds, "ratio": ratio, "bar": entry.bar}))
             })
             .collect();
         let versions: BTreeMap<&str, &str> = self.versions.iter().map(|(name, text)| (*name, text.as_str())).collect();
@@ -138,7 +240,11 @@ impl Report {
 
     fn ratio(&self, name: &str) -> Ratio {
         let ratios = || {
-            self.samples[self.names[0]].iter().zip(&self.samples[name]).map(|(base, other)| base.cpu() / other.cpu())
+            let rounds = self.samples[self.entries[0].name].iter().zip(&self.samples[name]);
+            rounds.map(|(base, other)| match self.comparison {
+                Comparison::Peers => base.cpu() / other.cpu(),
+                Comparison::Refusals => other.cpu() / base.cpu(),
+            })
         };
         Ratio {
             median: median(ratios().collect()),
@@ -157,6 +263,7 @@ fn round(sample: &Sample) -> Value {
         "system_us": sample.system,
         "cpu_us": sample.cpu(),
         "rss_kib": sample.resident,
+        "log_lines": sample.lines,
     })
 }
 

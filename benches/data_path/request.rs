@@ -1,0 +1,40 @@
+//! One request, as the probe sends it and as wrk does.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::Outcome;
+use crate::http::{self, Answer};
+
+/// What every target is asked for.
+pub const PATH: &str = "/v1/devices/42";
+
+#[derive(Debug, Clone)]
+pub struct Request {
+    pub method: &'static str,
+    pub token: Option<String>,
+    /// Bytes of body.
+    pub body: u32,
+}
+
+impl Request {
+    /// Sends it once.
+    pub fn send(&self, port: u16) -> Outcome<Answer> {
+        http::exchange(port, self.method, PATH, self.token.as_deref(), &"x".repeat(self.body as usize))
+    }
+
+    /// wrk's script, where its options are not enough.
+    pub fn script(&self, folder: &Path) -> Outcome<Option<PathBuf>> {
+        if self.method == "GET" && self.body == 0 {
+            return Ok(None);
+        }
+        let mut text = format!("wrk.method = \"{}\"\n", self.method);
+        if self.body > 0 {
+            text += &format!("wrk.body = string.rep(\"x\", {})\n", self.body);
+            text += "wrk.headers[\"Content-Type\"] = \"application/octet-stream\"\n";
+        }
+        let file = folder.join(format!("wrk-{}.lua", self.method));
+        fs::write(&file, text)?;
+        Ok(Some(file))
+    }
+}
