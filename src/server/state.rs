@@ -34,9 +34,9 @@ pub(super) enum Due {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Phase {
-    /// Nothing was received since the last response, or since the beginning.
+    /// Nothing was received since the last response.
     Idle,
-    /// A request head has begun.
+    /// A request head has begun, as the first one does with the connection.
     Head,
 }
 
@@ -73,7 +73,7 @@ impl ConnectionState {
     pub(super) fn new(peer: Peer, tls: bool, limits: ConnectionLimits, timer: Timer, draining: Rc<Cell<bool>>) -> Self {
         timer.set(limits.header_timeout);
         let (taking, taking_timer) = (Patience::new(limits.stall), timer.another());
-        let (phase, in_flight, multiplexed) = (Cell::new(Phase::Idle), Cell::new(0), Cell::new(false));
+        let (phase, in_flight, multiplexed) = (Cell::new(Phase::Head), Cell::new(0), Cell::new(false));
         let (due, broken_body, unparsed) = (Cell::new(None), Cell::new(None), Cell::new(false));
         let (withheld, reader, switching) = (Cell::new(false), Cell::new(None), Switching::default());
         Self {

@@ -54,3 +54,24 @@ fn a_response_that_still_moves_keeps_its_connection() {
     (0..5).for_each(|_| sweep.tick());
     assert!(is_over(), "nothing moves any more");
 }
+
+#[test]
+fn the_time_for_a_first_head_begins_with_the_connection_and_no_byte_gives_more_of_it() {
+    let sweep = Sweep::new();
+    let state = state(&sweep);
+    let is_over_after = |ticks| {
+        (0..ticks).for_each(|_| sweep.tick());
+        state.is_over(&Context::from_waker(Waker::noop()))
+    };
+    assert!(!is_over_after(7));
+    state.received();
+    state.wrote();
+    assert!(is_over_after(4), "a second, and the tick that had begun");
+    state.begin_request();
+    state.end_request(true);
+    assert!(!is_over_after(2), "idle, and not for long");
+    state.received();
+    assert!(!is_over_after(9), "the next one has its time from its first byte");
+    state.received();
+    assert!(is_over_after(2));
+}
