@@ -134,7 +134,10 @@ impl<H: ConnectionHandler> Server<H> {
             let tls = server.options.tls.is_some();
             let state = ConnectionState::new(peer, tls, server.options.limits, timer, Rc::clone(&server.draining));
             let state = Rc::new(state);
-            match in_time(&state, server.establish(stream, &state)).await {
+            // In a box of its own, which is gone before the first request: its state would lie in every idle
+            // connection's.
+            let established = Box::pin(in_time(&state, server.establish(stream, &state))).await;
+            match established {
                 Some(Ok((connection, _counted))) => {
                     let service = server.handler.connected(state);
                     connection.run(service).await;
