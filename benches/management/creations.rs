@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::thread;
-use std::time::{Duration, Instant};
 
 use keygate::model::Clock;
 use serde_json::json;
@@ -11,6 +10,7 @@ use crate::Outcome;
 use crate::client::Client;
 use crate::gateway::Gateway;
 use crate::options::Options;
+use crate::paced::{Paced, paced};
 use crate::pages;
 use crate::report::{Bar, Report};
 use crate::samples::Samples;
@@ -117,67 +117,5 @@ fn requests(gateway: &Gateway, seconds: u64) -> Outcome<Paced<()>> {
 fn tell(report: &mut Report, what: &str, mut taken: Samples, bar: Bar) {
     for (name, share) in [("p50", 0.5), ("p99", 0.99), ("most", 1.0)] {
         report.add(&format!("{what}: {name}"), taken.quantile(share) / 1e3, "ms", bar);
-    }
-}
-
-/// A thread that does its share at the times when it is due: how long each took, and what came of it.
-type Share<T> = thread::JoinHandle<Outcome<(Samples, Vec<T>)>>;
-
-struct Paced<T> {
-    threads: Vec<Share<T>>,
-}
-
-fn paced<T: Send + 'static, W>(
-    a_second: f64,
-    seconds: u64,
-    connections: u64,
-    connect: impl Fn(u64) -> Outcome<Client>,
-    work: W,
-) -> Outcome<Paced<T>>
-where
-    W: FnMut(&mut Client, u64) -> Outcome<T> + Clone + Send + 'static,
-{
-    let clock = Clock::system();
-    let begin = clock.mono() + Duration::from_millis(50);
-    let step = Duration::from_secs_f64(connections as f64 / a_second);
-    let threads = (0..connections).map(|of| {
-        let (mut client, mut work, clock) = (connect(of)?, work.clone(), clock.clone());
-        // Not all at the same instant.
-        let first = begin + step.mul_f64(of as f64 / connections as f64);
-        Ok(thread::spawn(move || {
-            let (mut samples, mut results) = (Samples::default(), Vec::new());
-            let mut due = first;
-            while due < begin + Duration::from_secs(seconds) {
-                wait_until(due, &clock);
-                results.push(work(&mut client, of)?);
-                // From when it was due, and not from when it could be sent.
-                samples.add(clock.mono() - due);
-                due += step;
-            }
-            Ok((samples, results))
-        }))
-    });
-    Ok(Paced { threads: threads.collect::<Outcome<_>>()? })
-}
-
-fn wait_until(due: Instant, clock: &Clock) {
-    if let Some(left) = due.checked_duration_since(clock.mono()) {
-        thread::sleep(left);
-    }
-}
-
-impl<T> Paced<T> {
-    fn wait_with_results(self) -> Outcome<(Samples, Vec<T>)> {
-        let (mut samples, mut results) = (Samples::default(), Vec::new());
-        for thread in self.threads {
-            let (taken, of_thread) = thread.join().map_err(|_| "a thread of the load panicked")??;
-            samples.join(taken);
-            results.extend(of_thread);
-        }
-        Ok((samples, results))
-    }
-
-    fn wait(self) -> Outcome<Samples> {
-        Ok(self.wait_with_results()?.0)
     }
 }

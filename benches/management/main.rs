@@ -19,6 +19,7 @@ mod init;
 #[expect(dead_code, reason = "the bench of the store uses the rest")]
 mod machine;
 mod options;
+mod paced;
 mod pages;
 #[path = "../store/report.rs"]
 mod report;
@@ -62,9 +63,10 @@ fn run(options: &Options) -> Outcome<bool> {
     let made = creations::fill(&gateway, options, &mut report)?;
     let made = creations::beside_requests(&mut gateway, made, options, &mut report)?;
     pages::measure(&gateway, &made, &mut report)?;
-    report.print(options.tokens, "The bars are for 100,000 tokens on a machine with nothing else to do.");
+    let size = ("tokens", options.tokens);
+    report.print(size, "The bars are for 100,000 tokens on a machine with nothing else to do.");
     if let Some(path) = &options.json {
-        report.write(options.tokens, path)?;
+        report.write(size, path)?;
     }
     Ok(report.meets_all() || !options.bar)
 }

@@ -57,9 +57,10 @@ fn run(options: &Options) -> Outcome<bool> {
     if !options.writes_only {
         large::measure(options, &mut report)?;
     }
-    report.print(options.tokens, "The bars are for 5,000,000 tokens on a machine with nothing else to do.");
+    let size = ("tokens", options.tokens);
+    report.print(size, "The bars are for 5,000,000 tokens on a machine with nothing else to do.");
     if let Some(path) = &options.json {
-        report.write(options.tokens, path)?;
+        report.write(size, path)?;
     }
     Ok(report.meets_all() || !options.bar)
 }

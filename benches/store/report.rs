@@ -36,9 +36,9 @@ impl Report {
         self.rows.push(Row { name: name.to_owned(), value, unit, bar });
     }
 
-    /// With what has to be known of the bars.
-    pub fn print(&self, tokens: u64, bars: &str) {
-        println!("\n{}, {}; {tokens} tokens", Clock::system().wall(), machine::describe());
+    /// With so many of what was measured, and with what has to be known of the bars.
+    pub fn print(&self, (things, count): (&str, u64), bars: &str) {
+        println!("\n{}, {}; {count} {things}", Clock::system().wall(), machine::describe());
         println!("{bars}\n");
         println!("{:58} {:>12} {:13} {:>14}", "", "", "", "bar");
         for Row { name, value, unit, bar } in &self.rows {
@@ -55,9 +55,9 @@ impl Report {
         self.rows.iter().all(|row| row.bar.is_met(row.value))
     }
 
-    pub fn write(&self, tokens: u64, path: &Path) -> Outcome<()> {
+    pub fn write(&self, (things, count): (&str, u64), path: &Path) -> Outcome<()> {
         let rows: Vec<Value> = self.rows.iter().map(Row::json).collect();
-        let whole = json!({"machine": machine::describe(), "tokens": tokens, "figures": rows});
+        let whole = json!({"machine": machine::describe(), things: count, "figures": rows});
         fs::write(path, serde_json::to_string_pretty(&whole)?)?;
         Ok(())
     }
