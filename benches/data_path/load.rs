@@ -68,6 +68,7 @@ fn read(text: &str, forwarded: bool) -> Outcome<Served> {
     Ok(Served {
         requests,
         per_second: last(line_with("Requests/sec:")).ok_or("wrk gave no rate")?.parse()?,
-        p99: last(line_with("99%")).ok_or("wrk gave no latency")?,
+        // Another line may end with "77.99%".
+        p99: last(text.lines().find(|line| line.trim_start().starts_with("99%"))).ok_or("wrk gave no latency")?,
     })
 }
