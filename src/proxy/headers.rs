@@ -137,9 +137,8 @@ pub(super) fn clean_response(headers: &mut HeaderMap) {
     let mut remove: Vec<HeaderName> = Vec::new();
     for name in headers.keys() {
         match name.as_str() {
-            "keep-alive" | "proxy-connection" | "proxy-authenticate" | "te" | "transfer-encoding" | "upgrade" => {
-                remove.push(name.clone())
-            }
+            "transfer-encoding" => remove.push(name.clone()),
+            other if is_about_the_connection(other) => remove.push(name.clone()),
             "connection" => {
                 let named = headers.get_all(CONNECTION).iter().flat_map(tokens);
                 // A name that is none removes nothing, and the length is ours to tell.
@@ -154,6 +153,12 @@ pub(super) fn clean_response(headers: &mut HeaderMap) {
     for name in remove {
         headers.remove(name);
     }
+}
+
+/// Whether a response's header is about the connection that it came over, and about nothing else (RFC 9110 section
+/// 7.6.1). `Connection` and `Transfer-Encoding` are too, and have to be read before they go. `name` in lower case.
+pub(super) fn is_about_the_connection(name: &str) -> bool {
+    matches!(name, "keep-alive" | "proxy-connection" | "proxy-authenticate" | "te" | "upgrade")
 }
 
 /// Whether a request's trailers say nothing that only its head may say (RFC 9110 section 6.5.1): how it

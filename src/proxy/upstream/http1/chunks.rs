@@ -100,17 +100,10 @@ impl Chunks {
             return Err(Fault::Chunk);
         }
         self.extra = extra;
-        let size = digits.iter().fold(0, |size, digit| size << 4 | u64::from(value(*digit)));
+        let digits = digits.iter().filter_map(|&digit| char::from(digit).to_digit(16));
+        let size = digits.fold(0, |size, digit| size << 4 | u64::from(digit));
         read.advance(end + 1);
         Ok(Some(size))
-    }
-}
-
-/// Of a hexadecimal digit.
-fn value(digit: u8) -> u8 {
-    match digit {
-        b'0'..=b'9' => digit - b'0',
-        _ => (digit | 0x20) - b'a' + 10,
     }
 }
 

@@ -10,6 +10,7 @@ use httparse::{Header, ParserConfig};
 use hyper::ext::ReasonPhrase;
 
 use super::fault::Fault;
+use crate::proxy::headers::is_about_the_connection;
 
 /// Of a head. Envoy takes as much; nginx takes a page or two.
 pub(super) const MOST_BYTES: usize = 64 * 1024;
@@ -71,18 +72,12 @@ enum Kind {
 }
 
 impl Kind {
-    /// `name` in whatever case. By its length first: most names are told apart by that.
-    fn of(name: &str) -> Self {
-        let is = |known: &str| name.eq_ignore_ascii_case(known);
-        match name.len() {
-            14 if is("content-length") => Self::Length,
-            10 if is("connection") => Self::Connection,
-            17 if is("transfer-encoding") => Self::Coding,
-            2 if is("te") => Self::Hop,
-            7 if is("upgrade") => Self::Hop,
-            10 if is("keep-alive") => Self::Hop,
-            16 if is("proxy-connection") => Self::Hop,
-            18 if is("proxy-authenticate") => Self::Hop,
+    fn of(name: &HeaderName) -> Self {
+        match name.as_str() {
+            "content-length" => Self::Length,
+            "connection" => Self::Connection,
+            "transfer-encoding" => Self::Coding,
+            other if is_about_the_connection(other) => Self::Hop,
             _ => Self::Content,
         }
     }
@@ -147,8 +142,8 @@ impl Reader {
         self.lines.clear();
         for line in response.headers.iter() {
             let begin = line.value.as_ptr().addr() - base;
-            let (name, kind) = (name(line)?, Kind::of(line.name));
-            self.lines.push(Line { name, kind, begin, end: begin + line.value.len() });
+            let name = name(line)?;
+            self.lines.push(Line { kind: Kind::of(&name), name, begin, end: begin + line.value.len() });
         }
         let code = response.code.unwrap_or_default();
         let status = StatusCode::from_u16(code).map_err(|_| Fault::Status(code))?;
