@@ -8,13 +8,13 @@ use serde_json::{Value, json};
 
 use crate::Outcome;
 use crate::http;
-use crate::init::{KEYGATE, init};
+use crate::init::{KEYGATE, free_port, init};
 use crate::machine::{self, TARGET_CPU};
 use crate::peers::TOKENS;
 use crate::process::Process;
 use crate::shape::{Name, Shape};
 use crate::target::Target;
-use crate::upstream::{Bed, free_port};
+use crate::upstream::Bed;
 
 const CREATORS: usize = 25;
 

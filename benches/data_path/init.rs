@@ -1,5 +1,6 @@
-//! `keygate init`, as anybody would call it. Other benches use it as well.
+//! `keygate init`, as anybody would call it, and a port to listen on. Other benches use it as well.
 
+use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -25,4 +26,9 @@ pub fn init(folder: &Path, upstream: &str) -> Outcome<String> {
     let answer: Value =
         serde_json::from_slice(&output.stdout).map_err(|error| format!("keygate init gave no JSON: {error}"))?;
     Ok(answer["token"].as_str().ok_or("keygate init gave no token")?.to_owned())
+}
+
+/// A port that was free a moment ago: neither nginx nor HAProxy says which one it got when asked for any.
+pub fn free_port() -> Outcome<u16> {
+    Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
 }

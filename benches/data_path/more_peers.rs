@@ -4,11 +4,12 @@ use std::fmt::Write;
 use std::path::Path;
 
 use crate::Outcome;
+use crate::init::free_port;
 use crate::machine::{self, TARGET_CPU};
 use crate::process::Process;
 use crate::shape::{Name, Shape};
 use crate::target::Target;
-use crate::upstream::{Bed, free_port};
+use crate::upstream::Bed;
 
 impl Bed {
     pub fn envoy(&self, program: &Path, shape: &Shape, tokens: &[String]) -> Outcome<Target> {

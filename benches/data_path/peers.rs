@@ -6,11 +6,12 @@ use std::path::Path;
 use rustls::crypto::aws_lc_rs::cipher_suite::TLS13_AES_128_GCM_SHA256;
 
 use crate::Outcome;
+use crate::init::free_port;
 use crate::machine::{self, TARGET_CPU};
 use crate::process::Process;
 use crate::shape::{Name, Shape};
 use crate::target::Target;
-use crate::upstream::{Bed, free_port, start_nginx};
+use crate::upstream::{Bed, start_nginx};
 
 /// How many tokens each target knows.
 pub const TOKENS: usize = 1000;

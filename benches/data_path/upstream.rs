@@ -2,7 +2,6 @@
 
 use std::cell::Cell;
 use std::fs;
-use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -12,6 +11,7 @@ use tempfile::TempDir;
 
 use crate::Outcome;
 use crate::http;
+use crate::init::free_port;
 use crate::machine::{self, LOAD_CPU};
 use crate::process::Process;
 use crate::shape::Shape;
@@ -121,9 +121,4 @@ http {{
     )?;
     process.wait_for(port)?;
     Ok(process)
-}
-
-/// A port that was free a moment ago: neither nginx nor HAProxy says which one it got when asked for any.
-pub fn free_port() -> Outcome<u16> {
-    Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
 }

@@ -1,7 +1,6 @@
 //! The program, as anybody would start it, alone on a processor, with a token for whoever means well.
 
 use std::fs;
-use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
@@ -12,7 +11,7 @@ use tempfile::TempDir;
 
 use crate::Outcome;
 use crate::client::Client;
-use crate::init::{KEYGATE, init};
+use crate::init::{KEYGATE, free_port, init};
 use crate::machine::TARGET_CPU;
 use crate::process::Process;
 
@@ -76,10 +75,6 @@ impl Gateway {
     pub fn resident(&self) -> Outcome<f64> {
         Ok(self.process.resident()? as f64 * 1024.0)
     }
-}
-
-fn free_port() -> Outcome<u16> {
-    Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
 }
 
 /// A certificate that signs itself, for `localhost`.

@@ -1,7 +1,6 @@
 //! The program, as anybody would start it, and killed as nobody should.
 
 use std::fs;
-use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -11,7 +10,7 @@ use tempfile::TempDir;
 
 use crate::Outcome;
 use crate::client::Client;
-use crate::init::{KEYGATE, init};
+use crate::init::{KEYGATE, free_port, init};
 
 pub struct Gateway {
     child: Child,
@@ -75,10 +74,6 @@ fn run(folder: &Path) -> Outcome<Child> {
     let mut command = Command::new(KEYGATE);
     command.args(["run", "-c"]).arg(folder.join("bench.toml")).stdin(Stdio::null()).stdout(Stdio::null());
     Ok(command.spawn()?)
-}
-
-fn free_port() -> Outcome<u16> {
-    Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
 }
 
 fn configuration(port: u16, admin_port: u16, upstream: &str) -> String {
