@@ -7,7 +7,8 @@ use std::thread;
 use serde_json::{Value, json};
 
 use crate::Outcome;
-use crate::http;
+use crate::exchange::Door;
+use crate::identity::Identity;
 use crate::init::{KEYGATE, free_port, init};
 use crate::machine::{self, TARGET_CPU};
 use crate::peers::TOKENS;
@@ -24,12 +25,12 @@ pub fn start_keygate(bed: &Bed, shape: &Shape) -> Outcome<Target> {
     let administrator = init(&folder, &upstream)?;
     let (port, admin_port) = (free_port()?, free_port()?);
     let file = folder.join("bench.toml");
-    fs::write(&file, configuration(port, admin_port, &upstream, shape))?;
+    fs::write(&file, configuration(port, admin_port, &upstream, bed, shape))?;
 
     let arguments = ["run", "-c", &file.display().to_string()];
     let mut process = Process::start("keygate", TARGET_CPU, bed.path(), Path::new(KEYGATE), &arguments)?;
     process.wait_until("become ready", || {
-        http::exchange(admin_port, "GET", "/readyz", None, "").is_ok_and(|answer| answer.status == 200)
+        Door::plain(admin_port).exchange("GET", "/readyz", None, "").is_ok_and(|answer| answer.status == 200)
     })?;
 
     let token = create_tokens(admin_port, &administrator)?;
@@ -37,7 +38,7 @@ pub fn start_keygate(bed: &Bed, shape: &Shape) -> Outcome<Target> {
     let version = machine::version(Path::new(KEYGATE), "--version")?;
     // Its access log goes to standard output, and that to a file.
     let log = shape.access_log.then(|| process.output().to_owned());
-    Ok(Target { name: Name::Keygate, version, port, token, reader: Some(reader), log, process })
+    Ok(Target { name: Name::Keygate, version, door: bed.door(shape, port)?, token, reader: Some(reader), log, process })
 }
 
 /// The pepper and the store are those that `init` made in the same directory.
@@ -45,17 +46,19 @@ pub fn start_keygate(bed: &Bed, shape: &Shape) -> Outcome<Target> {
 /// All connections of a load come from one address, and so do those of the load before, which may not be closed yet.
 /// Where refusals are measured, one address may be refused as often as it likes: what comes behind the usual limit is
 /// answered 429 without a look at the token, and would not be what is named.
-fn configuration(port: u16, admin_port: u16, upstream: &str, shape: &Shape) -> String {
+fn configuration(port: u16, admin_port: u16, upstream: &str, bed: &Bed, shape: &Shape) -> String {
     let access = if shape.access_log { "stdout" } else { "off" };
     let failures = if shape.refused.is_empty() { "" } else { "failure_limit = \"unlimited\"" };
     let kept = shape.kept();
+    let body = if shape.bulk.is_some() { "max_body = \"unlimited\"" } else { "" };
+    let tls = bed.identity.as_ref().map(Identity::listener).unwrap_or_default();
     format!(
         r#"version = 1
 
 [listen.public]
 address = "127.0.0.1:{port}"
 
-[listen.admin]
+{tls}[listen.admin]
 address = "127.0.0.1:{admin_port}"
 
 [server]
@@ -81,6 +84,7 @@ max_idle = {kept}
 path = "/v1/{{*rest}}"
 resource = "devices"
 upstream = "devices"
+{body}
 "#
     )
 }
@@ -113,7 +117,7 @@ fn create_token(admin_port: u16, administrator: &str, name: &str, grants: Value)
         "grants": grants,
         "expires": "never",
     });
-    let answer = http::exchange(admin_port, "POST", "/v1/tokens", Some(administrator), &body.to_string())?;
+    let answer = Door::plain(admin_port).exchange("POST", "/v1/tokens", Some(administrator), &body.to_string())?;
     if answer.status != 201 {
         return Err(format!("creating a token: expected 201, came {}: {}", answer.status, answer.body).into());
     }

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::Outcome;
+use crate::exchange::Door;
 use crate::machine::{self, LOAD_CPU};
 use crate::request::{PATH, Request};
 
@@ -21,8 +22,8 @@ pub struct Served {
 }
 
 impl Load {
-    /// Sends `request` to a port for so long. `forwarded`: whether it is to be answered well, or refused.
-    pub fn run(&self, port: u16, request: &Request, forwarded: bool, folder: &Path) -> Outcome<Served> {
+    /// Sends `request` for so long, over HTTP/1.1. `forwarded`: whether it is to be answered well, or refused.
+    pub fn run_wrk(&self, door: &Door, request: &Request, forwarded: bool, folder: &Path) -> Outcome<Served> {
         let mut wrk = Command::new(machine::require("taskset")?);
         wrk.args(["-c", LOAD_CPU])
             .arg(machine::require("wrk")?)
@@ -36,7 +37,7 @@ impl Load {
         if let Some(script) = request.script(folder)? {
             wrk.arg("--script").arg(script);
         }
-        let output = wrk.arg(format!("http://127.0.0.1:{port}{PATH}")).output()?;
+        let output = wrk.arg(door.url(PATH)).output()?;
         let text = String::from_utf8(output.stdout)?;
         if !output.status.success() {
             return Err(format!("wrk ended with {}: {text}", output.status).into());

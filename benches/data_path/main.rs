@@ -18,8 +18,12 @@
 //! A round counts only if every request was answered without an error and reached the upstream; where it is to be
 //! refused, only if each was and none did.
 
+mod bulk;
+mod exchange;
 mod gateway;
-mod http;
+mod h2load;
+mod handshakes;
+mod identity;
 mod init;
 mod load;
 mod machine;
@@ -46,7 +50,7 @@ use page::Section;
 use run::run;
 use shape::Shape;
 
-type Outcome<T> = Result<T, Box<dyn Error>>;
+type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
 fn main() -> ExitCode {
     let options = Options::parse();
@@ -67,7 +71,7 @@ fn main() -> ExitCode {
 
 /// Whether the bar was met, where one was set.
 fn one(options: &Options) -> Outcome<bool> {
-    let section = measured(&options.shape, options)?;
+    let section = measured(options.shape.clone(), options)?;
     let met = section.report.meets(options.bar)?;
     if let Some(path) = &options.json {
         section.report.write(path)?;
@@ -79,15 +83,16 @@ fn one(options: &Options) -> Outcome<bool> {
 }
 
 fn all(options: &Options) -> Outcome<bool> {
-    let sections = Shape::all().iter().map(|shape| measured(shape, options)).collect::<Outcome<Vec<Section>>>()?;
+    let sections = Shape::all().into_iter().map(|shape| measured(shape, options)).collect::<Outcome<Vec<Section>>>()?;
     if let Some(path) = &options.page {
         page::write(path, &sections)?;
     }
     Ok(true)
 }
 
-fn measured(shape: &Shape, options: &Options) -> Outcome<Section> {
-    let report = run(shape, options)?;
+fn measured(shape: Shape, options: &Options) -> Outcome<Section> {
+    let shape = if options.short { shape.shortened() } else { shape };
+    let report = run(&shape, options)?;
     report.print();
-    Ok(Section { title: shape.title(), command: options.command(shape), report })
+    Ok(Section { title: shape.title(), command: options.command(&shape), report })
 }

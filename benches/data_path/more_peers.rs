@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::path::Path;
 
 use crate::Outcome;
+use crate::exchange::Door;
 use crate::init::free_port;
 use crate::machine::{self, TARGET_CPU};
 use crate::process::Process;
@@ -64,7 +65,15 @@ impl Bed {
         let mut process = Process::start("envoy", TARGET_CPU, self.path(), program, &arguments)?;
         process.wait_for(port)?;
         let version = machine::version(program, "--version")?;
-        Ok(Target { name: Name::Envoy, version, port, token: tokens[0].clone(), reader: None, log, process })
+        Ok(Target {
+            name: Name::Envoy,
+            version,
+            door: Door::plain(port),
+            token: tokens[0].clone(),
+            reader: None,
+            log,
+            process,
+        })
     }
 
     pub fn caddy(&self, program: &Path, shape: &Shape, token: &str) -> Outcome<Target> {
@@ -102,6 +111,14 @@ http://127.0.0.1:{port} {{
         let mut process = Process::start("caddy", TARGET_CPU, self.path(), program, &arguments)?;
         process.wait_for(port)?;
         let version = machine::version(program, "version")?;
-        Ok(Target { name: Name::Caddy, version, port, token: token.to_owned(), reader: None, log, process })
+        Ok(Target {
+            name: Name::Caddy,
+            version,
+            door: Door::plain(port),
+            token: token.to_owned(),
+            reader: None,
+            log,
+            process,
+        })
     }
 }

@@ -21,7 +21,7 @@ pub struct Options {
     pub shape: Shape,
 
     /// Runs every shape that the page has, one after the other.
-    #[arg(long, conflicts_with_all = ["connections", "answer", "post", "refused", "access_log", "only", "peers_only", "json", "bar"])]
+    #[arg(long, conflicts_with_all = ["connections", "answer", "post", "refused", "tls", "http2", "handshakes", "bulk", "mib", "access_log", "only", "peers_only", "json", "bar"])]
     pub all: bool,
 
     /// Appends a section with the table to this file of Markdown; with --all, writes the whole page.
@@ -34,7 +34,7 @@ pub struct Options {
 
     /// One round of one second, to see that it works.
     #[arg(long, conflicts_with_all = ["rounds", "seconds"])]
-    short: bool,
+    pub short: bool,
 
     /// Leaves Keygate out.
     #[arg(long, conflicts_with = "bar")]

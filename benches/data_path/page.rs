@@ -7,7 +7,7 @@ use std::path::Path;
 
 use crate::Outcome;
 use crate::machine;
-use crate::report::{Report, Row};
+use crate::report::{Report, Row, Unit};
 
 /// One run of one shape.
 #[derive(Debug)]
@@ -27,10 +27,13 @@ Processor time of a request through Keygate, beside that of others which do the 
 
 * **Read the ratios, not the times.** Times are of one machine. Rounds of all rows alternate, so that what disturbs the machine disturbs all of them.
 * **The ratio** is Keygate's processor time to the target's, round by round: the median, and in parentheses the least and the most. Below 1, Keygate takes less. **The bar** is what Keygate is held to; a ratio above it is bold.
-* **Processor time** is user and system time of all processes of a target, for each request that was answered. A target has one processor for itself; the load, wrk, and the upstream, an nginx that answers from memory, share another one. Connections are kept open on both sides.
+* **Processor time** is user and system time of all processes of a target, for each request that was answered. A target has one processor for itself; the load, wrk or for HTTP/2 h2load, and the upstream, an nginx that answers from memory, share another one. Connections are kept open on both sides.
 * **The same work**: a thousand tokens are known, the request has one of them, it is looked up, taken off, and the request forwarded with the client's address. HAProxy hashes the token (SHA-256) and looks the digest up, as Keygate does; nginx compares the texts, which is less; Caddy knows one token. Keygate does besides what it always does: rights, limits, metrics, counts of use, the checks of what a request may look like.
 * **relay** is the floor: HAProxy in `mode tcp`, which copies bytes and looks at none of them. The bar leaves three quarters of its efficiency.
 * **Requests a second and p99** are those of a load that asks as soon as it is answered. They tell of the load and the upstream as well, and of no service at its usual load.
+* **TLS and HTTP/2** are between the load and the target: the upstream is sent HTTP/1.1 in the clear by all. Each shows the same certificate, ECDSA on P-256, and speaks TLS 1.3 with the same cipher. HTTP/2 without TLS begins with its preface (\"prior knowledge\"). h2load tells no quantiles.
+* **Handshakes** are connections that are opened, agreed upon and closed. How many a processor does in a second follows from their processor time: a ratio below 1 is a rate above the other's.
+* **A GiB** is one body, down to the client or up to the upstream, which is measured in milliseconds of processor time; requests a second are MiB a second there.
 * A round counts only if every request was answered as it should be and reached the upstream; or, where it is to be refused, none did.
 ";
 
@@ -69,8 +72,14 @@ fn facts(sections: &[Section]) -> Outcome<String> {
 impl Section {
     fn text(&self) -> Outcome<String> {
         let mut text = format!("## {}\n\n```sh\n{}\n```\n\n", self.title, self.command);
-        writeln!(text, "The ratio is {}.\n", self.report.ratio_of())?;
-        writeln!(text, "| | user µs | system µs | both | requests/s | p99 | memory | ratio | bar |")?;
+        writeln!(
+            text,
+            "Processor time is that of {}; the ratio is {}.\n",
+            self.report.unit().each,
+            self.report.ratio_of()
+        )?;
+        let Unit { time, rate, .. } = self.report.unit();
+        writeln!(text, "| | user {time} | system {time} | both | {rate} | p99 | memory | ratio | bar |")?;
         writeln!(text, "|---|--:|--:|--:|--:|--:|--:|---|---|")?;
         for row in self.report.rows() {
             writeln!(text, "{}", line(&row))?;

@@ -6,12 +6,14 @@ use std::path::Path;
 use rustls::crypto::aws_lc_rs::cipher_suite::TLS13_AES_128_GCM_SHA256;
 
 use crate::Outcome;
+use crate::exchange::Door;
+use crate::identity::Identity;
 use crate::init::free_port;
 use crate::machine::{self, TARGET_CPU};
 use crate::process::Process;
 use crate::shape::{Name, Shape};
 use crate::target::Target;
-use crate::upstream::{Bed, start_nginx};
+use crate::upstream::{Bed, Nginx};
 
 /// How many tokens each target knows.
 pub const TOKENS: usize = 1000;
@@ -21,8 +23,10 @@ impl Bed {
     pub fn peers(&self, shape: &Shape) -> Outcome<Vec<Target>> {
         let tokens = (0..TOKENS).map(|_| random_token()).collect::<Outcome<Vec<String>>>()?;
         let mut peers = Vec::new();
-        if shape.wants(Name::Nginx) {
-            peers.push(self.nginx(shape, &tokens)?);
+        for name in [Name::Nginx, Name::NginxUnbuffered, Name::NginxSpooled] {
+            if shape.wants(name) {
+                peers.push(self.nginx(name, shape, &tokens)?);
+            }
         }
         let wanted = |name: Name, program: &str| shape.wants(name).then(|| machine::find(program)).flatten();
         if let Some(program) = wanted(Name::Haproxy, "haproxy") {
@@ -40,7 +44,7 @@ impl Bed {
         Ok(peers)
     }
 
-    fn nginx(&self, shape: &Shape, tokens: &[String]) -> Outcome<Target> {
+    fn nginx(&self, name: Name, shape: &Shape, tokens: &[String]) -> Outcome<Target> {
         let mut map = String::new();
         for token in tokens {
             writeln!(map, "\"Bearer {token}\" 1;")?;
@@ -57,18 +61,34 @@ impl Bed {
             self.upstream_port,
             shape.kept()
         );
+        // Of large bodies: as a stream and not by way of a file, unless it is to have its defaults.
+        let bulk = match name {
+            Name::NginxUnbuffered => "client_max_body_size 0; proxy_request_buffering off; proxy_buffering off;",
+            Name::NginxSpooled => "client_max_body_size 0;",
+            _ => "client_max_body_size 0; proxy_request_buffering off; proxy_max_temp_file_size 0;",
+        };
+        let bulk = if shape.bulk.is_some() { bulk } else { "" };
         let server = "location / { if ($allowed = 0) { return 401; }
              proxy_pass http://devices; proxy_http_version 1.1; proxy_set_header Connection \"\";
              proxy_set_header Authorization \"\"; proxy_set_header X-Forwarded-For $remote_addr; }";
         let port = free_port()?;
+        let tls = self.identity.as_ref().map(nginx_tls).unwrap_or_default();
+        let listen = match (&self.identity, shape.http2) {
+            (None, None) => "",
+            (Some(_), None) => "ssl",
+            (None, Some(_)) => "http2",
+            (Some(_), Some(_)) => "ssl http2",
+        };
+        let http = format!("{http} {tls} {bulk}");
+        let nginx = Nginx { name: name.text(), cpu: TARGET_CPU, port, listen, http: &http, server };
         Ok(Target {
-            name: Name::Nginx,
+            name,
             version: machine::version(&machine::require("nginx")?, "-v")?,
-            port,
+            door: self.door(shape, port)?,
             token: tokens[0].clone(),
             reader: None,
             log,
-            process: start_nginx("nginx", self.path(), TARGET_CPU, port, &http, server)?,
+            process: nginx.start(self.path())?,
         })
     }
 
@@ -101,7 +121,15 @@ backend devices
         );
         let process = self.start_haproxy("haproxy", program, port, &text)?;
         let version = machine::version(program, "-v")?;
-        Ok(Target { name: Name::Haproxy, version, port, token: tokens[0].clone(), reader: None, log: None, process })
+        Ok(Target {
+            name: Name::Haproxy,
+            version,
+            door: Door::plain(port),
+            token: tokens[0].clone(),
+            reader: None,
+            log: None,
+            process,
+        })
     }
 
     /// The floor: HAProxy copies bytes from one connection to another, and parses nothing.
@@ -124,7 +152,15 @@ listen public
         );
         let process = self.start_haproxy("relay", program, port, &text)?;
         let version = format!("{}, in `mode tcp`", machine::version(program, "-v")?);
-        Ok(Target { name: Name::Relay, version, port, token: "any".to_owned(), reader: None, log: None, process })
+        Ok(Target {
+            name: Name::Relay,
+            version,
+            door: Door::plain(port),
+            token: "any".to_owned(),
+            reader: None,
+            log: None,
+            process,
+        })
     }
 
     fn start_haproxy(&self, name: &str, program: &Path, port: u16, text: &str) -> Outcome<Process> {
@@ -134,6 +170,12 @@ listen public
         process.wait_for(port)?;
         Ok(process)
     }
+}
+
+/// As Keygate has it: TLS 1.3, and sessions are resumed by tickets.
+fn nginx_tls(identity: &Identity) -> String {
+    let (certificate, key) = (identity.certificate_file.display(), identity.key_file.display());
+    format!("ssl_certificate {certificate}; ssl_certificate_key {key}; ssl_protocols TLSv1.3; ssl_session_tickets on;")
 }
 
 fn random_token() -> Outcome<String> {

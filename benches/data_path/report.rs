@@ -11,13 +11,55 @@ use crate::load::Served;
 use crate::machine;
 use crate::process::Cpu;
 
+/// What processor time is told for.
+#[derive(Debug, Clone, Copy)]
+pub struct Unit {
+    /// The thing itself, and how many of those that a load counts make one.
+    pub each: &'static str,
+    size: f64,
+    /// How the time is told, and how many of it make a second.
+    pub time: &'static str,
+    of_a_second: f64,
+    /// How often in a second.
+    pub rate: &'static str,
+    /// The load itself takes longer than the target: how often follows from the target's time.
+    is_bound_by_load: bool,
+}
+
+impl Unit {
+    pub const REQUEST: Self = Self {
+        each: "a request",
+        size: 1.0,
+        time: "µs",
+        of_a_second: 1e6,
+        rate: "requests/s",
+        is_bound_by_load: false,
+    };
+    pub const HANDSHAKE: Self = Self {
+        each: "a handshake",
+        size: 1.0,
+        time: "µs",
+        of_a_second: 1e6,
+        rate: "handshakes/s",
+        is_bound_by_load: true,
+    };
+    pub const GIBIBYTE: Self = Self {
+        each: "a GiB",
+        size: (1_u64 << 30) as f64,
+        time: "ms",
+        of_a_second: 1e3,
+        rate: "MiB/s",
+        is_bound_by_load: false,
+    };
+}
+
 /// One round of one row.
 #[derive(Debug, Clone)]
 pub struct Sample {
     requests: u64,
     per_second: f64,
     p99: String,
-    /// Microseconds of processor time for each request.
+    /// Processor time for each unit.
     user: f64,
     system: f64,
     resident: u64,
@@ -26,11 +68,13 @@ pub struct Sample {
 }
 
 impl Sample {
-    pub fn new(served: &Served, spent: Cpu, resident: u64, lines: Option<u64>) -> Self {
-        let each = 1e6 / served.requests as f64;
+    pub fn new(unit: &Unit, served: &Served, spent: Cpu, resident: u64, lines: Option<u64>) -> Self {
+        let each = unit.of_a_second / (served.requests as f64 / unit.size);
+        let busy = (spent.user + spent.system).max(1e-9);
+        let per_second = if unit.is_bound_by_load { served.requests as f64 / busy } else { served.per_second };
         Self {
             requests: served.requests,
-            per_second: served.per_second,
+            per_second,
             p99: served.p99.clone(),
             user: spent.user * each,
             system: spent.system * each,
@@ -60,13 +104,20 @@ pub struct Entry {
     pub bar: Option<f64>,
 }
 
+/// What is known of a run before it begins.
+#[derive(Debug)]
+pub struct About {
+    pub unit: Unit,
+    pub comparison: Comparison,
+    pub entries: Vec<Entry>,
+    pub versions: Vec<(&'static str, String)>,
+    pub load: String,
+    pub notes: Vec<String>,
+}
+
 #[derive(Debug)]
 pub struct Report {
-    comparison: Comparison,
-    entries: Vec<Entry>,
-    versions: Vec<(&'static str, String)>,
-    load: String,
-    notes: Vec<String>,
+    about: About,
     samples: BTreeMap<&'static str, Vec<Sample>>,
 }
 
@@ -99,14 +150,12 @@ impl Row {
 }
 
 impl Report {
-    pub fn new(
-        comparison: Comparison,
-        entries: Vec<Entry>,
-        versions: Vec<(&'static str, String)>,
-        load: String,
-        notes: Vec<String>,
-    ) -> Self {
-        Self { comparison, entries, versions, load, notes, samples: BTreeMap::new() }
+    pub fn new(about: About) -> Self {
+        Self { about, samples: BTreeMap::new() }
+    }
+
+    pub fn unit(&self) -> &Unit {
+        &self.about.unit
     }
 
     pub fn add(&mut self, name: &'static str, sample: Sample) {
@@ -114,20 +163,20 @@ impl Report {
     }
 
     pub fn versions(&self) -> &[(&'static str, String)] {
-        &self.versions
+        &self.about.versions
     }
 
     /// What the ratio is of.
     pub fn ratio_of(&self) -> String {
-        let base = self.entries[0].name;
-        match self.comparison {
+        let base = self.about.entries[0].name;
+        match self.about.comparison {
             Comparison::Peers => format!("{base}'s to the target's"),
             Comparison::Refusals => format!("the refusal's to that of `{base}`"),
         }
     }
 
     pub fn rows(&self) -> Vec<Row> {
-        self.entries.iter().map(|entry| self.row(*entry)).collect()
+        self.about.entries.iter().map(|entry| self.row(*entry)).collect()
     }
 
     fn row(&self, entry: Entry) -> Row {
@@ -148,8 +197,8 @@ impl Report {
 
     /// What the table does not say.
     pub fn notes(&self) -> Vec<String> {
-        let mut notes = self.notes.clone();
-        for entry in &self.entries {
+        let mut notes = self.about.notes.clone();
+        for entry in &self.about.entries {
             let samples = &self.samples[entry.name];
             let Some(lines) = samples.iter().map(|sample| sample.lines).sum::<Option<u64>>() else { continue };
             let requests: u64 = samples.iter().map(|sample| sample.requests).sum();
@@ -159,17 +208,19 @@ impl Report {
     }
 
     pub fn print(&self) {
-        println!("\n{}; {}", machine::describe(), self.load);
-        for (name, version) in &self.versions {
+        println!("\n{}; {}", machine::describe(), self.about.load);
+        for (name, version) in &self.about.versions {
             println!("  {name:8} {version}");
         }
         println!(
-            "\nMicroseconds of processor time for a request, medians; the ratio is {}, round by round.\n",
+            "\nProcessor time for {} in {}, medians; the ratio is {}, round by round.\n",
+            self.about.unit.each,
+            self.about.unit.time,
             self.ratio_of()
         );
         println!(
-            "{:10} {:>8} {:>8} {:>8} {:>10} {:>9} {:>9}   ratio: median (least to most), bar",
-            "target", "user", "system", "cpu", "req/s", "p99", "rss KiB"
+            "{:16} {:>8} {:>8} {:>8} {:>12} {:>9} {:>9}   ratio: median (least to most), bar",
+            "target", "user", "system", "cpu", self.about.unit.rate, "p99", "rss KiB"
         );
         for row in self.rows() {
             let bar = match row.bar {
@@ -178,7 +229,7 @@ impl Report {
                 None => String::new(),
             };
             println!(
-                "{:10} {:8.2} {:8.2} {:8.2} {:10.0} {:>9} {:9.0}   {:.3} ({:.3} to {:.3}){bar}",
+                "{:16} {:8.2} {:8.2} {:8.2} {:12.0} {:>9} {:9.0}   {:.3} ({:.3} to {:.3}){bar}",
                 row.name,
                 row.user,
                 row.system,
@@ -200,9 +251,11 @@ impl Report {
     /// forwarded request takes. True where no bar is set.
     pub fn meets(&self, bar: Option<f64>) -> Outcome<bool> {
         let Some(bar) = bar else { return Ok(true) };
-        let judged: Vec<&str> = match self.comparison {
-            Comparison::Peers => self.entries.iter().map(|entry| entry.name).filter(|name| *name == "nginx").collect(),
-            Comparison::Refusals => self.entries[1..].iter().map(|entry| entry.name).collect(),
+        let judged: Vec<&str> = match self.about.comparison {
+            Comparison::Peers => {
+                self.about.entries.iter().map(|entry| entry.name).filter(|name| *name == "nginx").collect()
+            }
+            Comparison::Refusals => self.about.entries[1..].iter().map(|entry| entry.name).collect(),
         };
         if judged.is_empty() {
             return Err("--bar is about nginx, which was not measured".into());
@@ -220,6 +273,7 @@ impl Report {
 
     pub fn write(&self, path: &Path) -> Outcome<()> {
         let targets: BTreeMap<&str, Value> = self
+            .about
             .entries
             .iter()
             .map(|entry| {
@@ -231,17 +285,17 @@ impl Report {
                 (entry.name, json!({"rounds": rounds, "ratio": ratio, "bar": entry.bar}))
             })
             .collect();
-        let versions: BTreeMap<&str, &str> = self.versions.iter().map(|(name, text)| (*name, text.as_str())).collect();
-        let whole =
-            json!({"machine": machine::describe(), "load": self.load, "versions": versions, "targets": targets});
+        let versions: BTreeMap<&str, &str> =
+            self.about.versions.iter().map(|(name, text)| (*name, text.as_str())).collect();
+        let whole = json!({"machine": machine::describe(), "load": self.about.load, "unit": format!("{} for {}", self.about.unit.time, self.about.unit.each), "versions": versions, "targets": targets});
         fs::write(path, serde_json::to_string_pretty(&whole)?)?;
         Ok(())
     }
 
     fn ratio(&self, name: &str) -> Ratio {
         let ratios = || {
-            let rounds = self.samples[self.entries[0].name].iter().zip(&self.samples[name]);
-            rounds.map(|(base, other)| match self.comparison {
+            let rounds = self.samples[self.about.entries[0].name].iter().zip(&self.samples[name]);
+            rounds.map(|(base, other)| match self.about.comparison {
                 Comparison::Peers => base.cpu() / other.cpu(),
                 Comparison::Refusals => other.cpu() / base.cpu(),
             })
@@ -257,11 +311,11 @@ impl Report {
 fn round(sample: &Sample) -> Value {
     json!({
         "requests": sample.requests,
-        "requests_per_second": sample.per_second,
+        "per_second": sample.per_second,
         "p99": sample.p99,
-        "user_us": sample.user,
-        "system_us": sample.system,
-        "cpu_us": sample.cpu(),
+        "user": sample.user,
+        "system": sample.system,
+        "cpu": sample.cpu(),
         "rss_kib": sample.resident,
         "log_lines": sample.lines,
     })

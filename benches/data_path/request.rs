@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::Outcome;
-use crate::http::{self, Answer};
+use crate::exchange::{Answer, Door};
 
 /// What every target is asked for.
 pub const PATH: &str = "/v1/devices/42";
@@ -19,8 +19,8 @@ pub struct Request {
 
 impl Request {
     /// Sends it once.
-    pub fn send(&self, port: u16) -> Outcome<Answer> {
-        http::exchange(port, self.method, PATH, self.token.as_deref(), &"x".repeat(self.body as usize))
+    pub fn send(&self, door: &Door) -> Outcome<Answer> {
+        door.exchange(self.method, PATH, self.token.as_deref(), &"x".repeat(self.body as usize))
     }
 
     /// wrk's script, where its options are not enough.
@@ -35,6 +35,16 @@ impl Request {
         }
         let file = folder.join(format!("wrk-{}.lua", self.method));
         fs::write(&file, text)?;
+        Ok(Some(file))
+    }
+
+    /// The body as a file, where there is one.
+    pub fn body_file(&self, folder: &Path) -> Outcome<Option<PathBuf>> {
+        if self.body == 0 {
+            return Ok(None);
+        }
+        let file = folder.join("body");
+        fs::write(&file, "x".repeat(self.body as usize))?;
         Ok(Some(file))
     }
 }

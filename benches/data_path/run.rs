@@ -1,12 +1,13 @@
 //! One run: the targets are started, probed, and measured round after round.
 
 use crate::Outcome;
+use crate::bulk::Bulk;
 use crate::gateway::start_keygate;
-use crate::load::Load;
+use crate::load::{Load, Served};
 use crate::machine;
 use crate::options::Options;
 use crate::refusal::Refusal;
-use crate::report::{Comparison, Entry, Report, Sample};
+use crate::report::{About, Comparison, Entry, Report, Sample};
 use crate::request::Request;
 use crate::shape::{Name, Shape};
 use crate::target::Target;
@@ -36,12 +37,12 @@ pub fn run(shape: &Shape, options: &Options) -> Outcome<Report> {
     }
 
     let rows = rows(&targets, shape)?;
-    let load = Load { connections: shape.connections, seconds: options.seconds() };
     let mut report = new_report(&targets, &rows, shape, options)?;
     for round in 1..=options.rounds() {
         eprintln!("{}: round {round} of {}", shape.title(), options.rounds());
         for row in &rows {
-            let sample = row.measure(&bed, &load).map_err(|error| format!("{}: {error}", row.entry.name))?;
+            let sample =
+                row.measure(&bed, shape, options.seconds()).map_err(|error| format!("{}: {error}", row.entry.name))?;
             report.add(row.entry.name, sample);
         }
     }
@@ -53,7 +54,7 @@ fn rows<'a>(targets: &'a [Target], shape: &Shape) -> Outcome<Vec<Measured<'a>>> 
     let bars = targets[0].name == Name::Keygate;
     let forwarded = |target: &'a Target| {
         let name = if shape.refused.is_empty() { target.name.text() } else { "forwarded" };
-        let entry = Entry { name, bar: target.name.bar().filter(|_| bars) };
+        let entry = Entry { name, bar: shape.bar(target.name).filter(|_| bars) };
         Measured { entry, target, request: target.request(shape), forwarded: true }
     };
     let mut rows: Vec<Measured<'a>> = targets.iter().map(forwarded).collect();
@@ -69,10 +70,14 @@ fn new_report(targets: &[Target], rows: &[Measured<'_>], shape: &Shape, options:
     let comparison = if shape.refused.is_empty() { Comparison::Peers } else { Comparison::Refusals };
     let entries = rows.iter().map(|row| row.entry).collect();
     let mut versions: Vec<_> = targets.iter().map(|target| (target.name.text(), target.version.clone())).collect();
-    versions.push(("wrk", machine::version(&machine::require("wrk")?, "-v")?));
+    if shape.bulk.is_some() || shape.http2.is_some() {
+        versions.push(("h2load", machine::version(&machine::require("h2load")?, "--version")?));
+    } else if shape.handshakes.is_none() {
+        versions.push(("wrk", machine::version(&machine::require("wrk")?, "-v")?));
+    }
     let (rounds, seconds) = (options.rounds(), options.seconds());
     let load = format!("{}; {rounds} rounds of {seconds} s", shape.title());
-    Ok(Report::new(comparison, entries, versions, load, notes(targets, shape)))
+    Ok(Report::new(About { unit: shape.unit(), comparison, entries, versions, load, notes: notes(targets, shape) }))
 }
 
 fn notes(targets: &[Target], shape: &Shape) -> Vec<String> {
@@ -84,6 +89,14 @@ fn notes(targets: &[Target], shape: &Shape) -> Vec<String> {
         let how = machine::INSTALL_MORE;
         notes.push(format!("Not installed and so not measured: {} ({how}).", missing.join(", ")));
     }
+    match shape.bulk {
+        Some(Bulk::Download) => notes.push("`nginx` reads ahead into its buffers of the usual size and never into a file (`proxy_max_temp_file_size 0`), which is what Keygate does. `nginx-unbuffered`: `proxy_buffering off`. `nginx-default`: what a client does not take at once goes through a file.".to_owned()),
+        Some(Bulk::Upload) => notes.push("`nginx` passes on what comes (`proxy_request_buffering off`), as Keygate does. `nginx-default`: the body goes to a file before the upstream is sent any of it.".to_owned()),
+        None => {}
+    }
+    if shape.handshakes.is_some() {
+        notes.push("A handshake is a connection that is opened, agreed upon and closed without a request: TLS 1.3, X25519. The load takes longer for its half of it, so the rate is that of a processor which does nothing else.".to_owned());
+    }
     if shape.access_log {
         notes.push("Each writes a line to a file for every request: Keygate JSON, nginx its combined format. HAProxy writes to no file, and is left out.".to_owned());
     }
@@ -94,11 +107,11 @@ fn notes(targets: &[Target], shape: &Shape) -> Vec<String> {
 }
 
 impl Measured<'_> {
-    fn measure(&self, bed: &Bed, load: &Load) -> Outcome<Sample> {
+    fn measure(&self, bed: &Bed, shape: &Shape, seconds: u32) -> Outcome<Sample> {
         let reached = bed.upstream_requests()?;
         let log = self.target.log_length()?;
         let before = self.target.process.cpu()?;
-        let served = load.run(self.target.port, &self.request, self.forwarded, bed.path())?;
+        let served = self.load(bed, shape, seconds)?;
         // Writing the last lines of the log is part of the work.
         let lines = if self.target.log.is_some() {
             self.target.log_length()?;
@@ -107,14 +120,43 @@ impl Measured<'_> {
             None
         };
         let spent = self.target.process.cpu()? - before;
-        let reached = bed.upstream_requests()? - reached;
-        if self.forwarded && reached < served.requests {
+        self.check(&served, bed.upstream_requests()? - reached, shape)?;
+        Ok(Sample::new(&shape.unit(), &served, spent, self.target.process.resident()?, lines))
+    }
+
+    fn load(&self, bed: &Bed, shape: &Shape, seconds: u32) -> Outcome<Served> {
+        let (door, request) = (&self.target.door, &self.request);
+        if let (Some(way), Some(upstream)) = (shape.bulk, &bed.bulk) {
+            return way.run(door, &self.target.token, shape.mib, upstream, bed.path());
+        }
+        if let (Some(kind), Some(identity)) = (shape.handshakes, &bed.identity) {
+            return kind.run(door.port, &identity.certificate, seconds);
+        }
+        let load = Load { connections: shape.connections, seconds };
+        match shape.http2 {
+            None => load.run_wrk(door, request, self.forwarded, bed.path()),
+            Some(streams) => load.run_h2load(door, request, streams, bed.path()),
+        }
+    }
+
+    /// Whether what was answered reached the upstream as well, and what was not to reach it did not.
+    fn check(&self, served: &Served, reached: u64, shape: &Shape) -> Outcome<()> {
+        if shape.bulk.is_some() {
+            // Its bytes were counted.
+            return Ok(());
+        }
+        let forwarded = self.forwarded && shape.handshakes.is_none();
+        if forwarded && reached < served.requests {
             let missing = served.requests - reached;
             return Err(format!("{missing} of {} requests never reached the upstream", served.requests).into());
         }
-        if !self.forwarded && reached > 0 {
-            return Err(format!("{reached} of {} refused requests reached the upstream", served.requests).into());
+        if !forwarded && reached > 0 {
+            return Err(format!(
+                "{reached} of {} that are no requests, or refused, reached the upstream",
+                served.requests
+            )
+            .into());
         }
-        Ok(Sample::new(&served, spent, self.target.process.resident()?, lines))
+        Ok(())
     }
 }

@@ -1,6 +1,9 @@
 //! What is asked of the targets in one run: how many connections, which request, which answer.
 
+use crate::bulk::Bulk;
+use crate::handshakes::Handshakes;
 use crate::refusal::Refusal;
+use crate::report::Unit;
 
 /// Each field is an option of the same name, so that a run is a line to type.
 #[derive(Debug, Clone, clap::Args)]
@@ -16,6 +19,26 @@ pub struct Shape {
     /// Sends POST with a body of so many bytes in place of GET.
     #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u32).range(1..=1 << 20))]
     pub post: Option<u32>,
+
+    /// The load comes over TLS 1.3. The upstream is spoken to without it, as always.
+    #[arg(long, conflicts_with = "refused")]
+    pub tls: bool,
+
+    /// The load comes as HTTP/2, so many requests at a time over each connection. The upstream is sent HTTP/1.1.
+    #[arg(long, value_name = "STREAMS", conflicts_with = "refused", value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub http2: Option<u32>,
+
+    /// Connections over TLS that are opened and closed, in place of requests.
+    #[arg(long, value_name = "KIND", conflicts_with_all = ["refused", "post", "answer", "http2", "access_log", "connections"])]
+    pub handshakes: Option<Handshakes>,
+
+    /// One very large body at a time, in place of small ones.
+    #[arg(long, value_name = "WAY", conflicts_with_all = ["refused", "post", "answer", "handshakes", "access_log", "connections"])]
+    pub bulk: Option<Bulk>,
+
+    /// How large it is.
+    #[arg(long, value_name = "N", default_value_t = Self::MIB, requires = "bulk", value_parser = clap::value_parser!(u32).range(1..=1 << 16))]
+    pub mib: u32,
 
     /// Requests that Keygate refuses, beside one that it forwards: no token, a wrong checksum, a token that nobody was
     /// given, a method that the token has no right to.
@@ -36,6 +59,10 @@ pub struct Shape {
 pub enum Name {
     Keygate,
     Nginx,
+    /// It passes on what it reads of a large answer at once, and reads no further before that.
+    NginxUnbuffered,
+    /// With its defaults, by which large bodies go through files.
+    NginxSpooled,
     Haproxy,
     Relay,
     Envoy,
@@ -47,6 +74,8 @@ impl Name {
         match self {
             Self::Keygate => "keygate",
             Self::Nginx => "nginx",
+            Self::NginxUnbuffered => "nginx-unbuffered",
+            Self::NginxSpooled => "nginx-default",
             Self::Haproxy => "haproxy",
             Self::Relay => "relay",
             Self::Envoy => "envoy",
@@ -57,7 +86,7 @@ impl Name {
     /// How many times its processor time Keygate may spend. Of the relay's efficiency three quarters are to be left.
     pub fn bar(self) -> Option<f64> {
         match self {
-            Self::Keygate | Self::Caddy => None,
+            Self::Keygate | Self::NginxUnbuffered | Self::NginxSpooled | Self::Caddy => None,
             Self::Nginx => Some(1.0),
             Self::Haproxy => Some(0.95),
             Self::Relay => Some(1.333),
@@ -73,6 +102,7 @@ impl Name {
 impl Shape {
     const CONNECTIONS: u32 = 64;
     const ANSWER: u32 = 75;
+    const MIB: u32 = 1024;
 
     /// Those of the page. Envoy and Caddy are far from the others, so that one table with them is enough.
     pub fn all() -> Vec<Self> {
@@ -80,11 +110,18 @@ impl Shape {
             connections: Self::CONNECTIONS,
             answer: Self::ANSWER,
             post: None,
+            tls: false,
+            http2: None,
+            handshakes: None,
+            bulk: None,
+            mib: Self::MIB,
             refused: Vec::new(),
             access_log: false,
             only: Vec::new(),
         };
         let near = Self { only: vec![Name::Keygate, Name::Nginx, Name::Haproxy, Name::Relay], ..usual.clone() };
+        let beside_nginx = Self { only: vec![Name::Keygate, Name::Nginx], ..usual.clone() };
+        let multiplexed = Self { connections: 8, http2: Some(8), ..beside_nginx.clone() };
         let refused = vec![Refusal::None, Refusal::Checksum, Refusal::Unknown, Refusal::Method];
         vec![
             usual.clone(),
@@ -93,28 +130,92 @@ impl Shape {
             Self { answer: 16384, ..near.clone() },
             Self { post: Some(1024), ..near },
             Self { refused, ..usual.clone() },
-            Self { access_log: true, only: vec![Name::Keygate, Name::Nginx], ..usual },
+            Self { access_log: true, ..beside_nginx.clone() },
+            Self { tls: true, ..beside_nginx.clone() },
+            multiplexed.clone(),
+            Self { tls: true, ..multiplexed },
+            Self { handshakes: Some(Handshakes::Full), ..beside_nginx.clone() },
+            Self { handshakes: Some(Handshakes::Resumed), ..beside_nginx },
+            Self { bulk: Some(Bulk::Download), ..usual.clone() },
+            Self { bulk: Some(Bulk::Upload), ..usual.clone() },
+            Self { bulk: Some(Bulk::Download), tls: true, ..usual.clone() },
+            Self { bulk: Some(Bulk::Upload), tls: true, ..usual.clone() },
+            Self { bulk: Some(Bulk::Download), tls: true, http2: Some(1), ..usual.clone() },
+            Self { bulk: Some(Bulk::Upload), tls: true, http2: Some(1), ..usual },
         ]
+    }
+
+    /// As much of it as shows that it works.
+    pub fn shortened(self) -> Self {
+        Self { mib: self.mib.min(16), ..self }
+    }
+
+    pub fn has_tls(&self) -> bool {
+        self.tls || self.handshakes.is_some()
+    }
+
+    /// What processor time is told for.
+    pub fn unit(&self) -> Unit {
+        match (self.handshakes, self.bulk) {
+            (Some(_), _) => Unit::HANDSHAKE,
+            (_, Some(_)) => Unit::GIBIBYTE,
+            _ => Unit::REQUEST,
+        }
+    }
+
+    /// How many times the processor time of a target Keygate may spend.
+    pub fn bar(&self, name: Name) -> Option<f64> {
+        if self.bulk.is_some() && name == Name::Nginx { Some(1.1) } else { name.bar() }
     }
 
     pub fn wants(&self, name: Name) -> bool {
         if !self.refused.is_empty() {
             return name == Name::Keygate;
         }
-        (self.only.is_empty() || self.only.contains(&name)) && (!self.access_log || name.logs_to_a_file())
+        let can = match name {
+            Name::Keygate | Name::Nginx => true,
+            Name::NginxUnbuffered => self.bulk == Some(Bulk::Download),
+            Name::NginxSpooled => self.bulk.is_some(),
+            _ => {
+                (!self.access_log || name.logs_to_a_file())
+                    && !self.has_tls()
+                    && self.http2.is_none()
+                    && self.bulk.is_none()
+            }
+        };
+        can && (self.only.is_empty() || self.only.contains(&name))
     }
 
     /// How many connections to the upstream a target may keep: enough for all.
     pub fn kept(&self) -> u32 {
-        self.connections.max(256)
+        (self.connections * self.http2.unwrap_or(1)).max(256)
     }
 
     /// The heading of its section.
     pub fn title(&self) -> String {
-        let connections = match self.connections {
+        let mut connections = match self.connections {
             1 => "1 connection".to_owned(),
             number => format!("{number} connections"),
         };
+        if let Some(kind) = self.handshakes {
+            return format!("TLS handshakes, {}", kind.text());
+        }
+        if let Some(way) = self.bulk {
+            let size = if self.mib.is_multiple_of(1024) {
+                format!("{} GiB", self.mib / 1024)
+            } else {
+                format!("{} MiB", self.mib)
+            };
+            let http = if self.http2.is_some() { ", HTTP/2" } else { "" };
+            let tls = if self.tls { " over TLS" } else { "" };
+            return format!("{} of {size}{http}{tls}", way.title());
+        }
+        if let Some(streams) = self.http2 {
+            connections += &format!(" of {streams} streams, HTTP/2");
+        }
+        if self.tls {
+            connections += " over TLS";
+        }
         let size = bytes(self.answer);
         if !self.refused.is_empty() {
             return format!("Refusals, {connections}");
@@ -138,6 +239,21 @@ impl Shape {
         }
         if let Some(body) = self.post {
             arguments.push(format!("--post {body}"));
+        }
+        if self.tls {
+            arguments.push("--tls".to_owned());
+        }
+        if let Some(streams) = self.http2 {
+            arguments.push(format!("--http2 {streams}"));
+        }
+        if let Some(kind) = self.handshakes {
+            arguments.push(format!("--handshakes {}", kind.text()));
+        }
+        if let Some(way) = self.bulk {
+            arguments.push(format!("--bulk {}", way.text()));
+        }
+        if self.mib != Self::MIB {
+            arguments.push(format!("--mib {}", self.mib));
         }
         if !self.refused.is_empty() {
             let kinds: Vec<&str> = self.refused.iter().map(|kind| kind.text()).collect();

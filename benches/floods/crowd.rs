@@ -5,7 +5,6 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use rustls::client::Resumption;
-use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::{CertificateDer, ServerName};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
@@ -14,6 +13,7 @@ use tokio_rustls::TlsConnector;
 
 use crate::Outcome;
 use crate::gateway::Gateway;
+use crate::identity;
 use crate::upstream::BODY;
 
 /// Connections of one address; the gateway's limit is a little higher.
@@ -85,11 +85,7 @@ async fn ask(connection: &mut (impl AsyncRead + AsyncWrite + Unpin), token: &str
 
 /// Each handshake is a whole one.
 fn connector(certificate: CertificateDer<'static>) -> Outcome<TlsConnector> {
-    let mut roots = RootCertStore::empty();
-    roots.add(certificate)?;
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
-    let mut config = builder.with_root_certificates(roots).with_no_client_auth();
+    let mut config = identity::client(&certificate)?;
     config.resumption = Resumption::disabled();
     Ok(TlsConnector::from(Arc::new(config)))
 }

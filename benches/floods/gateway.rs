@@ -1,16 +1,15 @@
 //! The program, as anybody would start it, alone on a processor, with a token for whoever means well.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use rcgen::CertifiedKey;
 use rustls_pki_types::CertificateDer;
 use serde_json::json;
 use tempfile::TempDir;
 
 use crate::Outcome;
 use crate::client::Client;
+use crate::identity::Identity;
 use crate::init::{KEYGATE, free_port, init};
 use crate::machine::TARGET_CPU;
 use crate::process::Process;
@@ -44,8 +43,8 @@ impl Gateway {
         let upstream = format!("http://127.0.0.1:{upstream}");
         let administrator = init(&folder, &upstream)?;
         let (port, admin_port) = (free_port()?, free_port()?);
-        let certificate = if listener == Listener::Tls { Some(write_identity(&folder)?) } else { None };
-        let tls = if certificate.is_some() { TLS } else { "" };
+        let identity = if listener == Listener::Tls { Some(Identity::write(&folder)?) } else { None };
+        let tls = identity.as_ref().map(Identity::listener).unwrap_or_default();
         let text = configuration(port, admin_port, &upstream);
         let file = folder.join("bench.toml");
         fs::write(&file, format!("{text}{tls}[server]\n{server}\n"))?;
@@ -60,7 +59,15 @@ impl Gateway {
         let token = json!({"name": "honest", "grants": {"devices": "read"}}).to_string();
         let token = Client::connect(admin_port, &administrator)?.ask("POST", "/v1/tokens", &token)?.json(201)?;
         let token = token["token"].as_str().ok_or("a token without its text")?.to_owned();
-        Ok(Self { process, _place: place, port, admin_port, administrator, token, certificate })
+        Ok(Self {
+            process,
+            _place: place,
+            port,
+            admin_port,
+            administrator,
+            token,
+            certificate: identity.map(|identity| identity.certificate),
+        })
     }
 
     /// How many connections it has by its own count.
@@ -76,23 +83,6 @@ impl Gateway {
         Ok(self.process.resident()? as f64 * 1024.0)
     }
 }
-
-/// A certificate that signs itself, for `localhost`.
-fn write_identity(folder: &Path) -> Outcome<CertificateDer<'static>> {
-    let CertifiedKey { cert, signing_key } = rcgen::generate_simple_self_signed(["localhost".to_owned()])?;
-    fs::write(folder.join("certificate.pem"), cert.pem())?;
-    let key = folder.join("key.pem");
-    fs::write(&key, signing_key.serialize_pem())?;
-    fs::set_permissions(key, fs::Permissions::from_mode(0o600))?;
-    Ok(cert.der().clone())
-}
-
-const TLS: &str = r#"
-[listen.public.tls]
-certificate = "certificate.pem"
-key = "key.pem"
-
-"#;
 
 fn configuration(port: u16, admin_port: u16, upstream: &str) -> String {
     format!(

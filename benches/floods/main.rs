@@ -20,6 +20,8 @@ mod files;
 mod frames;
 mod gateway;
 mod honest;
+#[path = "../data_path/identity.rs"]
+mod identity;
 mod idle;
 #[path = "../data_path/init.rs"]
 mod init;
@@ -48,7 +50,6 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use gateway::Listener;
-use machine::LOAD_CPU;
 use options::Options;
 use report::Report;
 use upstream::Upstream;
@@ -74,22 +75,9 @@ fn main() -> ExitCode {
     }
 }
 
-/// Keeps this process, with all of its threads, to the processor that the gateway does not have.
-fn leave_the_target_alone() -> Outcome<()> {
-    if std::thread::available_parallelism()?.get() < 2 {
-        return Err("it takes two processors: one for the gateway, one for everybody else".into());
-    }
-    let load = core_affinity::CoreId { id: LOAD_CPU.parse()? };
-    if core_affinity::set_for_current(load) {
-        Ok(())
-    } else {
-        Err("this process cannot be bound to a processor".into())
-    }
-}
-
 /// Whether the bars were met, where they count.
 fn run(options: &Options) -> Outcome<bool> {
-    leave_the_target_alone()?;
+    machine::leave_the_target_alone()?;
     files::allow(options.connections())?;
     let upstream = Upstream::start()?;
     let mut report = Report::default();
