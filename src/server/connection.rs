@@ -52,10 +52,12 @@ impl Connection {
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let Self { stream, state, .. } = self;
-        // No timer is given to hyper: its time-outs cost a box and a timer for each request.
+        // No timer is given to hyper: its time-outs cost a box and a timer for each request. No number of header lines
+        // either, which are counted before: it would fill as many places for each request. And whether the client is
+        // still there while it is answered, the stream looks itself.
         let mut connection = http1::Builder::new()
-            .max_headers(state.limits().max_headers)
             .max_header_size(state.limits().max_head_bytes)
+            .half_close(true)
             .writev(false)
             .serve_connection(TokioIo::new(stream), service);
         drive(&state, Pin::new(&mut connection), http1::Connection::graceful_shutdown).await;

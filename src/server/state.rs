@@ -228,6 +228,11 @@ impl ConnectionState {
         self.timer.clear();
     }
 
+    /// Whether a request was taken up and its response is not out yet.
+    pub(super) fn is_answering(&self) -> bool {
+        self.in_flight.get() > 0 && !self.has_due()
+    }
+
     /// Its response is sent, whole, or given up.
     pub fn end_request(&self, whole: bool) {
         if whole {

@@ -8,6 +8,7 @@
 //! connection's state: so the refusal is answered, logged and counted like all others, and in its turn.
 
 use std::io;
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
@@ -223,6 +224,31 @@ impl Stream {
         }
     }
 
+    /// Looks whether an HTTP/1 client has gone while it is answered. hyper, which is told not to (`half_close`), would
+    /// take a buffer of 8 KiB for that with each request; but it flushes whenever it is polled, and so this is done
+    /// then. What the client sends meanwhile waits here.
+    ///
+    /// # Errors
+    /// It has gone, or has ended its side, which looks the same.
+    fn poll_gone(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        let Guard::Http1(inspector) = &self.guard else { return Ok(()) };
+        let is_answered = inspector.is_at_head() && self.state.is_answering();
+        if !is_answered || !self.held.is_empty() || self.course != Course::On {
+            return Ok(());
+        }
+        let mut scratch = [MaybeUninit::uninit(); 2048];
+        let mut buf = ReadBuf::uninit(&mut scratch);
+        match Pin::new(&mut self.transport).poll_read(cx, &mut buf) {
+            Poll::Pending => Ok(()),
+            Poll::Ready(Err(error)) => Err(error),
+            Poll::Ready(Ok(())) if buf.filled().is_empty() => Err(io::ErrorKind::UnexpectedEof.into()),
+            Poll::Ready(Ok(())) => {
+                self.held.extend_from_slice(buf.filled());
+                Ok(())
+            }
+        }
+    }
+
     fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let mut scratch = [0; 4096];
         while let Some(left) = self.lingering.filter(|&left| left > 0) {
@@ -296,6 +322,7 @@ impl AsyncWrite for Stream {
         let flushed = Pin::new(&mut self.transport).poll_flush(cx);
         self.is_flushed |= flushed.is_ready();
         self.wrote();
+        self.poll_gone(cx)?;
         flushed
     }
 
