@@ -214,6 +214,7 @@ impl<B: Body<Data = Bytes, Error = BodyFault> + Unpin> Link<B> {
     /// Frees what a large exchange took; for a connection that will be idle.
     pub(super) fn shrink(&mut self) {
         self.upload.shrink();
+        self.reader.shrink();
         if self.room > KEPT_READ {
             self.room = LEAST_READ;
             self.read = BytesMut::new();

@@ -1,6 +1,7 @@
 //! Reading the head of an answer (RFC 9112), and where its body ends (section 6.3).
 
 use std::mem::MaybeUninit;
+use std::ops::Range;
 
 use bytes::BytesMut;
 use http::header::CONTENT_LENGTH;
@@ -51,12 +52,11 @@ impl From<Fault> for HeadError {
     }
 }
 
-/// Where a line stands in the head.
+/// A line of the head: what it is, and where its value stands.
 struct Line {
     name: HeaderName,
     kind: Kind,
-    begin: usize,
-    end: usize,
+    place: Range<usize>,
 }
 
 /// What a line is about.
@@ -83,10 +83,17 @@ impl Kind {
     }
 }
 
+/// Of a head whose names are kept for the next one.
+const KEPT: usize = 4 * 1024;
+
 /// Reads heads, one after the other, and keeps the memory that it takes.
 #[derive(Default)]
 pub(super) struct Reader {
+    /// Of the head that was read last. The next one over the connection mostly has the same names in the same order,
+    /// and to compare a name costs a quarter of what it costs to read it.
     lines: Vec<Line>,
+    /// Its bytes.
+    length: usize,
     /// Bytes of the heads that were passed over since [`Reader::begin`].
     passed: usize,
 }
@@ -138,18 +145,39 @@ impl Reader {
         if length > MOST_BYTES {
             return Err(Fault::HeadTooLarge);
         }
-        let base = read.as_ptr().addr();
-        self.lines.clear();
-        for line in response.headers.iter() {
-            let begin = line.value.as_ptr().addr() - base;
-            let name = name(line)?;
-            self.lines.push(Line { kind: Kind::of(&name), name, begin, end: begin + line.value.len() });
+        self.length = length;
+        self.lines.truncate(response.headers.len());
+        for (at, line) in response.headers.iter().enumerate() {
+            let begin = line.value.as_ptr().addr() - read.as_ptr().addr();
+            self.note(at, line, begin..begin + line.value.len())?;
         }
         let code = response.code.unwrap_or_default();
         let status = StatusCode::from_u16(code).map_err(|_| Fault::Status(code))?;
         let reason = response.reason.filter(|&reason| Some(reason) != status.canonical_reason());
         let reason = reason.and_then(|reason| ReasonPhrase::try_from(reason.as_bytes().to_vec()).ok());
         Ok(Some(Start { status, reason, is_new: response.version == Some(1), length }))
+    }
+
+    fn note(&mut self, at: usize, line: &Header<'_>, place: Range<usize>) -> Result<(), Fault> {
+        match self.lines.get_mut(at) {
+            Some(known) if known.name.as_str().eq_ignore_ascii_case(line.name) => known.place = place,
+            other => {
+                let name = name(line)?;
+                let line = Line { kind: Kind::of(&name), name, place };
+                match other {
+                    Some(known) => *known = line,
+                    None => self.lines.push(line),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Frees what a large head took.
+    pub(super) fn shrink(&mut self) {
+        if self.length > KEPT {
+            self.lines = Vec::new();
+        }
     }
 
     fn assemble(
@@ -163,10 +191,10 @@ impl Reader {
         let mut said = Said { keeps_alive: start.is_new, ..Said::default() };
         let switches = start.status == StatusCode::SWITCHING_PROTOCOLS;
         headers.reserve(self.lines.len());
-        for Line { name, kind, begin, end } in self.lines.drain(..) {
-            said.note(kind, &bytes[begin..end])?;
+        for Line { name, kind, place } in &self.lines {
+            said.note(*kind, &bytes[place.clone()])?;
             if switches || matches!(kind, Kind::Content | Kind::Length) {
-                let value = bytes.slice(begin..end);
+                let value = bytes.slice(place.clone());
                 headers.append(name, HeaderValue::from_maybe_shared(value).map_err(|_| NO_VALUE)?);
             }
         }

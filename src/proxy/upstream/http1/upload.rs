@@ -118,7 +118,11 @@ impl<B: Body<Data = Bytes, Error = BodyFault> + Unpin> Upload<B> {
     }
 
     fn line(&mut self, name: &HeaderName, value: &HeaderValue) {
-        self.put(&[name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"]);
+        // One by one, so that the two constants are two stores.
+        self.out.extend_from_slice(name.as_str().as_bytes());
+        self.out.extend_from_slice(b": ");
+        self.out.extend_from_slice(value.as_bytes());
+        self.out.extend_from_slice(b"\r\n");
     }
 
     /// The framing that the head announces; where it announces none, it is made to (RFC 9112 section 6).
