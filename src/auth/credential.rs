@@ -35,12 +35,23 @@ pub fn after_scheme<'line>(line: &'line [u8], scheme: &str) -> Option<&'line [u8
     is_it.then(|| rest.trim_ascii())
 }
 
+/// The bytes of a `b64token`, but for its end.
+const STANDS_IN_ONE: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 128 {
+        let other = matches!(byte as u8, b'-' | b'.' | b'_' | b'~' | b'+' | b'/');
+        table[byte] = (byte as u8).is_ascii_alphanumeric() || other;
+        byte += 1;
+    }
+    table
+};
+
 /// `b64token = 1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="`.
 pub fn token_text(text: &[u8]) -> Option<&str> {
     let padding = text.iter().rev().take_while(|&&b| b == b'=').count();
     let body = &text[..text.len() - padding];
-    let lawful = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~' | b'+' | b'/');
-    let is_one = !body.is_empty() && body.iter().all(|&b| lawful(b));
+    let is_one = !body.is_empty() && body.iter().all(|&b| STANDS_IN_ONE[usize::from(b)]);
     is_one.then(|| str::from_utf8(text).ok()).flatten()
 }
 

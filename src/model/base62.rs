@@ -7,10 +7,16 @@ pub(super) const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabc
 /// `value` in exactly `N` characters, left-padded with `0`. The caller picks an `N` that holds it:
 /// 6 for 32 bits, 22 for 128.
 pub(super) fn encode<const N: usize>(mut value: u128) -> [u8; N] {
+    /// The most digits that 64 bits hold: to divide 128 bits takes ten times as long.
+    const DIGITS: usize = 10;
     let mut out = [b'0'; N];
-    for slot in out.iter_mut().rev() {
-        *slot = ALPHABET[(value % 62) as usize];
-        value /= 62;
+    for part in out.rchunks_mut(DIGITS) {
+        let mut rest = (value % 62u128.pow(DIGITS as u32)) as u64;
+        value /= 62u128.pow(DIGITS as u32);
+        for slot in part.iter_mut().rev() {
+            *slot = ALPHABET[(rest % 62) as usize];
+            rest /= 62;
+        }
     }
     debug_assert_eq!(value, 0, "the width holds the value");
     out
@@ -23,7 +29,8 @@ pub(super) fn decode(text: &[u8]) -> Option<u128> {
 
 /// Whether every byte is one of the 62.
 pub(super) fn is_base62(text: &[u8]) -> bool {
-    text.iter().all(u8::is_ascii_alphanumeric)
+    // All of them, whatever the first ones are: so it takes sixteen at a time.
+    text.iter().fold(true, |all, byte| all & byte.is_ascii_alphanumeric())
 }
 
 fn digit(byte: u8) -> Option<u8> {

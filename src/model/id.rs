@@ -51,7 +51,7 @@ macro_rules! typed_id {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 let body = base62::encode::<BODY>(self.0);
                 f.write_str(concat!($prefix, "_"))?;
-                body.iter().try_for_each(|&byte| fmt::Write::write_char(f, char::from(byte)))
+                f.write_str(str::from_utf8(&body).map_err(|_| fmt::Error)?)
             }
         }
 

@@ -62,9 +62,9 @@ impl FromStr for TokenPrefix {
 pub fn parse_token(text: &str, prefix: &TokenPrefix) -> Result<Kind, TokenTextError> {
     let rest =
         text.strip_prefix(prefix.as_str()).and_then(|rest| rest.strip_prefix('_')).ok_or(TokenTextError::Prefix)?;
-    let (kind, body) = rest.split_once('_').ok_or(TokenTextError::Prefix)?;
-    let kind = Kind::from_letters(kind).ok_or(TokenTextError::Prefix)?;
-    let body = body.as_bytes();
+    let end = rest.bytes().position(|byte| byte == b'_').ok_or(TokenTextError::Prefix)?;
+    let kind = Kind::from_letters(&rest[..end]).ok_or(TokenTextError::Prefix)?;
+    let body = &rest.as_bytes()[end + 1..];
     if body.len() != BODY + CHECKSUM || !base62::is_base62(body) {
         return Err(TokenTextError::Shape);
     }
