@@ -66,7 +66,7 @@ pub(super) enum Rejection {
 /// What is told of a rejection.
 struct Answer {
     code: &'static Code,
-    detail: String,
+    detail: Cow<'static, str>,
     /// `error_description` of the challenge, where the code has one with an error.
     description: Option<&'static str>,
     /// Why, in one word; `None` where a permit was given: what the upstream does changes no decision.
@@ -91,11 +91,16 @@ impl Rejection {
     }
 
     fn answer(&self) -> Answer {
-        let answer =
-            |code, detail: &str, description, reason| Answer { code, detail: detail.to_owned(), description, reason };
+        let answer = |code, detail: &'static str, description, reason| Answer {
+            code,
+            detail: detail.into(),
+            description,
+            reason,
+        };
+        let told = |code, detail: String, reason| Answer { code, detail: detail.into(), description: None, reason };
         match self {
             Rejection::Bad(fault) => bad(*fault),
-            Rejection::Credential { error, detail } => credential(*error, detail),
+            Rejection::Credential { error, detail } => credential(*error, detail.clone()),
             Rejection::NotAToken(TokenTextError::Checksum) => answer(
                 &code::INVALID_TOKEN,
                 "the token is garbled or made up: its checksum is wrong",
@@ -126,18 +131,18 @@ impl Rejection {
                 } else {
                     format!("this path takes {}", names.join(", "))
                 };
-                answer(&code::METHOD_NOT_ALLOWED, &detail, None, Some(Reason::Method))
+                told(&code::METHOD_NOT_ALLOWED, detail, Some(Reason::Method))
             }
             Rejection::RateLimited { wait } => {
                 let detail = format!("too many requests; try again in {} s", seconds(*wait));
-                answer(&code::RATE_LIMITED, &detail, None, Some(Reason::RateLimited))
+                told(&code::RATE_LIMITED, detail, Some(Reason::RateLimited))
             }
             Rejection::TooManyFailures { wait } => {
                 let detail = format!(
                     "too many requests with wrong tokens came from your address; try again in {} s",
                     seconds(*wait)
                 );
-                answer(&code::TOO_MANY_FAILURES, &detail, None, Some(Reason::Failures))
+                told(&code::TOO_MANY_FAILURES, detail, Some(Reason::Failures))
             }
             Rejection::StoreAway => answer(
                 &code::STORE_UNAVAILABLE,
@@ -147,7 +152,7 @@ impl Rejection {
             ),
             Rejection::BodyTooLarge { limit } => {
                 let detail = format!("the request body is over {limit} bytes");
-                answer(&code::BODY_TOO_LARGE, &detail, None, Some(Reason::BodyLimit))
+                told(&code::BODY_TOO_LARGE, detail, Some(Reason::BodyLimit))
             }
             Rejection::ClientBody => answer(
                 &code::BODY_INCOMPLETE,
@@ -261,16 +266,16 @@ fn bad(fault: BadRequest) -> Answer {
         BadRequest::Header(HeaderFault::Expectation) => Some(Reason::Expectation),
         _ => Some(Reason::BadRequest),
     };
-    Answer { code, detail: detail.to_owned(), description: None, reason }
+    Answer { code, detail: detail.into(), description: None, reason }
 }
 
-fn credential(error: CredentialError, detail: &str) -> Answer {
+fn credential(error: CredentialError, detail: Cow<'static, str>) -> Answer {
     let (code, reason) = match error {
         CredentialError::Absent => (&code::MISSING_CREDENTIAL, Reason::Missing),
         CredentialError::Malformed => (&code::MALFORMED_CREDENTIAL, Reason::Malformed),
         CredentialError::Several => (&code::SEVERAL_CREDENTIALS, Reason::Several),
     };
-    Answer { code, detail: detail.to_owned(), description: None, reason: Some(reason) }
+    Answer { code, detail, description: None, reason: Some(reason) }
 }
 
 /// Whole seconds, never too early.

@@ -51,7 +51,7 @@ pub(super) fn denied(denial: Denial, scope: &str) -> Answer {
             (&code::INSUFFICIENT_SCOPE, detail, None, Reason::Scope)
         }
     };
-    Answer { code, detail, description, reason: Some(reason) }
+    Answer { code, detail: detail.into(), description, reason: Some(reason) }
 }
 
 /// Told to who holds the token: it may know that it is limited, and by which parameter.
@@ -79,5 +79,5 @@ pub(super) fn filter(fault: &FilterFault) -> Answer {
             (conflict, detail.to_owned())
         }
     };
-    Answer { code, detail, description: None, reason: Some(Reason::Filter) }
+    Answer { code, detail: detail.into(), description: None, reason: Some(Reason::Filter) }
 }
