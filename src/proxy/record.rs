@@ -13,10 +13,13 @@ use crate::auth::Principal;
 use crate::model::{AccountId, Moment, Timestamp, TokenId};
 use crate::route::RouteIndex;
 use crate::server::{ConnectionState, Cut, Fault, Peer};
-use crate::telemetry::{Reason, UpstreamError};
+use crate::telemetry::{Reason, UpstreamError, push_client, push_millis, push_number};
 
 /// nginx's word for a request whose client went away before an answer.
 const CLIENT_CLOSED: u16 = 499;
+
+/// Bytes of an ordinary log line.
+const ROOM: usize = 768;
 
 /// The record of one request.
 pub(super) struct RequestRecord {
@@ -157,26 +160,27 @@ impl RequestRecord {
     fn write_line(&self, mut line: String, took: Duration) {
         let route = self.route.map(|RouteIndex(at)| &self.worker.proxy().routes[at]);
         let upstream = route.map_or("", |route| &self.worker.proxy().upstreams[route.upstream].name);
-        let decision = if self.reason.allowed() { "allow" } else { "deny" };
-        let micros = took.as_micros();
-        let written = write!(
-            line,
-            r#","route":{:?},"upstream":{:?},"status":{},"complete":{},"bytes_in":{},"bytes_out":{},"dur_ms":{}.{:03},"decision":"{}","reason":"{}""#,
-            route.map_or("", |route| &route.name),
-            upstream,
-            self.status,
-            self.whole && self.cut.is_none(),
-            self.received,
-            self.sent,
-            micros / 1000,
-            micros % 1000,
-            decision,
-            self.reason.label()
-        );
-        let upstream_ms = self.upstream_time.map_or(Ok(()), |time| {
-            let micros = time.as_micros();
-            write!(line, r#","upstream_ms":{}.{:03}"#, micros / 1000, micros % 1000)
-        });
+        line.push_str(",\"route\":\"");
+        line.push_str(route.map_or("", |route| &route.name));
+        line.push_str("\",\"upstream\":\"");
+        line.push_str(upstream);
+        line.push_str("\",\"status\":");
+        push_number(&mut line, self.status.into());
+        let whole = self.whole && self.cut.is_none();
+        line.push_str(if whole { ",\"complete\":true,\"bytes_in\":" } else { ",\"complete\":false,\"bytes_in\":" });
+        push_number(&mut line, self.received);
+        line.push_str(",\"bytes_out\":");
+        push_number(&mut line, self.sent);
+        line.push_str(",\"dur_ms\":");
+        push_millis(&mut line, took);
+        line.push_str(if self.reason.allowed() { ",\"decision\":\"allow\"" } else { ",\"decision\":\"deny\"" });
+        line.push_str(",\"reason\":\"");
+        line.push_str(self.reason.label());
+        line.push('"');
+        if let Some(time) = self.upstream_time {
+            line.push_str(",\"upstream_ms\":");
+            push_millis(&mut line, time);
+        }
         let rejected = self.reject_reason.map_or(Ok(()), |reason| write!(line, r#","reject_reason":"{reason}""#));
         let cut = self.cut.map_or(Ok(()), |cut| write!(line, r#","cut_reason":"{}""#, cut.label()));
         let bearer = self
@@ -185,7 +189,7 @@ impl RequestRecord {
         let tunnel = self.tunnel.map_or(Ok(()), |how| write!(line, r#","tunnel":"{how}""#));
         line.push('}');
         // A string takes any text: these cannot fail.
-        if written.and(upstream_ms).and(rejected).and(cut).and(bearer).and(tunnel).is_ok() {
+        if rejected.and(cut).and(bearer).and(tunnel).is_ok() {
             self.worker.log(&line);
         }
     }
@@ -199,11 +203,14 @@ fn begin_line<B>(
     now: Timestamp,
 ) -> String {
     let redaction = &worker.proxy().redaction;
-    let mut line = String::with_capacity(512);
-    let id = id.to_str().unwrap_or_default();
-    let begun =
-        write!(line, r#"{{"ts":"{now}","request_id":"{id}","listener":"public","client_ip":"{client}","method":""#);
-    debug_assert!(begun.is_ok(), "a string takes any text");
+    let mut line = String::with_capacity(ROOM);
+    line.push_str("{\"ts\":\"");
+    worker.push_moment(&mut line, now);
+    line.push_str("\",\"request_id\":\"");
+    line.push_str(id.to_str().unwrap_or_default());
+    line.push_str("\",\"listener\":\"public\",\"client_ip\":\"");
+    push_client(&mut line, client.address());
+    line.push_str("\",\"method\":\"");
     let Some(request) = request else {
         line.push_str("\",\"host\":\"\",\"path\":\"\",\"proto\":\"\",\"user_agent\":\"\"");
         return line;

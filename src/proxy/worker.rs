@@ -21,7 +21,7 @@ use super::via::Via;
 use super::websocket::Leases;
 use crate::model::{self, Moment, Timestamp, TokenId};
 use crate::server::{ConnectionHandler, ConnectionState, Sweep};
-use crate::telemetry::{LimitCounts, Limited, LogBuffer, TokenUse, UsageCounts, WorkerMetrics};
+use crate::telemetry::{LimitCounts, Limited, LogBuffer, Moments, TokenUse, UsageCounts, WorkerMetrics};
 
 /// Ticks between two hand-overs of usage counts: two seconds.
 const USAGE_TICKS: u64 = 20;
@@ -49,6 +49,7 @@ pub struct Worker {
     sweep: Rc<Sweep>,
     metrics: Arc<WorkerMetrics>,
     log: RefCell<LogBuffer>,
+    moments: RefCell<Moments>,
     usage: RefCell<UsageCounts>,
     limited: RefCell<LimitCounts>,
     reports: Reports,
@@ -77,6 +78,7 @@ impl Worker {
             sweep,
             metrics,
             log,
+            moments: RefCell::default(),
             usage,
             limited: RefCell::default(),
             reports,
@@ -158,6 +160,10 @@ impl Worker {
 
     pub(super) fn has_log(&self) -> bool {
         self.log.borrow().is_on()
+    }
+
+    pub(super) fn push_moment(&self, line: &mut String, at: Timestamp) {
+        self.moments.borrow_mut().push(line, at);
     }
 
     pub(super) fn log(&self, line: &str) {
