@@ -203,7 +203,12 @@ impl Verifier {
         }
     }
 
-    async fn look_up(&self, digest: Digest) -> (Source, Result<Verdict, VerifyError>) {
+    /// The digest of a text that has the form of a token of this installation.
+    pub(super) fn own_digest(&self, text: &str) -> Option<Digest> {
+        self.is_own(text).then(|| self.shared.hasher.digest(text))
+    }
+
+    pub(super) async fn look_up(&self, digest: Digest) -> (Source, Result<Verdict, VerifyError>) {
         match self.shared.cache.look_up(&digest) {
             Cached::Known(principal) => (Source::Cache, Ok(matching(&digest, Some(principal)))),
             Cached::Unknown => (Source::Negative, Ok(Verdict::Unknown)),

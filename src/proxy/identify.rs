@@ -25,7 +25,7 @@ pub(super) async fn identify<B>(
     request: &Request<B>,
 ) -> Result<Identified, Rejection> {
     let credential = carriers::find(carriers, request).map_err(|rejection| count(worker, record, rejection))?;
-    let (source, verdict) = worker.proxy().verifier.verify(&credential.text).await;
+    let (source, verdict) = worker.verifier().verify(&credential.text).await;
     match source {
         Source::Cache => worker.metrics().cache_lookup(CacheResult::Hit),
         Source::Negative => worker.metrics().cache_lookup(CacheResult::Negative),

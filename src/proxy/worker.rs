@@ -19,6 +19,7 @@ use super::routes::Proxy;
 use super::upstream::Pool;
 use super::via::Via;
 use super::websocket::Leases;
+use crate::auth::ThreadVerifier;
 use crate::model::{self, Moment, Timestamp, TokenId};
 use crate::server::{ConnectionHandler, ConnectionState, Sweep};
 use crate::telemetry::{LimitCounts, Limited, LogBuffer, Moments, TokenUse, UsageCounts, WorkerMetrics};
@@ -45,6 +46,7 @@ pub struct Reports {
 /// One thread's share of the proxy.
 pub struct Worker {
     proxy: Arc<Proxy>,
+    verifier: ThreadVerifier,
     pools: Vec<Rc<Pool>>,
     sweep: Rc<Sweep>,
     metrics: Arc<WorkerMetrics>,
@@ -71,9 +73,11 @@ impl Worker {
             .map(|(at, upstream)| Pool::new(Arc::clone(upstream), at, Arc::clone(&metrics), Rc::clone(&sweep)))
             .collect();
         let (log, usage, ids) = (RefCell::new(log), RefCell::default(), RefCell::new(RequestIds::new()));
+        let verifier = ThreadVerifier::new(proxy.verifier.clone());
         let via = proxy.forwarding.via.as_deref().map(Via::new);
         Rc::new(Self {
             proxy,
+            verifier,
             pools,
             sweep,
             metrics,
@@ -124,6 +128,10 @@ impl Worker {
 
     pub(super) fn proxy(&self) -> &Proxy {
         &self.proxy
+    }
+
+    pub(super) fn verifier(&self) -> &ThreadVerifier {
+        &self.verifier
     }
 
     pub(super) fn pool(&self, upstream: usize) -> &Rc<Pool> {

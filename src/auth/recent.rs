@@ -1,0 +1,108 @@
+//! What one thread looked up last: a small table before the hot cache, which no other thread touches.
+//!
+//! Each look-up in the hot cache writes to memory that all threads share, to know what is in use. An entry here is good
+//! as long as its digest has the generation that was read before the look-up that it comes from. An invalidation counts
+//! that up behind the removal too, before it returns; so a change shows with the next request, as it does in the cache
+//! itself.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+
+use super::principal::Principal;
+use super::verifier::{Source, Verdict, Verifier, VerifyError};
+use crate::model::Digest;
+
+/// Places of the table: 64 KiB of memory for each thread.
+const PLACES: usize = 1_024;
+/// After so many finds the hot cache is asked again, so that it knows what is in use and keeps that.
+const FINDS: u8 = 64;
+
+/// The verifier, with what one thread asked it last.
+pub struct ThreadVerifier {
+    verifier: Verifier,
+    recent: RefCell<Recent>,
+}
+
+impl ThreadVerifier {
+    pub fn new(verifier: Verifier) -> Self {
+        Self { verifier, recent: RefCell::new(Recent::new()) }
+    }
+
+    /// The same as [`Verifier::verify`].
+    pub async fn verify(&self, text: &str) -> (Source, Result<Verdict, VerifyError>) {
+        let Some(digest) = self.verifier.own_digest(text) else { return self.verifier.verify(text).await };
+        // Before the look-up: what is invalidated in the midst of it has another one by then.
+        let generation = self.verifier.generation(&digest);
+        if let Some(principal) = self.recent.borrow_mut().find(&digest, generation) {
+            return (Source::Cache, Ok(Verdict::Known(principal)));
+        }
+        let found = self.verifier.look_up(digest).await;
+        if let (Source::Cache, Ok(Verdict::Known(principal))) = &found {
+            self.recent.borrow_mut().note(digest, generation, Arc::clone(principal));
+        }
+        found
+    }
+}
+
+/// The table. A digest has one place, and the last one noted there is found.
+struct Recent(Box<[Option<Entry>]>);
+
+struct Entry {
+    digest: Digest,
+    generation: u64,
+    principal: Arc<Principal>,
+    finds_left: u8,
+}
+
+impl Recent {
+    fn new() -> Self {
+        Self(std::iter::repeat_with(|| None).take(PLACES).collect())
+    }
+
+    fn find(&mut self, digest: &Digest, generation: u64) -> Option<Arc<Principal>> {
+        let entry = self.0[index(digest)].as_mut()?;
+        let is_good = entry.digest == *digest && entry.generation == generation && entry.finds_left > 0;
+        entry.finds_left = entry.finds_left.saturating_sub(1);
+        is_good.then(|| Arc::clone(&entry.principal))
+    }
+
+    fn note(&mut self, digest: Digest, generation: u64, principal: Arc<Principal>) {
+        self.0[index(&digest)] = Some(Entry { digest, generation, principal, finds_left: FINDS });
+    }
+}
+
+/// By other bytes than the generation and the hot cache.
+fn index(digest: &Digest) -> usize {
+    let [.., a, b] = *digest.as_bytes();
+    usize::from(u16::from_le_bytes([a, b])) % PLACES
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::auth::principal::tests::principal;
+
+    #[test]
+    fn an_entry_ends_with_its_generation_and_after_its_finds() {
+        let (mut recent, principal) = (Recent::new(), principal());
+        let digest = *principal.digest();
+        assert!(recent.find(&digest, 7).is_none(), "there is nothing yet");
+        recent.note(digest, 7, Arc::clone(&principal));
+        assert!(recent.find(&digest, 7).is_some_and(|found| Arc::ptr_eq(&found, &principal)));
+        assert!(recent.find(&digest, 8).is_none(), "the token was changed");
+        recent.note(digest, 7, Arc::clone(&principal));
+        assert_eq!((0..=FINDS).filter(|_| recent.find(&digest, 7).is_some()).count(), usize::from(FINDS));
+    }
+
+    #[test]
+    fn another_digest_in_the_same_place_is_not_taken_for_it() {
+        let (mut recent, principal) = (Recent::new(), principal());
+        let digest = *principal.digest();
+        let mut other = *digest.as_bytes();
+        other[5] ^= 1;
+        let other = Digest::from_bytes(other);
+        assert_eq!(index(&digest), index(&other));
+        recent.note(digest, 0, principal);
+        assert!(recent.find(&other, 0).is_none());
+    }
+}
