@@ -3,6 +3,7 @@
 
 use std::fmt::Write;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http::header::USER_AGENT;
@@ -10,7 +11,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Version};
 
 use super::worker::Worker;
 use crate::auth::Principal;
-use crate::model::{AccountId, Moment, Timestamp, TokenId};
+use crate::model::{Moment, Timestamp, TokenId};
 use crate::route::RouteIndex;
 use crate::server::{ConnectionState, Cut, Fault, Peer};
 use crate::telemetry::{Reason, UpstreamError, push_client, push_millis, push_number};
@@ -36,7 +37,9 @@ pub(super) struct RequestRecord {
     /// Why the request has no single reading, where it has none.
     reject_reason: Option<&'static str>,
     status: u16,
-    bearer: Option<(TokenId, AccountId)>,
+    token: Option<TokenId>,
+    /// Whose request it is, where there is a log.
+    bearer: Option<Arc<Principal>>,
     /// Which of the token's texts was presented, where it had another.
     secret: Option<u32>,
     /// What the client is told of its token's expiry.
@@ -77,6 +80,7 @@ impl RequestRecord {
             reason: Reason::Abandoned,
             reject_reason: None,
             status: CLIENT_CLOSED,
+            token: None,
             bearer: None,
             secret: None,
             expires: None,
@@ -102,8 +106,9 @@ impl RequestRecord {
         self.route = Some(route);
     }
 
-    pub(super) fn known(&mut self, principal: &Principal) {
-        self.bearer = Some((principal.token.id, principal.token.account));
+    pub(super) fn known(&mut self, principal: &Arc<Principal>) {
+        self.token = Some(principal.token.id);
+        self.bearer = self.line.is_some().then(|| Arc::clone(principal));
         self.secret = principal.token.number_of(principal.secret);
         let near = self.worker.proxy().near_expiry.as_ref();
         self.expires = near.and_then(|near| near.value(principal, self.now));
@@ -183,13 +188,17 @@ impl RequestRecord {
         }
         let rejected = self.reject_reason.map_or(Ok(()), |reason| write!(line, r#","reject_reason":"{reason}""#));
         let cut = self.cut.map_or(Ok(()), |cut| write!(line, r#","cut_reason":"{}""#, cut.label()));
-        let bearer = self
-            .bearer
-            .map_or(Ok(()), |(token, account)| write!(line, r#","token_id":"{token}","account":"{account}""#));
+        if let Some(bearer) = &self.bearer {
+            line.push_str(",\"token_id\":\"");
+            line.push_str(bearer.identity.token.to_str().unwrap_or_default());
+            line.push_str("\",\"account\":\"");
+            line.push_str(bearer.identity.account.to_str().unwrap_or_default());
+            line.push('"');
+        }
         let tunnel = self.tunnel.map_or(Ok(()), |how| write!(line, r#","tunnel":"{how}""#));
         line.push('}');
         // A string takes any text: these cannot fail.
-        if rejected.and(cut).and(bearer).and(tunnel).is_ok() {
+        if rejected.and(cut).and(tunnel).is_ok() {
             self.worker.log(&line);
         }
     }
@@ -253,7 +262,7 @@ impl Drop for RequestRecord {
             }
         }
         metrics.bytes(self.received, self.sent);
-        if let (Some((token, _)), Some(route), true) = (self.bearer, route, self.reason.allowed()) {
+        if let (Some(token), Some(route), true) = (self.token, route, self.reason.allowed()) {
             self.worker.note_use(token, self.secret, route, self.client.address(), self.now);
         }
         if let Some(line) = self.line.take() {

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use memchr::memchr;
 use memchr::memmem::Finder;
 
 /// Takes token texts out of what is logged: a client may put one where no credential belongs.
@@ -41,9 +42,9 @@ impl Redaction {
 /// `text` with `%5F` and the like as the letter, digit or underscore that they stand for, which is
 /// the same address (RFC 3986 section 6.2.2.2).
 fn plain(text: &str) -> Cow<'_, str> {
-    let Some((first, rest)) = text.split_once('%') else { return Cow::Borrowed(text) };
-    let mut plain = String::from(first);
-    for piece in rest.split('%') {
+    let Some(first) = memchr(b'%', text.as_bytes()) else { return Cow::Borrowed(text) };
+    let mut plain = String::from(&text[..first]);
+    for piece in text[first + 1..].split('%') {
         let byte = piece.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok());
         match byte.filter(|&byte| byte.is_ascii_alphanumeric() || byte == b'_') {
             Some(byte) => {
