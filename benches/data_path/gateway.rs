@@ -1,4 +1,5 @@
-//! Starts the release binary of Keygate as anybody would: `init`, `run`, and tokens made over the admin API.
+//! Starts the release binary of Keygate as anybody would: `init`, `run`, and tokens made over the admin API. Where there
+//! are to be very many of them, in a store that was made before.
 
 use std::fs;
 use std::path::Path;
@@ -15,30 +16,83 @@ use crate::peers::TOKENS;
 use crate::process::Process;
 use crate::shape::{Name, Shape};
 use crate::target::Target;
+use crate::tokens;
 use crate::upstream::Bed;
 
 const CREATORS: usize = 25;
+/// How many tokens of a large store are in use.
+pub const USED: u64 = 100_000;
 
-pub fn start_keygate(bed: &Bed, shape: &Shape) -> Outcome<Target> {
-    let folder = bed.path().join("keygate");
+/// How one gateway differs from another beside it.
+struct Variant {
+    row: &'static str,
+    routes: u32,
+    /// How many tokens its store is made with, if not with those that are created over the admin API.
+    tokens: Option<u64>,
+}
+
+/// The usual one, or a small one and a large one.
+pub fn start_keygates(bed: &Bed, shape: &Shape) -> Outcome<Vec<Target>> {
+    let usual = Variant { row: Name::Keygate.text(), routes: 1, tokens: None };
+    let variants = match (shape.tokens, shape.routes) {
+        (Some(tokens), _) => vec![
+            Variant { row: "one-token", tokens: Some(1), ..usual },
+            Variant { row: "many-tokens", tokens: Some(tokens), ..usual },
+        ],
+        (_, Some(routes)) => {
+            vec![Variant { row: "one-route", ..usual }, Variant { row: "many-routes", routes, ..usual }]
+        }
+        _ => vec![usual],
+    };
+    variants.iter().map(|variant| start(bed, shape, variant)).collect()
+}
+
+fn start(bed: &Bed, shape: &Shape, variant: &Variant) -> Outcome<Target> {
+    let folder = bed.path().join(variant.row);
     let upstream = format!("http://127.0.0.1:{}", bed.upstream_port);
     let administrator = init(&folder, &upstream)?;
+    let made = match variant.tokens {
+        None => Vec::new(),
+        Some(tokens) => {
+            eprintln!("{}: a store of {tokens}", variant.row);
+            tokens::fill(&folder, tokens, tokens.min(USED))?
+        }
+    };
     let (port, admin_port) = (free_port()?, free_port()?);
     let file = folder.join("bench.toml");
-    fs::write(&file, configuration(port, admin_port, &upstream, bed, shape))?;
+    let text = configuration(port, admin_port, &upstream, bed, shape) + &other_routes(variant.routes);
+    fs::write(&file, text)?;
 
     let arguments = ["run", "-c", &file.display().to_string()];
-    let mut process = Process::start("keygate", TARGET_CPU, bed.path(), Path::new(KEYGATE), &arguments)?;
+    let mut process = Process::start(variant.row, TARGET_CPU, bed.path(), Path::new(KEYGATE), &arguments)?;
     process.wait_until("become ready", || {
         Door::plain(admin_port).exchange("GET", "/readyz", None, "").is_ok_and(|answer| answer.status == 200)
     })?;
 
-    let token = create_tokens(admin_port, &administrator)?;
-    let reader = create_token(admin_port, &administrator, "reader", json!({"devices": "read"}))?;
+    let (token, reader, turns) = if made.is_empty() {
+        let token = create_tokens(admin_port, &administrator)?;
+        let reader = create_token(admin_port, &administrator, "reader", json!({"devices": "read"}))?;
+        (token, Some(reader), None)
+    } else {
+        let turns = folder.join("turns");
+        fs::write(&turns, made.join("\n"))?;
+        (made[0].clone(), None, Some(turns))
+    };
     let version = machine::version(Path::new(KEYGATE), "--version")?;
     // Its access log goes to standard output, and that to a file.
     let log = shape.access_log.then(|| process.output().to_owned());
-    Ok(Target { name: Name::Keygate, version, door: bed.door(shape, port)?, token, reader: Some(reader), log, process })
+    let door = bed.door(shape, port)?;
+    Ok(Target { name: Name::Keygate, row: variant.row, version, door, token, reader, turns, log, process })
+}
+
+/// Routes that nobody asks for, so that there are so many in all.
+fn other_routes(all: u32) -> String {
+    let route = |number: u32| {
+        format!(
+            "\n[[route]]\npath = \"/v1/other-{number}/{{id}}/{{*rest}}\"\nresource = \"devices\"\nupstream = \"devices\"\n"
+        )
+    };
+    (1..all).map(route).collect()
 }
 
 /// The pepper and the store are those that `init` made in the same directory.

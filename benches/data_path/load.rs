@@ -31,7 +31,7 @@ impl Load {
             .args(["--connections", &self.connections.to_string()])
             .args(["--duration", &format!("{}s", self.seconds)])
             .stdin(Stdio::null());
-        if let Some(token) = &request.token {
+        if let Some(token) = request.token.as_ref().filter(|_| request.turns.is_none()) {
             wrk.args(["--header", &format!("Authorization: Bearer {token}")]);
         }
         if let Some(script) = request.script(folder)? {
@@ -40,7 +40,8 @@ impl Load {
         let output = wrk.arg(door.url(PATH)).output()?;
         let text = String::from_utf8(output.stdout)?;
         if !output.status.success() {
-            return Err(format!("wrk ended with {}: {text}", output.status).into());
+            let reason = String::from_utf8_lossy(&output.stderr);
+            return Err(format!("wrk ended with {}: {text}{reason}", output.status).into());
         }
         read(&text, forwarded)
     }

@@ -5,6 +5,7 @@
 //!     cargo bench --bench data_path -- --peers-only     without Keygate: is the machine fit for it?
 //!     cargo bench --bench data_path -- --refused none,checksum,unknown,method
 //!                                                       what Keygate refuses, beside what it forwards
+//!     cargo bench --bench data_path -- --measure idle   what idle connections take; also latency, memory over time
 //!     cargo bench --bench data_path -- --all --rounds 3 --seconds 3 --page docs/performance.md
 //!                                                       every shape, as a page
 //!
@@ -19,34 +20,49 @@
 //! refused, only if each was and none did.
 
 mod bulk;
+#[path = "../floods/crowd.rs"]
+mod crowd;
 mod exchange;
+mod figures;
+#[path = "../floods/files.rs"]
+mod files;
+mod flat;
 mod gateway;
 mod h2load;
 mod handshakes;
 mod identity;
+mod idle;
 mod init;
+mod latency;
 mod load;
 mod machine;
 mod more_peers;
+mod open_loop;
 mod options;
 mod page;
 mod peers;
 mod process;
+#[path = "../store/records.rs"]
+#[expect(dead_code, reason = "the bench of the store uses the rest")]
+mod records;
 mod refusal;
 mod report;
 mod request;
 mod run;
+#[path = "../store/samples.rs"]
+mod samples;
 mod shape;
 mod target;
+mod tokens;
 mod upstream;
 
 use std::error::Error;
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 
-use options::Options;
-use page::Section;
+use options::{Measure, Options};
+use page::{Body, Section};
 use run::run;
 use shape::Shape;
 
@@ -71,10 +87,16 @@ fn main() -> ExitCode {
 
 /// Whether the bar was met, where one was set.
 fn one(options: &Options) -> Outcome<bool> {
-    let section = measured(options.shape.clone(), options)?;
-    let met = section.report.meets(options.bar)?;
-    if let Some(path) = &options.json {
-        section.report.write(path)?;
+    let section = match options.measure {
+        Some(measure) => other(measure, options)?,
+        None => requests(options.shape.clone(), options)?,
+    };
+    let mut met = true;
+    if let Body::Report(report) = &section.body {
+        met = report.meets(options.bar)?;
+        if let Some(path) = &options.json {
+            report.write(path)?;
+        }
     }
     if let Some(path) = &options.page {
         page::append(path, section)?;
@@ -83,16 +105,29 @@ fn one(options: &Options) -> Outcome<bool> {
 }
 
 fn all(options: &Options) -> Outcome<bool> {
-    let sections = Shape::all().into_iter().map(|shape| measured(shape, options)).collect::<Outcome<Vec<Section>>>()?;
+    let requests = Shape::all().into_iter().map(|shape| requests(shape, options));
+    let others = Measure::value_variants().iter().map(|measure| other(*measure, options));
+    let sections = requests.chain(others).collect::<Outcome<Vec<Section>>>()?;
     if let Some(path) = &options.page {
         page::write(path, &sections)?;
     }
     Ok(true)
 }
 
-fn measured(shape: Shape, options: &Options) -> Outcome<Section> {
+fn requests(shape: Shape, options: &Options) -> Outcome<Section> {
     let shape = if options.short { shape.shortened() } else { shape };
     let report = run(&shape, options)?;
     report.print();
-    Ok(Section { title: shape.title(), command: options.command(&shape), report })
+    Ok(Section { title: shape.title(), command: options.command(&shape.arguments()), body: Body::Report(report) })
+}
+
+fn other(measure: Measure, options: &Options) -> Outcome<Section> {
+    let (title, figures) = match measure {
+        Measure::Latency => (latency::TITLE.to_owned(), latency::measure(options)?),
+        Measure::Idle => (idle::title(options), idle::measure(options)?),
+        Measure::Flat => (flat::title(options), flat::measure(options)?),
+    };
+    figures.print(&title);
+    let command = options.command(&options.measure_arguments(measure));
+    Ok(Section { title, command, body: Body::Figures(figures) })
 }

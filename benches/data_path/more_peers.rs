@@ -67,10 +67,12 @@ impl Bed {
         let version = machine::version(program, "--version")?;
         Ok(Target {
             name: Name::Envoy,
+            row: Name::Envoy.text(),
             version,
             door: Door::plain(port),
             token: tokens[0].clone(),
             reader: None,
+            turns: None,
             log,
             process,
         })
@@ -113,10 +115,12 @@ http://127.0.0.1:{port} {{
         let version = machine::version(program, "version")?;
         Ok(Target {
             name: Name::Caddy,
+            row: Name::Caddy.text(),
             version,
             door: Door::plain(port),
             token: token.to_owned(),
             reader: None,
+            turns: None,
             log,
             process,
         })

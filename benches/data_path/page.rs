@@ -6,15 +6,22 @@ use std::io::Write as _;
 use std::path::Path;
 
 use crate::Outcome;
+use crate::figures::Figures;
 use crate::machine;
 use crate::report::{Report, Row, Unit};
 
-/// One run of one shape.
+/// One run of one shape, or of what is measured besides.
 #[derive(Debug)]
 pub struct Section {
     pub title: String,
     pub command: String,
-    pub report: Report,
+    pub body: Body,
+}
+
+#[derive(Debug)]
+pub enum Body {
+    Report(Report),
+    Figures(Figures),
 }
 
 const HEAD: &str = "# What a request costs
@@ -34,6 +41,8 @@ Processor time of a request through Keygate, beside that of others which do the 
 * **TLS and HTTP/2** are between the load and the target: the upstream is sent HTTP/1.1 in the clear by all. Each shows the same certificate, ECDSA on P-256, and speaks TLS 1.3 with the same cipher. HTTP/2 without TLS begins with its preface (\"prior knowledge\"). h2load tells no quantiles.
 * **Handshakes** are connections that are opened, agreed upon and closed. How many a processor does in a second follows from their processor time: a ratio below 1 is a rate above the other's.
 * **A GiB** is one body, down to the client or up to the upstream, which is measured in milliseconds of processor time; requests a second are MiB a second there.
+* **Without a cliff**: what many tokens and many routes cost is compared with what one costs, of Keygate alone. The store has a million tokens here; `--tokens 5000000` takes a few minutes more, and has the size that the bar is for.
+* **Latency** is told for a load that does not wait: requests are due at fixed times, at half of the rate that saturates, and are measured from then on. What counts is what is added to a direct call.
 * A round counts only if every request was answered as it should be and reached the upstream; or, where it is to be refused, none did.
 ";
 
@@ -60,7 +69,7 @@ fn facts(sections: &[Section]) -> Outcome<String> {
     let mut text =
         format!("Measured on {}, commit {}, on {}:\n\n", machine::today(), machine::commit(), machine::describe());
     let mut told = Vec::new();
-    for (name, version) in sections.iter().flat_map(|section| section.report.versions()) {
+    for (name, version) in sections.iter().flat_map(|section| section.body.versions()) {
         if !told.contains(name) {
             writeln!(text, "* {name}: {version}")?;
             told.push(name);
@@ -71,24 +80,36 @@ fn facts(sections: &[Section]) -> Outcome<String> {
 
 impl Section {
     fn text(&self) -> Outcome<String> {
-        let mut text = format!("## {}\n\n```sh\n{}\n```\n\n", self.title, self.command);
-        writeln!(
-            text,
-            "Processor time is that of {}; the ratio is {}.\n",
-            self.report.unit().each,
-            self.report.ratio_of()
-        )?;
-        let Unit { time, rate, .. } = self.report.unit();
-        writeln!(text, "| | user {time} | system {time} | both | {rate} | p99 | memory | ratio | bar |")?;
-        writeln!(text, "|---|--:|--:|--:|--:|--:|--:|---|---|")?;
-        for row in self.report.rows() {
-            writeln!(text, "{}", line(&row))?;
-        }
-        for note in self.report.notes() {
-            writeln!(text, "\n{note}")?;
-        }
-        Ok(text)
+        let table = match &self.body {
+            Body::Report(report) => table(report)?,
+            Body::Figures(figures) => figures.markdown()?,
+        };
+        Ok(format!("## {}\n\n```sh\n{}\n```\n\n{table}", self.title, self.command))
     }
+}
+
+impl Body {
+    fn versions(&self) -> &[(&'static str, String)] {
+        match self {
+            Self::Report(report) => report.versions(),
+            Self::Figures(figures) => &figures.versions,
+        }
+    }
+}
+
+fn table(report: &Report) -> Outcome<String> {
+    let mut text = String::new();
+    let Unit { each, time, rate, .. } = report.unit();
+    writeln!(text, "Processor time is that of {each}; the ratio is {}.\n", report.ratio_of())?;
+    writeln!(text, "| | user {time} | system {time} | both | {rate} | p99 | memory | ratio | bar |")?;
+    writeln!(text, "|---|--:|--:|--:|--:|--:|--:|---|---|")?;
+    for row in report.rows() {
+        writeln!(text, "{}", line(&row))?;
+    }
+    for note in report.notes() {
+        writeln!(text, "\n{note}")?;
+    }
+    Ok(text)
 }
 
 fn line(row: &Row) -> String {

@@ -83,10 +83,12 @@ impl Bed {
         let nginx = Nginx { name: name.text(), cpu: TARGET_CPU, port, listen, http: &http, server };
         Ok(Target {
             name,
+            row: name.text(),
             version: machine::version(&machine::require("nginx")?, "-v")?,
             door: self.door(shape, port)?,
             token: tokens[0].clone(),
             reader: None,
+            turns: None,
             log,
             process: nginx.start(self.path())?,
         })
@@ -123,10 +125,12 @@ backend devices
         let version = machine::version(program, "-v")?;
         Ok(Target {
             name: Name::Haproxy,
+            row: Name::Haproxy.text(),
             version,
             door: Door::plain(port),
             token: tokens[0].clone(),
             reader: None,
+            turns: None,
             log: None,
             process,
         })
@@ -154,10 +158,12 @@ listen public
         let version = format!("{}, in `mode tcp`", machine::version(program, "-v")?);
         Ok(Target {
             name: Name::Relay,
+            row: Name::Relay.text(),
             version,
             door: Door::plain(port),
             token: "any".to_owned(),
             reader: None,
+            turns: None,
             log: None,
             process,
         })

@@ -47,7 +47,7 @@ impl Refusal {
             Self::Unknown => ("GET", Some(unknown()?)),
             Self::Method => ("DELETE", keygate.reader.clone()),
         };
-        Ok(Request { method, token, body: 0 })
+        Ok(Request { method, token, turns: None, body: 0 })
     }
 }
 

@@ -93,8 +93,8 @@ impl Sample {
 pub enum Comparison {
     /// Keygate's processor time, in the first row, to that of each target.
     Peers,
-    /// That of each refusal to that of the forwarded request in the first row.
-    Refusals,
+    /// That of each row to that of the first.
+    First,
 }
 
 /// A row to be, and how far its ratio may go.
@@ -171,7 +171,7 @@ impl Report {
         let base = self.about.entries[0].name;
         match self.about.comparison {
             Comparison::Peers => format!("{base}'s to the target's"),
-            Comparison::Refusals => format!("the refusal's to that of `{base}`"),
+            Comparison::First => format!("the row's to that of `{base}`"),
         }
     }
 
@@ -247,15 +247,15 @@ impl Report {
         }
     }
 
-    /// Whether the first row spends at most `bar` times what nginx does, or each refusal at most `bar` times what the
-    /// forwarded request takes. True where no bar is set.
+    /// Whether the first row spends at most `bar` times what nginx does, or each other row at most `bar` times what the
+    /// first one takes. True where no bar is set.
     pub fn meets(&self, bar: Option<f64>) -> Outcome<bool> {
         let Some(bar) = bar else { return Ok(true) };
         let judged: Vec<&str> = match self.about.comparison {
             Comparison::Peers => {
                 self.about.entries.iter().map(|entry| entry.name).filter(|name| *name == "nginx").collect()
             }
-            Comparison::Refusals => self.about.entries[1..].iter().map(|entry| entry.name).collect(),
+            Comparison::First => self.about.entries[1..].iter().map(|entry| entry.name).collect(),
         };
         if judged.is_empty() {
             return Err("--bar is about nginx, which was not measured".into());
@@ -297,7 +297,7 @@ impl Report {
             let rounds = self.samples[self.about.entries[0].name].iter().zip(&self.samples[name]);
             rounds.map(|(base, other)| match self.about.comparison {
                 Comparison::Peers => base.cpu() / other.cpu(),
-                Comparison::Refusals => other.cpu() / base.cpu(),
+                Comparison::First => other.cpu() / base.cpu(),
             })
         };
         Ratio {

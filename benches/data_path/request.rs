@@ -9,10 +9,25 @@ use crate::exchange::{Answer, Door};
 /// What every target is asked for.
 pub const PATH: &str = "/v1/devices/42";
 
+/// Requests are made before the first is sent, so that one is as cheap as another.
+const TURNS: &str = r#"local requests, last = {}, 0
+function init(arguments)
+  for token in io.lines("TURNS") do
+    requests[#requests + 1] = wrk.format("GET", nil, { Authorization = "Bearer " .. token })
+  end
+end
+function request()
+  last = last % #requests + 1
+  return requests[last]
+end
+"#;
+
 #[derive(Debug, Clone)]
 pub struct Request {
     pub method: &'static str,
     pub token: Option<String>,
+    /// A file with tokens that are presented in turn, in place of that one.
+    pub turns: Option<PathBuf>,
     /// Bytes of body.
     pub body: u32,
 }
@@ -25,6 +40,11 @@ impl Request {
 
     /// wrk's script, where its options are not enough.
     pub fn script(&self, folder: &Path) -> Outcome<Option<PathBuf>> {
+        if let Some(turns) = &self.turns {
+            let file = folder.join("wrk-turns.lua");
+            fs::write(&file, TURNS.replace("TURNS", &turns.display().to_string()))?;
+            return Ok(Some(file));
+        }
         if self.method == "GET" && self.body == 0 {
             return Ok(None);
         }

@@ -2,7 +2,7 @@
 
 use crate::Outcome;
 use crate::bulk::Bulk;
-use crate::gateway::start_keygate;
+use crate::gateway::{USED, start_keygates};
 use crate::load::{Load, Served};
 use crate::machine;
 use crate::options::Options;
@@ -26,7 +26,7 @@ pub fn run(shape: &Shape, options: &Options) -> Outcome<Report> {
     let bed = Bed::new(shape)?;
     let mut targets: Vec<Target> = Vec::new();
     if !options.peers_only && shape.wants(Name::Keygate) {
-        targets.push(start_keygate(&bed, shape)?);
+        targets.extend(start_keygates(&bed, shape)?);
     }
     targets.extend(bed.peers(shape)?);
     for target in &targets {
@@ -37,6 +37,9 @@ pub fn run(shape: &Shape, options: &Options) -> Outcome<Report> {
     }
 
     let rows = rows(&targets, shape)?;
+    for row in &rows {
+        row.warm(&bed, shape, options)?;
+    }
     let mut report = new_report(&targets, &rows, shape, options)?;
     for round in 1..=options.rounds() {
         eprintln!("{}: round {round} of {}", shape.title(), options.rounds());
@@ -53,8 +56,13 @@ pub fn run(shape: &Shape, options: &Options) -> Outcome<Report> {
 fn rows<'a>(targets: &'a [Target], shape: &Shape) -> Outcome<Vec<Measured<'a>>> {
     let bars = targets[0].name == Name::Keygate;
     let forwarded = |target: &'a Target| {
-        let name = if shape.refused.is_empty() { target.name.text() } else { "forwarded" };
-        let entry = Entry { name, bar: shape.bar(target.name).filter(|_| bars) };
+        let name = if shape.refused.is_empty() { target.row } else { "forwarded" };
+        let bar = match shape.within() {
+            // The first is what others are held to.
+            Some(bar) => Some(bar).filter(|_| target.row != targets[0].row),
+            None => shape.bar(target.name).filter(|_| bars),
+        };
+        let entry = Entry { name, bar };
         Measured { entry, target, request: target.request(shape), forwarded: true }
     };
     let mut rows: Vec<Measured<'a>> = targets.iter().map(forwarded).collect();
@@ -67,9 +75,10 @@ fn rows<'a>(targets: &'a [Target], shape: &Shape) -> Outcome<Vec<Measured<'a>>> 
 }
 
 fn new_report(targets: &[Target], rows: &[Measured<'_>], shape: &Shape, options: &Options) -> Outcome<Report> {
-    let comparison = if shape.refused.is_empty() { Comparison::Peers } else { Comparison::Refusals };
+    let comparison = if shape.within().is_none() { Comparison::Peers } else { Comparison::First };
     let entries = rows.iter().map(|row| row.entry).collect();
     let mut versions: Vec<_> = targets.iter().map(|target| (target.name.text(), target.version.clone())).collect();
+    versions.dedup();
     if shape.bulk.is_some() || shape.http2.is_some() {
         versions.push(("h2load", machine::version(&machine::require("h2load")?, "--version")?));
     } else if shape.handshakes.is_none() {
@@ -94,6 +103,14 @@ fn notes(targets: &[Target], shape: &Shape) -> Vec<String> {
         Some(Bulk::Upload) => notes.push("`nginx` passes on what comes (`proxy_request_buffering off`), as Keygate does. `nginx-default`: the body goes to a file before the upstream is sent any of it.".to_owned()),
         None => {}
     }
+    if shape.tokens.is_some() {
+        notes.push("The store is made before, as a restore makes it, and lies on the disk. Requests present the tokens in turn, all of them once before what is counted; what remembers tokens has its default size, 100,000.".to_owned());
+    }
+    if shape.routes.is_some() {
+        notes.push(
+            "Of the routes, one is asked for; the others have a parameter and a rest, and begin like it.".to_owned(),
+        );
+    }
     if shape.handshakes.is_some() {
         notes.push("A handshake is a connection that is opened, agreed upon and closed without a request: TLS 1.3, X25519. The load takes longer for its half of it, so the rate is that of a processor which does nothing else.".to_owned());
     }
@@ -107,6 +124,15 @@ fn notes(targets: &[Target], shape: &Shape) -> Vec<String> {
 }
 
 impl Measured<'_> {
+    /// Has each of many tokens presented once: the first look-ups, in a store on the disk, are no usual requests.
+    fn warm(&self, bed: &Bed, shape: &Shape, options: &Options) -> Outcome<()> {
+        let mut left = shape.tokens.map_or(0, |tokens| tokens.min(USED));
+        while left > 0 {
+            left = left.saturating_sub(self.load(bed, shape, options.seconds())?.requests);
+        }
+        Ok(())
+    }
+
     fn measure(&self, bed: &Bed, shape: &Shape, seconds: u32) -> Outcome<Sample> {
         let reached = bed.upstream_requests()?;
         let log = self.target.log_length()?;

@@ -1,6 +1,7 @@
 //! What is asked of the targets in one run: how many connections, which request, which answer.
 
 use crate::bulk::Bulk;
+use crate::gateway::USED;
 use crate::handshakes::Handshakes;
 use crate::refusal::Refusal;
 use crate::report::Unit;
@@ -39,6 +40,14 @@ pub struct Shape {
     /// How large it is.
     #[arg(long, value_name = "N", default_value_t = Self::MIB, requires = "bulk", value_parser = clap::value_parser!(u32).range(1..=1 << 16))]
     pub mib: u32,
+
+    /// Keygate alone: a store of so many tokens of which 100,000 are used in turn, beside a store of one.
+    #[arg(long, value_name = "N", conflicts_with_all = ["peers_only", "post", "only", "access_log", "http2", "handshakes", "bulk", "refused"], value_parser = clap::value_parser!(u64).range(2..))]
+    pub tokens: Option<u64>,
+
+    /// Keygate alone: so many routes, beside one.
+    #[arg(long, value_name = "N", conflicts_with_all = ["peers_only", "only", "handshakes", "bulk", "refused", "tokens"], value_parser = clap::value_parser!(u32).range(2..=10_000))]
+    pub routes: Option<u32>,
 
     /// Requests that Keygate refuses, beside one that it forwards: no token, a wrong checksum, a token that nobody was
     /// given, a method that the token has no right to.
@@ -104,9 +113,13 @@ impl Shape {
     const ANSWER: u32 = 75;
     const MIB: u32 = 1024;
 
-    /// Those of the page. Envoy and Caddy are far from the others, so that one table with them is enough.
-    pub fn all() -> Vec<Self> {
-        let usual = Self {
+    /// The usual load, of Keygate and of nginx.
+    pub fn beside_nginx() -> Self {
+        Self { only: vec![Name::Keygate, Name::Nginx], ..Self::usual() }
+    }
+
+    fn usual() -> Self {
+        Self {
             connections: Self::CONNECTIONS,
             answer: Self::ANSWER,
             post: None,
@@ -115,12 +128,18 @@ impl Shape {
             handshakes: None,
             bulk: None,
             mib: Self::MIB,
+            tokens: None,
+            routes: None,
             refused: Vec::new(),
             access_log: false,
             only: Vec::new(),
-        };
+        }
+    }
+
+    /// Those of the page. Envoy and Caddy are far from the others, so that one table with them is enough.
+    pub fn all() -> Vec<Self> {
+        let (usual, beside_nginx) = (Self::usual(), Self::beside_nginx());
         let near = Self { only: vec![Name::Keygate, Name::Nginx, Name::Haproxy, Name::Relay], ..usual.clone() };
-        let beside_nginx = Self { only: vec![Name::Keygate, Name::Nginx], ..usual.clone() };
         let multiplexed = Self { connections: 8, http2: Some(8), ..beside_nginx.clone() };
         let refused = vec![Refusal::None, Refusal::Checksum, Refusal::Unknown, Refusal::Method];
         vec![
@@ -130,6 +149,8 @@ impl Shape {
             Self { answer: 16384, ..near.clone() },
             Self { post: Some(1024), ..near },
             Self { refused, ..usual.clone() },
+            Self { tokens: Some(1_000_000), ..usual.clone() },
+            Self { routes: Some(1_000), ..usual.clone() },
             Self { access_log: true, ..beside_nginx.clone() },
             Self { tls: true, ..beside_nginx.clone() },
             multiplexed.clone(),
@@ -147,7 +168,7 @@ impl Shape {
 
     /// As much of it as shows that it works.
     pub fn shortened(self) -> Self {
-        Self { mib: self.mib.min(16), ..self }
+        Self { mib: self.mib.min(16), tokens: self.tokens.map(|tokens| tokens.min(2_000)), ..self }
     }
 
     pub fn has_tls(&self) -> bool {
@@ -168,8 +189,18 @@ impl Shape {
         if self.bulk.is_some() && name == Name::Nginx { Some(1.1) } else { name.bar() }
     }
 
+    /// Whether the rows are all Keygate's, and how many times the processor time of the first the others may take.
+    pub fn within(&self) -> Option<f64> {
+        match (self.tokens, self.routes) {
+            (Some(_), _) => Some(1.25),
+            (_, Some(_)) => Some(1.1),
+            _ if self.refused.is_empty() => None,
+            _ => Some(Refusal::BAR),
+        }
+    }
+
     pub fn wants(&self, name: Name) -> bool {
-        if !self.refused.is_empty() {
+        if self.within().is_some() {
             return name == Name::Keygate;
         }
         let can = match name {
@@ -209,6 +240,12 @@ impl Shape {
             let http = if self.http2.is_some() { ", HTTP/2" } else { "" };
             let tls = if self.tls { " over TLS" } else { "" };
             return format!("{} of {size}{http}{tls}", way.title());
+        }
+        if let Some(tokens) = self.tokens {
+            return format!("{} tokens, {} of them in use, {connections}", grouped(tokens), grouped(tokens.min(USED)));
+        }
+        if let Some(routes) = self.routes {
+            return format!("{} routes, {connections}", grouped(routes.into()));
         }
         if let Some(streams) = self.http2 {
             connections += &format!(" of {streams} streams, HTTP/2");
@@ -252,7 +289,13 @@ impl Shape {
         if let Some(way) = self.bulk {
             arguments.push(format!("--bulk {}", way.text()));
         }
-        if self.mib != Self::MIB {
+        if let Some(tokens) = self.tokens {
+            arguments.push(format!("--tokens {tokens}"));
+        }
+        if let Some(routes) = self.routes {
+            arguments.push(format!("--routes {routes}"));
+        }
+        if self.bulk.is_some() && self.mib != Self::MIB {
             arguments.push(format!("--mib {}", self.mib));
         }
         if !self.refused.is_empty() {
@@ -276,4 +319,12 @@ fn bytes(number: u32) -> String {
     } else {
         format!("{number} bytes")
     }
+}
+
+/// With a comma before every three digits.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let (first, rest) = digits.split_at((digits.len() - 1) % 3 + 1);
+    let threes = rest.as_bytes().chunks(3).map(|three| format!(",{}", String::from_utf8_lossy(three)));
+    first.to_owned() + &threes.collect::<String>()
 }

@@ -21,12 +21,16 @@ const PAUSE: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub struct Target {
     pub name: Name,
+    /// What its row of the table is called.
+    pub row: &'static str,
     pub version: String,
     pub door: Door,
     /// A token that may do all.
     pub token: String,
     /// A token that may read: Keygate's alone.
     pub reader: Option<String>,
+    /// The file with the tokens that requests present in turn, if there is more than the one.
+    pub turns: Option<PathBuf>,
     /// Where its access log is, if it writes one.
     pub log: Option<PathBuf>,
     pub process: Process,
@@ -36,7 +40,7 @@ impl Target {
     /// The request that it forwards.
     pub fn request(&self, shape: &Shape) -> Request {
         let method = if shape.post.is_some() { "POST" } else { "GET" };
-        Request { method, token: Some(self.token.clone()), body: shape.post.unwrap_or(0) }
+        Request { method, token: Some(self.token.clone()), turns: self.turns.clone(), body: shape.post.unwrap_or(0) }
     }
 
     /// Makes sure that it forwards with the token, and refuses without one and with another.

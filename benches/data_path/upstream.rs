@@ -34,7 +34,7 @@ pub fn body(size: u32) -> String {
 #[derive(Debug)]
 pub struct Bed {
     // Before the folder, so that it is stopped before its files go.
-    _nginx: Option<Process>,
+    nginx: Option<Process>,
     pub bulk: Option<BulkUpstream>,
     pub upstream_port: u16,
     /// How many of the upstream's requests were questions for their number.
@@ -46,22 +46,22 @@ pub struct Bed {
 
 impl Bed {
     pub fn new(shape: &Shape) -> Outcome<Self> {
+        if shape.bulk.is_some() {
+            let bulk = BulkUpstream::start(shape.mib)?;
+            return Ok(Self { upstream_port: bulk.port, bulk: Some(bulk), ..Self::before(shape, 0)? });
+        }
+        let port = free_port()?;
+        let bed = Self::before(shape, port)?;
+        Ok(Self { nginx: Some(start_upstream(shape, bed.path(), port)?), ..bed })
+    }
+
+    /// Where something else is the upstream, on this port.
+    pub fn before(shape: &Shape, upstream_port: u16) -> Outcome<Self> {
         let folder = tempfile::Builder::new().prefix("keygate-data-path-").tempdir()?;
         // nginx's workers are another user when root starts them.
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755))?;
         let identity = if shape.has_tls() { Some(Identity::write(folder.path())?) } else { None };
-        let (nginx, bulk, port) = match shape.bulk {
-            None => {
-                let port = free_port()?;
-                (Some(start_upstream(shape, folder.path(), port)?), None, port)
-            }
-            Some(_) => {
-                let bulk = BulkUpstream::start(shape.mib)?;
-                let port = bulk.port;
-                (None, Some(bulk), port)
-            }
-        };
-        Ok(Self { _nginx: nginx, bulk, upstream_port: port, asked: Cell::new(0), identity, folder })
+        Ok(Self { nginx: None, bulk: None, upstream_port, asked: Cell::new(0), identity, folder })
     }
 
     /// How a target is spoken to that listens on this port.
@@ -74,9 +74,9 @@ impl Bed {
         self.folder.path()
     }
 
-    /// How many requests the upstream has been sent so far by others. Waits for those that a load left under way.
+    /// How many requests nginx has been sent so far by others, if it is the upstream. Waits for those that a load left under way.
     pub fn upstream_requests(&self) -> Outcome<u64> {
-        if self.bulk.is_some() {
+        if self.nginx.is_none() {
             return Ok(0);
         }
         let mut before = self.count()?;

@@ -12,9 +12,7 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsConnector;
 
 use crate::Outcome;
-use crate::gateway::Gateway;
 use crate::identity;
-use crate::upstream::BODY;
 
 /// Connections of one address; the gateway's limit is a little higher.
 const OF_AN_ADDRESS: u64 = 1_000;
@@ -40,17 +38,28 @@ pub async fn connect(port: u16, number: u64) -> io::Result<TcpStream> {
     Ok(stream)
 }
 
+/// Where a crowd goes, and what it is told there.
+#[derive(Debug, Clone)]
+pub struct Entrance {
+    pub port: u16,
+    pub token: String,
+    /// That of the other side, where it speaks TLS.
+    pub certificate: Option<CertificateDer<'static>>,
+    /// The body of every answer.
+    pub body: String,
+}
+
 /// Opens a crowd over which one request each is answered.
-pub async fn open(gateway: &Gateway, count: u64) -> Outcome<Vec<Box<dyn Connection>>> {
-    let tls = gateway.certificate.clone().map(connector).transpose()?;
+pub async fn open(entrance: &Entrance, count: u64) -> Outcome<Vec<Box<dyn Connection>>> {
+    let tls = entrance.certificate.clone().map(connector).transpose()?;
     let mut openers = JoinSet::new();
     for first in 0..AT_A_TIME {
-        let (tls, port, token) = (tls.clone(), gateway.port, gateway.token.clone());
+        let (tls, entrance) = (tls.clone(), entrance.clone());
         openers.spawn(async move {
             let mut open = Vec::new();
             for number in (first..count).step_by(AT_A_TIME as usize) {
-                let mut connection = begin(port, number, tls.as_ref()).await?;
-                ask(&mut connection, &token).await?;
+                let mut connection = begin(entrance.port, number, tls.as_ref()).await?;
+                ask(&mut connection, &entrance).await?;
                 open.push(connection);
             }
             Outcome::Ok(open)
@@ -70,12 +79,13 @@ async fn begin(port: u16, number: u64, tls: Option<&TlsConnector>) -> Outcome<Bo
 }
 
 /// One request, and its whole answer.
-async fn ask(connection: &mut (impl AsyncRead + AsyncWrite + Unpin), token: &str) -> Outcome<()> {
+pub async fn ask(connection: &mut (impl AsyncRead + AsyncWrite + Unpin), entrance: &Entrance) -> Outcome<()> {
+    let Entrance { token, body, .. } = entrance;
     let request = format!("GET /v1/devices/7 HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n\r\n");
     connection.write_all(request.as_bytes()).await?;
     connection.flush().await?;
     let mut answer = Vec::new();
-    while !answer.ends_with(BODY.as_bytes()) {
+    while !answer.ends_with(body.as_bytes()) {
         if connection.read_buf(&mut answer).await? == 0 {
             return Err(format!("no answer but {:?}", String::from_utf8_lossy(&answer)).into());
         }

@@ -9,10 +9,12 @@ use tempfile::TempDir;
 
 use crate::Outcome;
 use crate::client::Client;
+use crate::crowd::Entrance;
 use crate::identity::Identity;
 use crate::init::{KEYGATE, free_port, init};
 use crate::machine::TARGET_CPU;
 use crate::process::Process;
+use crate::upstream::BODY;
 
 pub struct Gateway {
     // Before the folder, so that it is stopped before its files go.
@@ -76,6 +78,12 @@ impl Gateway {
         let text = String::from_utf8(answer.body)?;
         let value = text.lines().find_map(|line| line.strip_prefix("keygate_open_connections "));
         Ok(value.ok_or("no count of open connections")?.trim().parse()?)
+    }
+
+    /// Where a crowd is let in.
+    pub fn entrance(&self) -> Entrance {
+        let (token, certificate) = (self.token.clone(), self.certificate.clone());
+        Entrance { port: self.port, token, certificate, body: BODY.to_owned() }
     }
 
     /// Resident memory, in bytes.

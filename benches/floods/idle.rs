@@ -26,9 +26,9 @@ pub async fn measure(upstream: u16, listener: Listener, options: &Options, repor
     // They wait for each other to be opened.
     let gateway = Gateway::start(upstream, listener, "idle_timeout = \"10m\"")?;
     // What is allocated once is no connection's.
-    drop(crowd::open(&gateway, 100).await?);
+    drop(crowd::open(&gateway.entrance(), 100).await?);
     let before = gateway.resident()?;
-    let crowd = crowd::open(&gateway, count).await?;
+    let crowd = crowd::open(&gateway.entrance(), count).await?;
     let spent = gateway.process.cpu()?;
     tokio::time::sleep(Duration::from_secs(options.seconds())).await;
     let spent = gateway.process.cpu()? - spent;
