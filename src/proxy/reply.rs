@@ -12,7 +12,7 @@ use super::record::RequestRecord;
 use super::request_body::Progress;
 use super::upstream::{Fault, Relay};
 use super::websocket::Side;
-use crate::server::Cut;
+use crate::server::{Cut, Holding, Piece};
 
 /// What is handed over at a time to a client of HTTP/2. Once it is, it cannot be taken back while the client
 /// leaves room for a single byte of it.
@@ -46,6 +46,8 @@ pub struct ReplyBody {
     content: Content,
     /// Of the last frame, not handed over yet.
     rest: Bytes,
+    /// Of HTTP/2, where a client may have many answers fetched and take none.
+    holding: Option<Holding>,
     /// `None` where a tunnel has it.
     record: Option<Box<RequestRecord>>,
     /// Of the request's body, which may still be on its way.
@@ -59,13 +61,14 @@ impl ReplyBody {
             record.sent(bytes.len());
             record.finished();
         }
-        let body = Self { content, rest: Bytes::new(), record: Some(record), progress };
+        let holding = record.connection().is_multiplexed().then(|| Holding::new(record.connection()));
+        let body = Self { content, rest: Bytes::new(), holding, record: Some(record), progress };
         body.finish_if_over()
     }
 
     /// Nothing, in front of a tunnel.
     pub(super) fn switched() -> Self {
-        Self { content: Content::Switched(None), rest: Bytes::new(), record: None, progress: None }
+        Self { content: Content::Switched(None), rest: Bytes::new(), holding: None, record: None, progress: None }
     }
 
     fn finish_if_over(mut self) -> Self {
@@ -84,8 +87,17 @@ impl ReplyBody {
 
 impl ReplyBody {
     fn poll_content(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, ReplyError>>> {
+        let most = match self.holding.as_ref().map(|holding| holding.room(cx)) {
+            None => usize::MAX,
+            Some(Some(most)) => most,
+            Some(None) => {
+                // It is the client who is waited for.
+                self.progress.iter().for_each(|progress| progress.goes_on());
+                return Poll::Pending;
+            }
+        };
         let polled = match &mut self.content {
-            Content::Http1(relay) => relay.poll_frame(cx).map_err(ReplyError::Http1),
+            Content::Http1(relay) => relay.poll_frame(cx, most).map_err(ReplyError::Http1),
             Content::Http2(incoming) => Pin::new(incoming).poll_frame(cx).map_err(ReplyError::Http2),
             Content::Own(_) | Content::Switched(_) => return Poll::Ready(None),
         };
@@ -105,28 +117,31 @@ impl ReplyBody {
     }
 
     /// As much of it as is handed over now.
-    fn piece(&mut self, mut data: Bytes) -> Frame<Bytes> {
+    fn piece(&mut self, mut data: Bytes) -> Piece {
+        if self.holding.is_some() && data.len() > PIECE {
+            self.rest = data.split_off(PIECE);
+        }
         if let Some(record) = &mut self.record {
-            if record.connection().is_multiplexed() && data.len() > PIECE {
-                self.rest = data.split_off(PIECE);
-            }
             record.connection().doing().hands(data.len());
             record.sent(data.len());
         }
-        Frame::data(data)
+        let Some(holding) = &mut self.holding else { return data.into() };
+        let unread = if let Content::Http1(relay) = &self.content { relay.unread() } else { 0 };
+        holding.keeps(self.rest.len() + unread);
+        holding.hand(data)
     }
 }
 
 impl Body for ReplyBody {
-    type Data = Bytes;
+    type Data = Piece;
     type Error = ReplyError;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, ReplyError>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Piece>, ReplyError>>> {
         if let Content::Own(bytes) = &mut self.content {
             let bytes = bytes.take();
             let handed = bytes.as_ref().map_or(0, Bytes::len);
             self.record.iter().for_each(|record| record.connection().doing().hands(handed));
-            return Poll::Ready(bytes.map(|bytes| Ok(Frame::data(bytes))));
+            return Poll::Ready(bytes.map(|bytes| Ok(Frame::data(bytes.into()))));
         }
         let frame = match self.rest.is_empty() {
             true => ready!(self.poll_content(cx)),
@@ -144,7 +159,7 @@ impl Body for ReplyBody {
             }
         };
         let frame = match frame.into_data() {
-            Ok(data) => self.piece(data),
+            Ok(data) => Frame::data(self.piece(data)),
             Err(frame) => match frame.into_trailers() {
                 Ok(mut trailers) => {
                     headers::clean_trailers(&mut trailers);
@@ -153,7 +168,7 @@ impl Body for ReplyBody {
                     }
                     Frame::trailers(trailers)
                 }
-                Err(other) => other,
+                Err(other) => other.map_data(Piece::from),
             },
         };
         if self.is_end_stream() {

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use http::{HeaderValue, Request, Response};
 use hyper::body::Incoming;
-use hyper::service::{HttpService, service_fn};
+use hyper::service::{Service, service_fn};
 
 use super::client::Client;
 use super::pipeline;
@@ -204,9 +204,9 @@ impl ConnectionHandler for Handler {
     fn connected(
         &self,
         state: Rc<ConnectionState>,
-    ) -> impl HttpService<
-        Incoming,
-        ResBody = ReplyBody,
+    ) -> impl Service<
+        Request<Incoming>,
+        Response = Response<ReplyBody>,
         Error: Into<Box<dyn std::error::Error + Send + Sync>>,
         Future: 'static,
     > + 'static {

@@ -8,8 +8,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::{Request, Response};
 use hyper::body::{Body, Incoming};
-use hyper::service::HttpService;
+use hyper::service::Service;
 use tokio::io::AsyncReadExt;
 use tokio::sync::Notify;
 
@@ -40,7 +41,7 @@ pub trait ConnectionHandler: 'static {
     fn connected(
         &self,
         state: Rc<ConnectionState>,
-    ) -> impl HttpService<Incoming, ResBody = Self::Body, Error: Into<BoxError>, Future: 'static> + 'static;
+    ) -> impl Service<Request<Incoming>, Response = Response<Self::Body>, Error: Into<BoxError>, Future: 'static> + 'static;
 }
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;

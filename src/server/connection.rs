@@ -5,9 +5,10 @@ use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::Poll;
 
+use http::{Request, Response};
 use hyper::body::{Body, Incoming};
 use hyper::server::conn::{http1, http2};
-use hyper::service::HttpService;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::TokioIo;
 
 use super::inspect::Inspector;
@@ -33,7 +34,7 @@ impl Connection {
     /// Serves requests until either side ends the connection, or a deadline does.
     pub(super) async fn run<S, B>(self, service: S)
     where
-        S: HttpService<Incoming, ResBody = B>,
+        S: Service<Request<Incoming>, Response = Response<B>>,
         S::Future: 'static,
         S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
         B: Body + 'static,
@@ -46,7 +47,7 @@ impl Connection {
 
     async fn run_http1<S, B>(self, service: S)
     where
-        S: HttpService<Incoming, ResBody = B>,
+        S: Service<Request<Incoming>, Response = Response<B>>,
         S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
         B: Body + 'static,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -58,6 +59,8 @@ impl Connection {
         let mut connection = http1::Builder::new()
             .max_header_size(state.limits().max_head_bytes)
             .half_close(true)
+            // What waits of an answer for a client that takes nothing; a head has to have room as well.
+            .max_buf_size(state.limits().max_head_bytes)
             .writev(false)
             .serve_connection(TokioIo::new(stream), service);
         drive(&state, Pin::new(&mut connection), http1::Connection::graceful_shutdown).await;
@@ -70,7 +73,7 @@ impl Connection {
 
     async fn run_http2<S, B>(self, service: S)
     where
-        S: HttpService<Incoming, ResBody = B>,
+        S: Service<Request<Incoming>, Response = Response<B>>,
         S::Future: 'static,
         S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
         B: Body + 'static,
@@ -79,6 +82,9 @@ impl Connection {
     {
         let Self { stream, state, .. } = self;
         state.multiplex(true);
+        // In a box, which is gone with the answer: what it takes to find one is not held for as long as its client
+        // takes to take it.
+        let service = service_fn(move |request| Box::pin(service.call(request)));
         let connection = http2::Builder::new(StreamExecutor::new(&state))
             .max_concurrent_streams(state.limits().max_streams)
             .max_header_list_size(state.limits().max_header_list)

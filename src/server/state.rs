@@ -7,6 +7,7 @@ mod tests;
 use std::cell::{Cell, OnceCell};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::task::{Context, Waker};
 use std::time::Duration;
 
@@ -67,6 +68,7 @@ pub struct ConnectionState {
     doing: Doing,
     handshake: OnceCell<Box<Handshake>>,
     heads: Heads,
+    held: OnceCell<Arc<AtomicUsize>>,
 }
 
 impl ConnectionState {
@@ -101,6 +103,7 @@ impl ConnectionState {
             doing: Doing::default(),
             handshake: OnceCell::new(),
             heads: Heads::default(),
+            held: OnceCell::new(),
         }
     }
 
@@ -346,6 +349,11 @@ impl ConnectionState {
     /// What the stream does that is polled at present.
     pub fn doing(&self) -> &Doing {
         &self.doing
+    }
+
+    /// Bytes of answers that are on their way over HTTP/2.
+    pub(super) fn held(&self) -> &Arc<AtomicUsize> {
+        self.held.get_or_init(Arc::default)
     }
 
     /// A timer of the thread.

@@ -7,7 +7,7 @@
 
 use std::cell::Cell;
 use std::future::{Future, poll_fn};
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
@@ -91,7 +91,8 @@ where
         let state = Rc::clone(&self.0);
         tokio::task::spawn_local(async move {
             let cutting = {
-                let mut stream = pin!(future);
+                // In a box: kept in this task, it would be there twice.
+                let mut stream = Box::pin(future);
                 let mut watch = Watch::default();
                 let stalled = poll_fn(|cx| watch.poll(&state, stream.as_mut(), cx)).await;
                 stalled.then(|| state.cut_alone(Cut::ClientStalled))

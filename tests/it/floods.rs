@@ -10,6 +10,7 @@ use crate::support::frames::{
 use crate::support::{Builder, Gateway, Origin, Upstream, eventually, timed};
 
 mod memory;
+mod shared;
 
 const PROTOCOL_ERROR: u32 = 1;
 const REFUSED_STREAM: u32 = 7;
@@ -216,4 +217,31 @@ fn slow_a_download_in_small_windows_is_no_flood() {
             }
         }
     });
+}
+
+/// Nor does what they hold take the room of others.
+#[test]
+fn streams_that_nobody_takes_keep_no_other_waiting() {
+    const ALL: usize = 1 << 20;
+    let upstream = Upstream::scripted(|_, stream| {
+        use std::io::Write;
+        let sent = stream
+            .write_all(format!("HTTP/1.1 200 OK\r\nContent-Length: {ALL}\r\n\r\n").as_bytes())
+            .and_then(|()| stream.write_all(&vec![7; ALL]));
+        // The others are never taken.
+        if sent.is_ok() { crate::support::Then::Keep } else { crate::support::Then::Close }
+    });
+    let gateway = Gateway::start(&upstream.url());
+    let mut client = Frames::connect(gateway.proxy, &[]);
+    client.open_window(0, 1 << 30);
+    let (stalled, other) = (20, stream(20));
+    (0..stalled).for_each(|at| client.get(stream(at), "/public/7", &[]));
+    // As much of each as its window lets through; the rest of them waits.
+    let mut full = 0;
+    while full < stalled * 65_535 {
+        full += client.read_until(|frame| frame.kind == DATA).expect("an answer").payload.len() as u32;
+    }
+    client.get(other, "/public/8", &[]);
+    client.open_window(other, 1 << 30);
+    assert_eq!(client.read_answer(other).map(|answer| answer.map(|body| body.len())), Some(Ok(ALL)));
 }

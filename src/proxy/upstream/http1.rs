@@ -22,7 +22,7 @@ use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker, ready};
 
-use bytes::{Bytes, BytesMut};
+use bytes::{BufMut, Bytes, BytesMut};
 use http::response::Parts;
 use http::{HeaderMap, Method, Request};
 use hyper::body::{Body, Frame};
@@ -160,14 +160,19 @@ impl<B: Body<Data = Bytes, Error = BodyFault> + Unpin> Link<B> {
             if let Some(head) = self.reader.head(&mut self.read, &mut self.headers, self.is_head_asked)? {
                 return Poll::Ready(Ok(head));
             }
-            if ready!(self.poll_fill(cx)).map_err(broken)? == 0 {
+            if ready!(self.poll_fill(cx, MOST_READ)).map_err(broken)? == 0 {
                 return Poll::Ready(Err(broken(self.ended())));
             }
         }
     }
 
-    /// The next frame of the response's body; `None` at its end.
-    fn poll_frame(&mut self, payload: &mut Payload, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
+    /// The next frame of the response's body; `None` at its end. `most`: bytes that are read for it.
+    fn poll_frame(
+        &mut self,
+        payload: &mut Payload,
+        cx: &mut Context<'_>,
+        most: usize,
+    ) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
         loop {
             self.upload(cx)?;
             if let Some(frame) = payload.next(&mut self.read)? {
@@ -176,7 +181,7 @@ impl<B: Body<Data = Bytes, Error = BodyFault> + Unpin> Link<B> {
             if payload.is_over() {
                 return Poll::Ready(None);
             }
-            if ready!(self.poll_fill(cx))? == 0 {
+            if ready!(self.poll_fill(cx, most))? == 0 {
                 payload.end().map_err(|_| self.ended())?;
                 return Poll::Ready(None);
             }
@@ -197,9 +202,10 @@ impl<B: Body<Data = Bytes, Error = BodyFault> + Unpin> Link<B> {
     }
 
     /// Reads some bytes; 0: there are no more.
-    fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<Result<usize, Fault>> {
-        self.read.reserve(self.room);
-        let count = ready!(pin!(self.stream.read_buf(&mut self.read)).poll(cx))?;
+    fn poll_fill(&mut self, cx: &mut Context<'_>, most: usize) -> Poll<Result<usize, Fault>> {
+        self.read.reserve(self.room.min(most));
+        let mut into = (&mut self.read).limit(most);
+        let count = ready!(pin!(self.stream.read_buf(&mut into)).poll(cx))?;
         if count >= self.room {
             self.room = (self.room * 2).min(MOST_READ);
         }

@@ -13,12 +13,17 @@ use super::http1::ExchangeError;
 use crate::proxy::request_body::{Progress, RequestBody};
 use crate::server::{Duplex, LocalExecutor};
 
+/// What an upstream may send of an answer that is not taken, and of all of them over a connection: those of one
+/// client's connection, which may have a hundred, leave room for others'. With less of each, large answers cost more.
+const OF_A_STREAM: u32 = 128 * 1024;
+const OF_A_CONNECTION: u32 = 16 * 1024 * 1024;
+
 pub(super) type Sender = SendRequest<RequestBody>;
 
 pub(super) async fn open(stream: Box<dyn Duplex>) -> Result<Sender, hyper::Error> {
     let (sender, connection) = Builder::new(LocalExecutor)
-        .initial_stream_window_size(1024 * 1024)
-        .initial_connection_window_size(4 * 1024 * 1024)
+        .initial_stream_window_size(OF_A_STREAM)
+        .initial_connection_window_size(OF_A_CONNECTION)
         .max_send_buf_size(128 * 1024)
         .handshake(TokioIo::new(stream))
         .await?;

@@ -26,9 +26,14 @@ impl Relay {
         relay
     }
 
-    pub(in crate::proxy) fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
+    /// `most`: bytes that are read for it.
+    pub(in crate::proxy) fn poll_frame(
+        &mut self,
+        cx: &mut Context<'_>,
+        most: usize,
+    ) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
         let Some(link) = &mut self.link else { return Poll::Ready(None) };
-        let frame = ready!(link.poll_frame(&mut self.payload, cx));
+        let frame = ready!(link.poll_frame(&mut self.payload, cx, most));
         match &frame {
             Some(Err(_)) => self.link = None,
             Some(Ok(_)) | None => self.release_if_over(),
@@ -42,6 +47,11 @@ impl Relay {
 
     pub(in crate::proxy) fn size_hint(&self) -> SizeHint {
         self.payload.size_hint()
+    }
+
+    /// Bytes that were read, and are no frame yet.
+    pub(in crate::proxy) fn unread(&self) -> usize {
+        self.link.as_ref().map_or(0, |link| link.read.len())
     }
 
     fn release_if_over(&mut self) {

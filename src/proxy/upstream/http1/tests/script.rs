@@ -13,7 +13,7 @@ use hyper::body::{Body, Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::super::payload::Payload;
-use super::super::{ExchangeError, Link};
+use super::super::{ExchangeError, Link, MOST_READ};
 use crate::proxy::request_body::BodyFault;
 
 /// One read each, once something was written; behind the last there is the end, or silence.
@@ -186,7 +186,7 @@ pub(super) fn ours(script: Script, request: Request<Frames>) -> Result<Seen, Opt
     };
     let mut payload = Payload::new(head.framing);
     while !payload.is_over() {
-        match link.poll_frame(&mut payload, &mut noop()) {
+        match link.poll_frame(&mut payload, &mut noop(), MOST_READ) {
             Poll::Pending => return Ok(seen),
             Poll::Ready(None) => break,
             Poll::Ready(Some(Err(_))) => return Ok(Seen { end: End::Broken, ..seen }),
