@@ -1,17 +1,16 @@
 //! Serving the management API: an ordinary listener on the control runtime.
 
+mod calls;
+
 use std::io;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Body;
 use http::Request;
 use http::header::HOST;
 use http::uri::Authority;
-use http_body_util::BodyExt;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
@@ -21,7 +20,9 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
+use self::calls::Calls;
 use super::error::StartError;
+use super::parts;
 use super::readiness::Ready;
 use crate::admin::{self, AdminLimits, AdminState, Hosts, Misdirected, Peer};
 use crate::audit::Audit;
@@ -32,7 +33,8 @@ use crate::leak::Leaks;
 use crate::model::Policies;
 use crate::proxy::Proxy;
 use crate::server::{
-    self, Announced, Bound, Duplex, Handshake, Listener, Plain, ProxyProtocol, Tls, TrustedHeader, TrustedProxies,
+    self, Announced, Bound, Duplex, Gauge, Grant, Handshake, Listener, Plain, ProxyProtocol, Socket, Tls,
+    TrustedHeader, TrustedProxies,
 };
 use crate::store::Backups;
 
@@ -42,6 +44,8 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 const PRUNE: Duration = Duration::from_secs(10);
 /// Connections at a time: people and scripts, not the world.
 const MAX_CONNECTIONS: usize = 1_024;
+/// What waits of a call or of its answer for the other side to go on.
+const BUFFER: usize = 64 * 1024;
 
 pub(super) struct AdminOptions<'a> {
     pub(super) runtime: &'a Handle,
@@ -51,6 +55,8 @@ pub(super) struct AdminOptions<'a> {
     pub(super) state: AdminState,
     /// For how long a client of HTTP/2 may ask nothing.
     pub(super) idle_timeout: Duration,
+    /// How long a client may take nothing of an answer.
+    pub(super) stall: Grant,
     pub(super) stopped: watch::Receiver<bool>,
 }
 
@@ -62,6 +68,11 @@ pub(super) struct Trust {
 }
 
 impl Trust {
+    pub(super) fn of(settings: &Settings, proxies: Arc<TrustedProxies>) -> Self {
+        let (header, protocol) = (parts::trusted_header(settings), parts::proxy_protocol(&settings.admin));
+        Self { proxies, header, protocol }
+    }
+
     fn source<B>(&self, request: &Request<B>, peer: server::Peer) -> Peer {
         let told = self.proxies.provenance(self.header, request.headers(), peer);
         Peer::new(told.map_or(peer, |told| told.client).address())
@@ -74,6 +85,7 @@ struct Door {
     trust: Trust,
     router: Router,
     idle_timeout: Duration,
+    stall: Grant,
 }
 
 /// The running listener.
@@ -134,7 +146,7 @@ pub(super) fn state(
         policies,
         webhooks,
         leaks,
-        near_expiry: super::parts::near_expiry(&settings.tokens),
+        near_expiry: parts::near_expiry(&settings.tokens),
         proxy_url: proxy_url.to_owned(),
         example_path: example.map_or_else(|| "/".to_owned(), |route| example_path(&route.path)),
         leads: Arc::new(move |host, path, method| proxy.leads(host, path, method)),
@@ -159,12 +171,12 @@ fn example_path(pattern: &str) -> String {
 
 impl AdminServer {
     pub(super) fn start(options: AdminOptions<'_>) -> Result<Self, StartError> {
-        let AdminOptions { runtime, listener, tls, trust, state, idle_timeout, stopped } = options;
+        let AdminOptions { runtime, listener, tls, trust, state, idle_timeout, stall, stopped } = options;
         let thread_error = |error| StartError::Thread("the management listener", error);
         let _inside = runtime.enter();
         let listener = listener.listen().map_err(thread_error)?;
         let limits = Arc::clone(&state.limits);
-        let door = Door { tls, trust, router: admin::router(state), idle_timeout };
+        let door = Door { tls, trust, router: admin::router(state), idle_timeout, stall };
         let task = runtime.spawn(serve(listener, Arc::new(door), limits, stopped));
         Ok(Self { task })
     }
@@ -203,20 +215,21 @@ async fn serve(listener: Listener, door: Arc<Door>, limits: Arc<AdminLimits>, mu
 }
 
 async fn serve_one(stream: Plain, peer: server::Peer, door: Arc<Door>, mut stopped: watch::Receiver<bool>) {
-    let established = tokio::time::timeout(HEAD_TIMEOUT, establish(stream, peer, &door));
+    let gauge = Arc::default();
+    let established = tokio::time::timeout(HEAD_TIMEOUT, establish(stream, peer, &gauge, &door));
     let Ok(Ok((stream, peer, handshake))) = established.await else { return };
     let mut builder = Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_headers(100);
-    builder.http2().timer(TokioTimer::new()).max_concurrent_streams(64);
-    let (calls, service) = (Calls::default(), TowerToHyperService::new(door.router.clone()));
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_headers(100).max_buf_size(BUFFER);
+    builder.http2().timer(TokioTimer::new()).max_concurrent_streams(64).max_send_buf_size(BUFFER);
+    let (calls, service) = (Calls::new(door.stall), TowerToHyperService::new(door.router.clone()));
     let service = service_fn(|mut request| {
-        let call = calls.begin();
+        let call = calls.begin(request.version());
         door.trust.source(&request, peer).note(&mut request);
         if handshake.as_ref().is_some_and(|handshake| handshake.admits(&host_of(&request)).is_err()) {
             request.extensions_mut().insert(Misdirected);
         }
         let answer = service.call(request);
-        async move { answer.await.map(|answer| answer.map(|body| call.until_the_end_of(body))) }
+        async move { answer.await.map(|answer| answer.map(|body| call.answer(body))) }
     });
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
     // How a connection ends is its client's affair: requests have their own answers.
@@ -226,57 +239,19 @@ async fn serve_one(stream: Plain, peer: server::Peer, door: Arc<Door>, mut stopp
         () = calls.none() => {}
         () = calls.idle(door.idle_timeout) => {
             connection.as_mut().graceful_shutdown();
-            drop(tokio::time::timeout(HEAD_TIMEOUT, connection).await);
+            if tokio::time::timeout(HEAD_TIMEOUT, connection).await.is_err() {
+                // There is something that is not taken, and nobody is to take what was for a whole.
+                gauge.close_by_reset();
+            }
+        }
+        () = calls.stalled(&gauge) => {
+            tracing::warn!(target: "keygate::admin", "a management client does not take its answer, and is cut off");
+            gauge.close_by_reset();
         }
         () = stop(&mut stopped) => {
             connection.as_mut().graceful_shutdown();
             drop(connection.await);
         }
-    }
-}
-
-/// The calls of one connection. Neither the look at which HTTP is spoken nor HTTP/2 has a time-out of its own.
-#[derive(Default)]
-struct Calls {
-    begun: AtomicU64,
-    /// One more for each call that is not answered whole.
-    open: Arc<()>,
-}
-
-struct Call(Arc<()>);
-
-impl Calls {
-    fn begin(&self) -> Call {
-        self.begun.fetch_add(1, Ordering::Relaxed);
-        Call(Arc::clone(&self.open))
-    }
-
-    /// Resolves where there is no call within the time for a head.
-    async fn none(&self) {
-        tokio::time::sleep(HEAD_TIMEOUT).await;
-        if self.begun.load(Ordering::Relaxed) > 0 {
-            std::future::pending().await
-        }
-    }
-
-    /// Resolves once there was no call for `time`, and before twice that is over.
-    async fn idle(&self, time: Duration) {
-        loop {
-            let begun = self.begun.load(Ordering::Relaxed);
-            tokio::time::sleep(time).await;
-            if begun > 0 && self.begun.load(Ordering::Relaxed) == begun && Arc::strong_count(&self.open) == 1 {
-                return;
-            }
-        }
-    }
-}
-
-impl Call {
-    fn until_the_end_of(self, body: Body) -> Body {
-        Body::new(body.map_frame(move |frame| {
-            let Self(_open) = &self;
-            frame
-        }))
     }
 }
 
@@ -306,9 +281,11 @@ fn host_of<B>(request: &Request<B>) -> String {
 async fn establish(
     mut stream: Plain,
     peer: server::Peer,
+    gauge: &Arc<Gauge>,
     door: &Door,
 ) -> io::Result<(Box<dyn Duplex>, server::Peer, Option<Handshake>)> {
     let Announced { client, first } = door.trust.protocol.receive(&mut stream, peer, &door.trust.proxies).await?;
+    let stream = Socket::new(stream, Arc::clone(gauge));
     let stream: Box<dyn Duplex> = match &door.tls {
         None if first.is_empty() => Box::new(stream),
         None => {

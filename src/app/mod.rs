@@ -204,11 +204,8 @@ impl Gateway {
             listener: admin_listener,
             tls: admin_tls.clone(),
             idle_timeout: settings.server.idle_timeout,
-            trust: admin::Trust {
-                proxies: trusted,
-                header: parts::trusted_header(&settings),
-                protocol: parts::proxy_protocol(&settings.admin),
-            },
+            stall: parts::stall(&settings.server),
+            trust: admin::Trust::of(&settings, trusted),
             state: admin::state(
                 &settings,
                 &public_place.url(proxy_tls),

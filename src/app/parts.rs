@@ -18,10 +18,15 @@ use crate::proxy::{
     RouteLimit, Rule, TrustError, UpstreamOptions, UpstreamTls, UpstreamVersion, WebSockets, client_config,
 };
 use crate::route::Pattern;
-use crate::server::{Address, Place, ProxyProtocol, TlsMaterial, TrustedHeader, TrustedProxies};
+use crate::server::{Address, Grant, Place, ProxyProtocol, TlsMaterial, TrustedHeader, TrustedProxies};
 
 pub(super) fn worker_count(server: &config::Server) -> usize {
     server.workers.unwrap_or_else(|| available_parallelism().map_or(1, usize::from))
+}
+
+/// How long a client may take nothing, or send nothing that is waited for.
+pub(super) fn stall(server: &config::Server) -> Grant {
+    Grant { most: Some(server.stall_timeout), min_rate: server.min_rate }
 }
 
 /// What a listener shows and whom it believes, of what its files hold.

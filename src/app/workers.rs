@@ -16,7 +16,7 @@ use super::usage::Report;
 use crate::config::Settings;
 use crate::proxy::{Handler, Proxy, Reports, Worker};
 use crate::server::{
-    Addresses, Bound, ConnectionLimits, Grant, ProxyProtocol, ServeOptions, Sweep, Tls, TrustedProxies, serve,
+    Addresses, Bound, ConnectionLimits, ProxyProtocol, ServeOptions, Sweep, Tls, TrustedProxies, serve,
 };
 use crate::telemetry::{LogBuffer, LogSink, Metrics, WorkerMetrics};
 
@@ -64,7 +64,7 @@ impl ServeSettings {
         let limits = ConnectionLimits {
             header_timeout: server.header_timeout,
             idle_timeout: server.idle_timeout,
-            stall: Grant { most: Some(server.stall_timeout), min_rate: server.min_rate },
+            stall: parts::stall(server),
             max_headers: MAX_HEADERS,
             max_head_bytes: MAX_HEAD_BYTES,
             max_header_list: MAX_HEADER_LIST,

@@ -40,6 +40,7 @@ pub use patience::{Grant, Patience};
 pub use peer::Peer;
 pub use provenance::{Provenance, TrustedHeader, TrustedProxies};
 pub use proxy_protocol::{Announced, ProxyProtocol, ProxyReading, read_proxy_header};
+pub use socket::{Gauge, Socket};
 pub use socket_file::{SocketFile, SocketFileError};
 pub use state::ConnectionState;
 pub use stream::{Duplex, Stream};

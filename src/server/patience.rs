@@ -19,6 +19,17 @@ pub struct Grant {
     pub min_rate: Option<u64>,
 }
 
+impl Grant {
+    /// The time that so many bytes give back.
+    pub fn worth(&self, bytes: u64) -> Duration {
+        match self.min_rate {
+            Some(rate) => Duration::from_micros(bytes.saturating_mul(1_000_000) / rate.max(1)),
+            None if bytes > 0 => self.most.unwrap_or_default(),
+            None => Duration::ZERO,
+        }
+    }
+}
+
 /// What is left of a [`Grant`].
 pub struct Patience {
     grant: Grant,
@@ -56,12 +67,7 @@ impl Patience {
     /// So many bytes came of it.
     pub fn gain(&self, bytes: u64) {
         let Some(most) = self.grant.most.filter(|&most| self.left.get() < most) else { return };
-        let back = match self.grant.min_rate {
-            Some(rate) => Duration::from_micros(bytes.saturating_mul(1_000_000) / rate.max(1)),
-            None if bytes > 0 => most,
-            None => Duration::ZERO,
-        };
-        self.left.set(self.left.get().saturating_add(back).min(most));
+        self.left.set(self.left.get().saturating_add(self.grant.worth(bytes)).min(most));
     }
 }
 

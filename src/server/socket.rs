@@ -16,7 +16,7 @@ use super::listener::Plain;
 /// What is to be seen of a socket from above TLS. One thread uses it; the cells are atomic because a
 /// stream has to be `Send`, and cost what plain ones do.
 #[derive(Default)]
-pub(super) struct Gauge {
+pub struct Gauge {
     written: AtomicU64,
     blocked: AtomicBool,
     reset: AtomicBool,
@@ -24,7 +24,7 @@ pub(super) struct Gauge {
 
 impl Gauge {
     /// Bytes that the socket has taken so far.
-    pub(super) fn written(&self) -> u64 {
+    pub fn written(&self) -> u64 {
         self.written.load(Ordering::Relaxed)
     }
 
@@ -35,7 +35,7 @@ impl Gauge {
 
     /// The socket is closed by a reset: nothing that waits in the kernel is sent, and nobody takes what
     /// was sent for a whole.
-    pub(super) fn close_by_reset(&self) {
+    pub fn close_by_reset(&self) {
         self.reset.store(true, Ordering::Relaxed);
     }
 
@@ -54,13 +54,13 @@ impl Gauge {
 }
 
 /// The socket.
-pub(super) struct Socket {
+pub struct Socket {
     plain: Plain,
     gauge: Arc<Gauge>,
 }
 
 impl Socket {
-    pub(super) fn new(plain: Plain, gauge: Arc<Gauge>) -> Self {
+    pub fn new(plain: Plain, gauge: Arc<Gauge>) -> Self {
         Self { plain, gauge }
     }
 }

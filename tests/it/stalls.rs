@@ -1,6 +1,7 @@
 //! Who is waited for, and how long, once a request is on its way: clients that take nothing or a byte at
 //! a time, bodies that do not come, upstreams that stop in the midst of an answer. And who is not cut off.
 
+mod management;
 mod slowhttptest;
 
 use std::net::TcpStream;
