@@ -22,7 +22,7 @@ use super::value;
 use crate::model::{Clock, Timestamp};
 
 pub(super) use listener::read as listener;
-pub(super) use upstream::read as upstream;
+pub(super) use upstream::{Plain, read as upstream};
 
 /// `ca = …`: a PEM file with at least one usable certificate.
 pub(super) fn authorities(node: &Node, around: &Surroundings<'_>) -> Result<PathBuf, Mistake> {

@@ -58,8 +58,8 @@ fn one(table: &mut Reader<'_>, name: Option<String>, around: &Surroundings<'_>) 
     let response_timeout = table.field("response_timeout", value::duration(DAY)).or(Duration::from_secs(60));
     let max_idle = table.field("max_idle", value::count_usize(1..=1_000_000)).or(256);
     let idle_timeout = table.field("idle_timeout", value::duration(DAY)).or(Duration::from_secs(60));
-    let scheme = url.as_ref().map(|url| url.value.scheme);
-    let tls = tls::upstream(table, scheme, around);
+    let plain = url.as_ref().and_then(|url| url.value.plain());
+    let tls = tls::upstream(table, plain, around);
     let url = url?.value;
     Some(Upstream {
         name: name?,
@@ -92,6 +92,17 @@ struct Url {
     host: String,
     port: u16,
     socket: Option<PathBuf>,
+}
+
+impl Url {
+    /// What it is where it is none of TLS.
+    fn plain(&self) -> Option<tls::Plain> {
+        match (self.scheme, &self.socket) {
+            (Scheme::Https, _) => None,
+            (Scheme::Http, None) => Some(tls::Plain::Http),
+            (Scheme::Http, Some(_)) => Some(tls::Plain::Unix),
+        }
+    }
 }
 
 fn url(node: &Node, around: &Surroundings<'_>) -> Result<Url, Mistake> {

@@ -2,21 +2,34 @@
 
 use super::{authorities, pair};
 use crate::config::secret::Surroundings;
-use crate::config::settings::{Scheme, UpstreamTls};
+use crate::config::settings::UpstreamTls;
 use crate::config::table::{Mistake, Reader};
 use crate::config::tree::Node;
 use crate::config::value;
 
+/// An upstream's URL that TLS does not go with.
+#[derive(Clone, Copy)]
+pub(in crate::config) enum Plain {
+    Http,
+    Unix,
+}
+
 /// `None`: reported.
 pub(in crate::config) fn read(
     table: &mut Reader<'_>,
-    scheme: Option<Scheme>,
+    plain: Option<Plain>,
     around: &Surroundings<'_>,
 ) -> Option<UpstreamTls> {
     let Some(node) = table.node("tls") else { return Some(UpstreamTls::default()) };
-    if scheme == Some(Scheme::Http) {
-        let mistake = Mistake::new("means nothing with an http:// url", "write https:// in `url`, or remove `tls`");
-        table.mistake("tls", node, mistake);
+    if let Some(plain) = plain {
+        let (what, help) = match plain {
+            Plain::Http => ("means nothing with an http:// url", "write https:// in `url`, or remove `tls`"),
+            Plain::Unix => (
+                "means nothing with a unix: url",
+                "nothing is encrypted that does not leave the machine; remove `tls`, or write https://, host and port in `url`",
+            ),
+        };
+        table.mistake("tls", node, Mistake::new(what, help));
     }
     let mut inner = table.table_in("tls", node)?;
     let ca = inner.field("ca", |node| authorities(node, around)).optional();
