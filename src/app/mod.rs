@@ -15,6 +15,7 @@ mod lead;
 mod leaks;
 mod log;
 mod maintenance;
+mod open_files;
 mod parts;
 mod policies;
 mod purge;
@@ -41,6 +42,7 @@ pub use lead::{Lead, lead};
 pub use maintenance::{
     Fault, FileSummary, Import, Imported, Loss, Maintenance, MaintenanceError, Restoration, Salvaged, inspect,
 };
+pub use open_files::OpenFiles;
 pub use signals::Signals;
 
 use crate::admin::Readiness;

@@ -11,7 +11,7 @@ use super::config_file;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::terminal::Terminal;
-use crate::app::Gateway;
+use crate::app::{Gateway, OpenFiles};
 use crate::model::Clock;
 
 pub(super) fn run(args: &RunArgs, environment: &Environment, terminal: &mut Terminal<'_>) -> Result<Exit, Failure> {
@@ -21,13 +21,29 @@ pub(super) fn run(args: &RunArgs, environment: &Environment, terminal: &mut Term
     for warning in &loaded.warnings {
         tracing::warn!(event = "configuration", config = %loaded.path.display(), "{warning}");
     }
+    let files = OpenFiles::raise(&loaded.settings.server);
+    if files.are_few() {
+        let (limit, needed) = (files.limit, files.needed);
+        tracing::warn!(
+            event = "open_files",
+            limit,
+            needed,
+            "`server.max_connections` of all workers may need more open files than the hard limit allows: raise that \
+             (`ulimit -Hn`, `LimitNOFILE=`, `--ulimit nofile=`), or lower `server.max_connections`",
+        );
+    }
     let gateway = Gateway::start(loaded.settings, Clock::system()).map_err(|error| Failure::of_start(&error, &path))?;
     if let Some(token) = gateway.first_token() {
         // A store in memory begins empty, and nobody could ask for a token without this one.
         terminal.print(&format!("{}\n", json!({"event": "first_token", "token": token.expose()})))?;
     }
     let signals = gateway.catch_signals().map_err(|error| Failure::failed(error.to_string()))?;
-    tracing::info!(event = "serving", proxy = gateway.proxy_url(), admin = gateway.admin_url());
+    tracing::info!(
+        event = "serving",
+        proxy = gateway.proxy_url(),
+        admin = gateway.admin_url(),
+        open_files = files.limit
+    );
     gateway.run_until_signal(signals).map_err(|error| Failure::failed(error.to_string()))?;
     tracing::info!(event = "stopped");
     Ok(Exit::Ok)

@@ -5,6 +5,8 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::Duration;
 
+use serde_json::Value;
+
 use crate::support::frames::{Frames, HEADERS};
 use crate::support::program::Program;
 use crate::support::tls::Authority;
@@ -168,4 +170,32 @@ fn slow_an_idle_client_of_the_management_api_is_closed() {
     let (code, took) = timed(|| client.read_to_end());
     assert_eq!(code, Some(0), "in order");
     assert!((Duration::from_secs(1)..Duration::from_secs(18)).contains(&took), "{took:?}");
+}
+
+/// What a process may have open is usually little at first, and may be raised.
+#[test]
+fn there_may_be_more_connections_than_files_at_first() {
+    let upstream = Upstream::start();
+    let gateway = Program::start_limited(Builder::new(&upstream.url()), &["-S -n 256"]);
+    let mut clients: Vec<Client> = (0..300).map(|_| Client::connect(gateway.proxy)).collect();
+    for client in &mut clients {
+        assert_eq!(client.request("GET", "/public/7", &[], b"").status, 200);
+    }
+    assert_eq!(gateway.admin.metric("keygate_open_connections"), Some(300.0));
+}
+
+#[test]
+fn who_may_not_open_enough_files_is_told_at_the_start() {
+    let upstream = Upstream::start();
+    let told = |connections: usize| {
+        let builder = Builder::new(&upstream.url()).server(&format!("max_connections = {connections}"));
+        let written = Program::start_limited(builder, &["-S -n 256", "-H -n 512"]).terminate();
+        let lines: Vec<Value> = written.messages.iter().filter_map(|line| serde_json::from_str(line).ok()).collect();
+        let line = |event: &str| lines.iter().find(|line| line["event"] == event).cloned();
+        assert_eq!(line("serving").expect("it serves")["open_files"], 512);
+        line("open_files").map(|line| (line["limit"].clone(), line["needed"].clone()))
+    };
+    // For two workers, each with two files a connection.
+    assert_eq!(told(129), Some((512.into(), 516.into())));
+    assert_eq!(told(128), None, "they are just enough");
 }

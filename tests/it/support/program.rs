@@ -51,6 +51,22 @@ impl Program {
 
     #[track_caller]
     pub fn start_with(builder: Builder, environment: &[(&str, &str)]) -> Self {
+        let mut program = Command::new(env!("CARGO_BIN_EXE_keygate"));
+        program.envs(environment.iter().copied());
+        Self::start_as(builder, program)
+    }
+
+    /// With limits that `ulimit` is told, such as `-S -n 256`.
+    #[track_caller]
+    pub fn start_limited(builder: Builder, limits: &[&str]) -> Self {
+        let set: String = limits.iter().map(|limit| format!("ulimit {limit} && ")).collect();
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &format!("{set}exec \"$0\" \"$@\""), env!("CARGO_BIN_EXE_keygate")]);
+        Self::start_as(builder, shell)
+    }
+
+    #[track_caller]
+    fn start_as(builder: Builder, mut program: Command) -> Self {
         let directory = builder.directory();
         let (pepper, path) = (directory.join("pepper"), directory.join("keygate.toml"));
         std::fs::write(&pepper, "a pepper for tests, which is long enough to be one").expect("a writable directory");
@@ -64,13 +80,8 @@ impl Program {
             Bootstrap::Exists => panic!("the store is new"),
         };
         watch::note(first.as_bytes());
-        let program = Command::new(env!("CARGO_BIN_EXE_keygate"))
-            .args(["run", "--config"])
-            .arg(&path)
-            .envs(environment.iter().copied())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn();
+        let program =
+            program.args(["run", "--config"]).arg(&path).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
         let mut child = program.expect("the program was built with the tests");
         let stdout = Output::of(child.stdout.take().expect("piped"));
         let stderr = Output::of(child.stderr.take().expect("piped"));
