@@ -1,14 +1,19 @@
-//! What a request costs, where that can be counted: calls of the operating system, as `strace` sees them.
+//! What a request costs, where that can be counted: calls of the operating system, as `strace` sees them, and
+//! allocations and tasks, as `valgrind` does.
 //!
 //! Over connections that are kept on both sides, a request that comes in one piece is read once, sent once, and its
 //! answer is read once and sent once. A fifth call is a microsecond or two of each request.
 
+mod profile;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::net::SocketAddr;
+use std::process::Command;
 
 use serde_json::json;
 
+use self::profile::calls_of;
 use crate::support::binary::Install;
 use crate::support::{Client, Upstream};
 
@@ -74,7 +79,7 @@ fn a_request_takes_four_calls_for_its_bytes_and_none_in_vain() {
         ask("POST", &[b'x'; 1024]);
     }
     let pid = fs::read_to_string(install.path("data/keygate.lock")).expect("a lock");
-    let ended = std::process::Command::new("kill").arg(pid.trim()).status();
+    let ended = Command::new("kill").arg(pid.trim()).status();
     assert!(ended.is_ok_and(|status| status.success()));
     assert_eq!(served.process.ended().code(), Some(0));
 
@@ -87,4 +92,55 @@ fn a_request_takes_four_calls_for_its_bytes_and_none_in_vain() {
     let first = Calls { reads: 1, writes: 0, idle: to_client.idle.min(1) };
     assert_eq!(to_client, Calls { reads: all + first.reads, writes: all, ..first }, "with the client");
     assert_eq!(to_upstream, Calls { reads: all, writes: all, idle: 0 }, "with the upstream");
+}
+
+/// Of memory: the record of the request, its progress with a timer, its id in two pieces, and what a buffer shares with
+/// those who hold pieces of it.
+const ALLOCATIONS: u64 = 6;
+const COUNTED: u64 = 300;
+
+#[test]
+fn slow_a_request_takes_six_allocations_and_no_task() {
+    let upstream = Upstream::start();
+    let install = Install::new(&upstream.url());
+    install.configure(|text| text.replace("[server]", "[server]\nworkers = 1\npin_workers = false"));
+    install.configure(|text| text + "\n[log]\naccess = \"off\"\n");
+    let out = install.path("profile").display().to_string();
+    let out = format!("--callgrind-out-file={out}");
+    let mut served = install.run_under(&["valgrind", "--tool=callgrind", "--instr-atstart=no", &out]);
+    let token = served.admin.create(json!({"name": "counted", "grants": {"*": "full"}})).secret;
+    let bearer = format!("Bearer {token}");
+    let pid = fs::read_to_string(install.path("data/keygate.lock")).expect("a lock").trim().to_owned();
+
+    let mut client = Client::connect(served.proxy);
+    let mut ask = |times: u64| {
+        for _ in 0..times {
+            assert_eq!(client.request("GET", "/things", &[("Authorization", &bearer)], b"").status, 200);
+        }
+    };
+    // Until what is kept for later requests is there.
+    ask(50);
+    control("on", &pid);
+    ask(COUNTED);
+    control("off", &pid);
+    assert!(Command::new("kill").arg(&pid).status().is_ok_and(|status| status.success()));
+    assert_eq!(served.process.ended().code(), Some(0));
+
+    let profile = fs::read_to_string(install.path("profile")).expect("a profile");
+    let requests = calls_of(&profile, |name| name.ends_with("RequestRecord::begin"));
+    assert_eq!(requests, COUNTED, "all of them and nothing else was counted");
+    // What other threads do in the meantime is far less than one for each request.
+    let allocations = calls_of(&profile, |name| name.contains("__rust_alloc") || name.contains("__rust_realloc"));
+    let most = COUNTED * ALLOCATIONS + COUNTED / 2;
+    assert!(allocations < most, "{allocations} allocations in {COUNTED} requests");
+    let tasks = calls_of(&profile, |name| name.contains("tokio::runtime::task::new_task"));
+    assert!(tasks < COUNTED / 2, "{tasks} tasks in {COUNTED} requests");
+}
+
+/// Turns the counting on or off.
+#[track_caller]
+fn control(state: &str, pid: &str) {
+    let done =
+        Command::new("callgrind_control").args(["-i", state, pid]).output().expect("valgrind's callgrind_control");
+    assert!(done.status.success(), "{done:?}");
 }

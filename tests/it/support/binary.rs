@@ -15,8 +15,11 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::gateway::Admin;
-use super::wait::eventually;
+use super::wait::{DEADLINE, eventually, eventually_within};
 use super::watch;
+
+/// How long a start may take, under a program too that watches each of its steps.
+const START: Duration = Duration::from_secs(120);
 
 /// What `keygate init` made.
 pub struct Install {
@@ -148,7 +151,7 @@ impl Install {
         // All that it would ever say.
         command.env("KEYGATE__LOG__LEVEL", "trace");
         let mut process = Running::start_read_by(command, |line| watch::look_at("a gateway's output", line.as_bytes()));
-        let serving = process.event("serving");
+        let serving = process.event_within(START, "serving");
         let address = |name: &str| {
             let url = serving[name].as_str().unwrap_or_else(|| panic!("no {name} in {serving}"));
             super::gateway::of_url(url)
@@ -206,7 +209,12 @@ impl Running {
     /// The log's line with this event, once it is there; fails when the process ends before.
     #[track_caller]
     pub fn event(&mut self, name: &str) -> Value {
-        eventually(name, || {
+        self.event_within(DEADLINE, name)
+    }
+
+    #[track_caller]
+    fn event_within(&mut self, deadline: Duration, name: &str) -> Value {
+        eventually_within(deadline, name, || {
             let ended = self.child.try_wait().expect("our own child");
             let found = self
                 .err()
