@@ -22,6 +22,7 @@ pub(super) fn run(args: &RunArgs, environment: &Environment, terminal: &mut Term
         tracing::warn!(event = "configuration", config = %loaded.path.display(), "{warning}");
     }
     let files = OpenFiles::raise(&loaded.settings.server);
+    let gateway = Gateway::start(loaded.settings, Clock::system()).map_err(|error| Failure::of_start(&error, &path))?;
     if files.are_few() {
         let (limit, needed) = (files.limit, files.needed);
         tracing::warn!(
@@ -32,7 +33,6 @@ pub(super) fn run(args: &RunArgs, environment: &Environment, terminal: &mut Term
              (`ulimit -Hn`, `LimitNOFILE=`, `--ulimit nofile=`), or lower `server.max_connections`",
         );
     }
-    let gateway = Gateway::start(loaded.settings, Clock::system()).map_err(|error| Failure::of_start(&error, &path))?;
     if let Some(token) = gateway.first_token() {
         // A store in memory begins empty, and nobody could ask for a token without this one.
         terminal.print(&format!("{}\n", json!({"event": "first_token", "token": token.expose()})))?;
