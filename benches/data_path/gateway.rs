@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 use std::thread;
 
 use serde_json::{Value, json};
@@ -14,6 +15,7 @@ use crate::init::{KEYGATE, free_port, init};
 use crate::machine::{self, TARGET_CPU};
 use crate::peers::TOKENS;
 use crate::process::Process;
+use crate::request::Turns;
 use crate::shape::{Name, Shape};
 use crate::target::Target;
 use crate::tokens;
@@ -74,8 +76,8 @@ fn start(bed: &Bed, shape: &Shape, variant: &Variant) -> Outcome<Target> {
         let reader = create_token(admin_port, &administrator, "reader", json!({"devices": "read"}))?;
         (token, Some(reader), None)
     } else {
-        let turns = folder.join("turns");
-        fs::write(&turns, made.join("\n"))?;
+        let turns = Turns { file: folder.join("turns"), taken: Arc::default() };
+        fs::write(&turns.file, made.join("\n"))?;
         (made[0].clone(), None, Some(turns))
     };
     let version = machine::version(Path::new(KEYGATE), "--version")?;

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::atomic::Ordering;
 
 use crate::Outcome;
 use crate::exchange::Door;
@@ -37,13 +38,21 @@ impl Load {
         if let Some(script) = request.script(folder)? {
             wrk.arg("--script").arg(script);
         }
-        let output = wrk.arg(door.url(PATH)).output()?;
+        wrk.arg(door.url(PATH));
+        if let Some(turns) = &request.turns {
+            wrk.arg("--").arg(turns.taken.load(Ordering::Relaxed).to_string());
+        }
+        let output = wrk.output()?;
         let text = String::from_utf8(output.stdout)?;
         if !output.status.success() {
             let reason = String::from_utf8_lossy(&output.stderr);
             return Err(format!("wrk ended with {}: {text}{reason}", output.status).into());
         }
-        read(&text, forwarded)
+        let served = read(&text, forwarded)?;
+        if let Some(turns) = &request.turns {
+            turns.taken.fetch_add(served.requests, Ordering::Relaxed);
+        }
+        Ok(served)
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use crate::Outcome;
 use crate::exchange::{Answer, Door};
@@ -15,6 +17,7 @@ function init(arguments)
   for token in io.lines("TURNS") do
     requests[#requests + 1] = wrk.format("GET", nil, { Authorization = "Bearer " .. token })
   end
+  last = tonumber(arguments[1])
 end
 function request()
   last = last % #requests + 1
@@ -22,12 +25,20 @@ function request()
 end
 "#;
 
+/// Tokens, and whose turn it is.
+#[derive(Debug, Clone)]
+pub struct Turns {
+    pub file: PathBuf,
+    /// How many requests there were: each run goes on where the one before it ended.
+    pub taken: Arc<AtomicU64>,
+}
+
 #[derive(Debug, Clone)]
 pub struct Request {
     pub method: &'static str,
     pub token: Option<String>,
-    /// A file with tokens that are presented in turn, in place of that one.
-    pub turns: Option<PathBuf>,
+    /// Tokens that are presented in turn, in place of that one.
+    pub turns: Option<Turns>,
     /// Bytes of body.
     pub body: u32,
 }
@@ -42,7 +53,7 @@ impl Request {
     pub fn script(&self, folder: &Path) -> Outcome<Option<PathBuf>> {
         if let Some(turns) = &self.turns {
             let file = folder.join("wrk-turns.lua");
-            fs::write(&file, TURNS.replace("TURNS", &turns.display().to_string()))?;
+            fs::write(&file, TURNS.replace("TURNS", &turns.file.display().to_string()))?;
             return Ok(Some(file));
         }
         if self.method == "GET" && self.body == 0 {

@@ -12,7 +12,7 @@ use crate::Outcome;
 use crate::exchange::Door;
 use crate::process::Process;
 use crate::refusal::Refusal;
-use crate::request::Request;
+use crate::request::{Request, Turns};
 use crate::shape::{Name, Shape};
 use crate::upstream;
 
@@ -29,8 +29,8 @@ pub struct Target {
     pub token: String,
     /// A token that may read: Keygate's alone.
     pub reader: Option<String>,
-    /// The file with the tokens that requests present in turn, if there is more than the one.
-    pub turns: Option<PathBuf>,
+    /// The tokens that requests present in turn, if there is more than the one.
+    pub turns: Option<Turns>,
     /// Where its access log is, if it writes one.
     pub log: Option<PathBuf>,
     pub process: Process,
