@@ -12,7 +12,7 @@ use super::principal::Principal;
 use super::verifier::{Source, Verdict, Verifier, VerifyError};
 use crate::model::Digest;
 
-/// Places of the table: 64 KiB of memory for each thread.
+/// Places of the table: 72 KiB of memory for each thread.
 const PLACES: usize = 1_024;
 /// After so many finds the hot cache is asked again, so that it knows what is in use and keeps that.
 const FINDS: u8 = 64;
@@ -38,14 +38,22 @@ impl ThreadVerifier {
         }
         let found = self.verifier.look_up(digest).await;
         if let (Source::Cache, Ok(Verdict::Known(principal))) = &found {
-            self.recent.borrow_mut().note(digest, generation, Arc::clone(principal));
+            self.recent.borrow_mut().note(digest, generation, principal);
         }
         found
     }
 }
 
-/// The table. A digest has one place, and the last one noted there is found.
-struct Recent(Box<[Option<Entry>]>);
+/// The table. A digest has one place, and takes it when it is noted there twice, with no other in between: where more
+/// tokens are in use than there are places, nearly all of them would only push each other out.
+struct Recent(Box<[Place]>);
+
+#[derive(Default)]
+struct Place {
+    /// The beginning of the digest that was noted last.
+    noted: u64,
+    entry: Option<Entry>,
+}
 
 struct Entry {
     digest: Digest,
@@ -56,19 +64,30 @@ struct Entry {
 
 impl Recent {
     fn new() -> Self {
-        Self(std::iter::repeat_with(|| None).take(PLACES).collect())
+        Self(std::iter::repeat_with(Place::default).take(PLACES).collect())
     }
 
     fn find(&mut self, digest: &Digest, generation: u64) -> Option<Arc<Principal>> {
-        let entry = self.0[index(digest)].as_mut()?;
-        let is_good = entry.digest == *digest && entry.generation == generation && entry.finds_left > 0;
-        entry.finds_left = entry.finds_left.saturating_sub(1);
-        is_good.then(|| Arc::clone(&entry.principal))
+        let entry = self.0[index(digest)].entry.as_mut()?;
+        if entry.digest != *digest || entry.generation != generation {
+            return None;
+        }
+        entry.finds_left = entry.finds_left.checked_sub(1)?;
+        Some(Arc::clone(&entry.principal))
     }
 
-    fn note(&mut self, digest: Digest, generation: u64, principal: Arc<Principal>) {
-        self.0[index(&digest)] = Some(Entry { digest, generation, principal, finds_left: FINDS });
+    fn note(&mut self, digest: Digest, generation: u64, principal: &Arc<Principal>) {
+        let place = &mut self.0[index(&digest)];
+        if std::mem::replace(&mut place.noted, beginning(&digest)) == beginning(&digest) {
+            let principal = Arc::clone(principal);
+            place.entry = Some(Entry { digest, generation, principal, finds_left: FINDS });
+        }
     }
+}
+
+fn beginning(digest: &Digest) -> u64 {
+    let [a, b, c, d, e, f, g, h, ..] = *digest.as_bytes();
+    u64::from_le_bytes([a, b, c, d, e, f, g, h])
 }
 
 /// By other bytes than the generation and the hot cache.
@@ -87,22 +106,26 @@ mod tests {
         let (mut recent, principal) = (Recent::new(), principal());
         let digest = *principal.digest();
         assert!(recent.find(&digest, 7).is_none(), "there is nothing yet");
-        recent.note(digest, 7, Arc::clone(&principal));
+        recent.note(digest, 7, &principal);
+        assert!(recent.find(&digest, 7).is_none(), "once is not often");
+        recent.note(digest, 7, &principal);
         assert!(recent.find(&digest, 7).is_some_and(|found| Arc::ptr_eq(&found, &principal)));
         assert!(recent.find(&digest, 8).is_none(), "the token was changed");
-        recent.note(digest, 7, Arc::clone(&principal));
+        recent.note(digest, 7, &principal);
         assert_eq!((0..=FINDS).filter(|_| recent.find(&digest, 7).is_some()).count(), usize::from(FINDS));
     }
 
     #[test]
-    fn another_digest_in_the_same_place_is_not_taken_for_it() {
+    fn another_digest_in_the_same_place_is_not_taken_for_it_and_does_not_push_it_out_at_once() {
         let (mut recent, principal) = (Recent::new(), principal());
         let digest = *principal.digest();
         let mut other = *digest.as_bytes();
         other[5] ^= 1;
         let other = Digest::from_bytes(other);
         assert_eq!(index(&digest), index(&other));
-        recent.note(digest, 0, principal);
+        (0..2).for_each(|_| recent.note(digest, 0, &principal));
         assert!(recent.find(&other, 0).is_none());
+        recent.note(other, 0, &principal);
+        assert!(recent.find(&digest, 0).is_some() && recent.find(&other, 0).is_none());
     }
 }
