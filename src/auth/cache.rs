@@ -114,6 +114,11 @@ impl TokenCache {
         }
     }
 
+    /// Principals that it holds at most.
+    pub(super) fn room(&self) -> u64 {
+        self.known.policy().max_capacity().unwrap_or(u64::MAX)
+    }
+
     /// Entries held: principals, unknown digests. Exact only when nothing goes on.
     pub(super) fn sizes(&self) -> (u64, u64) {
         (self.known.entry_count(), self.unknown.entry_count())

@@ -12,7 +12,7 @@ use super::principal::Principal;
 use super::verifier::{Source, Verdict, Verifier, VerifyError};
 use crate::model::Digest;
 
-/// Places of the table: 72 KiB of memory for each thread.
+/// Places of the table at most: 72 KiB of memory for each thread.
 const PLACES: usize = 1_024;
 /// After so many finds the hot cache is asked again, so that it knows what is in use and keeps that.
 const FINDS: u8 = 64;
@@ -25,7 +25,9 @@ pub struct ThreadVerifier {
 
 impl ThreadVerifier {
     pub fn new(verifier: Verifier) -> Self {
-        Self { verifier, recent: RefCell::new(Recent::new()) }
+        // No thread alone remembers more than all together may.
+        let places = usize::try_from(verifier.remembers()).map_or(PLACES, |most| most.clamp(1, PLACES));
+        Self { verifier, recent: RefCell::new(Recent::new(places)) }
     }
 
     /// The same as [`Verifier::verify`].
@@ -63,12 +65,19 @@ struct Entry {
 }
 
 impl Recent {
-    fn new() -> Self {
-        Self(std::iter::repeat_with(Place::default).take(PLACES).collect())
+    fn new(places: usize) -> Self {
+        Self(std::iter::repeat_with(Place::default).take(places).collect())
+    }
+
+    /// By other bytes than the generation and the hot cache.
+    fn place(&mut self, digest: &Digest) -> &mut Place {
+        let [.., a, b] = *digest.as_bytes();
+        let at = usize::from(u16::from_le_bytes([a, b])) % self.0.len();
+        &mut self.0[at]
     }
 
     fn find(&mut self, digest: &Digest, generation: u64) -> Option<Arc<Principal>> {
-        let entry = self.0[index(digest)].entry.as_mut()?;
+        let entry = self.place(digest).entry.as_mut()?;
         if entry.digest != *digest || entry.generation != generation {
             return None;
         }
@@ -77,7 +86,7 @@ impl Recent {
     }
 
     fn note(&mut self, digest: Digest, generation: u64, principal: &Arc<Principal>) {
-        let place = &mut self.0[index(&digest)];
+        let place = self.place(&digest);
         if std::mem::replace(&mut place.noted, beginning(&digest)) == beginning(&digest) {
             let principal = Arc::clone(principal);
             place.entry = Some(Entry { digest, generation, principal, finds_left: FINDS });
@@ -85,15 +94,10 @@ impl Recent {
     }
 }
 
+/// Bytes that the hot cache goes by too; few digests that meet in a place have the same.
 fn beginning(digest: &Digest) -> u64 {
     let [a, b, c, d, e, f, g, h, ..] = *digest.as_bytes();
     u64::from_le_bytes([a, b, c, d, e, f, g, h])
-}
-
-/// By other bytes than the generation and the hot cache.
-fn index(digest: &Digest) -> usize {
-    let [.., a, b] = *digest.as_bytes();
-    usize::from(u16::from_le_bytes([a, b])) % PLACES
 }
 
 #[cfg(test)]
@@ -103,7 +107,7 @@ mod tests {
 
     #[test]
     fn an_entry_ends_with_its_generation_and_after_its_finds() {
-        let (mut recent, principal) = (Recent::new(), principal());
+        let (mut recent, principal) = (Recent::new(PLACES), principal());
         let digest = *principal.digest();
         assert!(recent.find(&digest, 7).is_none(), "there is nothing yet");
         recent.note(digest, 7, &principal);
@@ -117,12 +121,11 @@ mod tests {
 
     #[test]
     fn another_digest_in_the_same_place_is_not_taken_for_it_and_does_not_push_it_out_at_once() {
-        let (mut recent, principal) = (Recent::new(), principal());
+        let (mut recent, principal) = (Recent::new(PLACES), principal());
         let digest = *principal.digest();
         let mut other = *digest.as_bytes();
         other[5] ^= 1;
         let other = Digest::from_bytes(other);
-        assert_eq!(index(&digest), index(&other));
         (0..2).for_each(|_| recent.note(digest, 0, &principal));
         assert!(recent.find(&other, 0).is_none());
         recent.note(other, 0, &principal);

@@ -238,6 +238,11 @@ impl Verifier {
         self.store.may_hold(&hasher.digest(text)) || foreign.any(|digest| self.store.may_hold(&digest))
     }
 
+    /// How many principals are remembered at most.
+    pub(super) fn remembers(&self) -> u64 {
+        self.shared.cache.room()
+    }
+
     /// Entries in the cache: principals, unknown digests.
     pub fn cache_sizes(&self) -> (u64, u64) {
         self.shared.cache.sizes()
