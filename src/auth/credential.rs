@@ -36,7 +36,7 @@ pub fn after_scheme<'line>(line: &'line [u8], scheme: &str) -> Option<&'line [u8
 }
 
 /// The bytes of a `b64token`, but for its end.
-const STANDS_IN_ONE: [bool; 256] = {
+static STANDS_IN_ONE: [bool; 256] = {
     let mut table = [false; 256];
     let mut byte = 0;
     while byte < 128 {

@@ -19,6 +19,7 @@ mod recent;
 mod rehash;
 mod seal;
 mod users;
+mod verdict;
 mod verifier;
 
 pub use accounts::Accounts;
@@ -38,4 +39,5 @@ pub use principal::{Identity, Principal};
 pub use recent::ThreadVerifier;
 pub use seal::{SealError, Sealer};
 pub use users::Users;
-pub use verifier::{Loader, Source, Verdict, Verifier, VerifierOptions, VerifyError};
+pub use verdict::{Answered, Source, Verdict, VerifyError};
+pub use verifier::{Loader, Verifier, VerifierOptions};

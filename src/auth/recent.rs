@@ -9,7 +9,8 @@ use std::cell::RefCell;
 use std::sync::Arc;
 
 use super::principal::Principal;
-use super::verifier::{Source, Verdict, Verifier, VerifyError};
+use super::verdict::{Answered, Source, Verdict};
+use super::verifier::Verifier;
 use crate::model::Digest;
 
 /// Places of the table at most: 72 KiB of memory for each thread.
@@ -31,8 +32,11 @@ impl ThreadVerifier {
     }
 
     /// The same as [`Verifier::verify`].
-    pub async fn verify(&self, text: &str) -> (Source, Result<Verdict, VerifyError>) {
-        let Some(digest) = self.verifier.own_digest(text) else { return self.verifier.verify(text).await };
+    pub async fn verify(&self, text: &str) -> Answered {
+        let digest = match self.verifier.own_digest(text) {
+            Ok(digest) => digest,
+            Err(error) => return self.verifier.verify_foreign(text, error).await,
+        };
         // Before the look-up: what is invalidated in the midst of it has another one by then.
         let generation = self.verifier.generation(&digest);
         if let Some(principal) = self.recent.borrow_mut().find(&digest, generation) {
@@ -52,7 +56,7 @@ struct Recent(Box<[Place]>);
 
 #[derive(Default)]
 struct Place {
-    /// The beginning of the digest that was noted last.
+    /// The beginning of the digest that was noted last. Few that meet in a place have the same.
     noted: u64,
     entry: Option<Entry>,
 }
@@ -87,17 +91,11 @@ impl Recent {
 
     fn note(&mut self, digest: Digest, generation: u64, principal: &Arc<Principal>) {
         let place = self.place(&digest);
-        if std::mem::replace(&mut place.noted, beginning(&digest)) == beginning(&digest) {
+        if std::mem::replace(&mut place.noted, digest.beginning()) == digest.beginning() {
             let principal = Arc::clone(principal);
             place.entry = Some(Entry { digest, generation, principal, finds_left: FINDS });
         }
     }
-}
-
-/// Bytes that the hot cache goes by too; few digests that meet in a place have the same.
-fn beginning(digest: &Digest) -> u64 {
-    let [a, b, c, d, e, f, g, h, ..] = *digest.as_bytes();
-    u64::from_le_bytes([a, b, c, d, e, f, g, h])
 }
 
 #[cfg(test)]

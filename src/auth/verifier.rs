@@ -19,6 +19,7 @@ use super::cache::{CacheOptions, Cached, TokenCache};
 use super::principal::Principal;
 use super::rehash::{Rehash, Rehashing};
 use super::users::Users;
+use super::verdict::{Answered, Source, Verdict, VerifyError};
 use crate::limit::TokenLimits;
 use crate::model::{
     Digest, ForeignHash, RequestKey, Token, TokenHasher, TokenId, TokenPrefix, TokenText, TokenTextError,
@@ -34,33 +35,6 @@ const BATCH: usize = 256;
 const FOREIGN_LOOKS: usize = 4;
 /// After this long without an answer the store counts as away.
 const STORE_DEADLINE: Duration = Duration::from_secs(5);
-
-/// Where an answer came from, for metrics.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Source {
-    /// The hot cache knew the token.
-    Cache,
-    /// The cache knew that there is no such token.
-    Negative,
-    /// The store was asked.
-    Store,
-    /// The text alone told.
-    Text,
-}
-
-/// What a presented text is.
-pub enum Verdict {
-    Known(Arc<Principal>),
-    /// Well-formed, but nobody's.
-    Unknown,
-    /// Not a token of this installation; no look-up was needed.
-    NotAToken(TokenTextError),
-}
-
-/// The question could not be answered; neither a yes nor a no.
-#[derive(Debug, Clone, thiserror::Error)]
-#[error("the store could not be asked for the token: {0}")]
-pub struct VerifyError(pub StoreError);
 
 type Reply = oneshot::Sender<Result<Option<Arc<Principal>>, StoreError>>;
 
@@ -142,12 +116,24 @@ impl Verifier {
     }
 
     /// What `text` is, and where that was found.
-    pub async fn verify(&self, text: &str) -> (Source, Result<Verdict, VerifyError>) {
-        match parse_token(text, &self.shared.prefix) {
-            Ok(_) => self.look_up(self.shared.hasher.digest(text)).await,
-            Err(_) if self.may_be_imported(text) => Box::pin(self.look_up_foreign(text)).await,
-            Err(error) => (Source::Text, Ok(Verdict::NotAToken(error))),
+    pub async fn verify(&self, text: &str) -> Answered {
+        match self.own_digest(text) {
+            Ok(digest) => self.look_up(digest).await,
+            Err(error) => self.verify_foreign(text, error).await,
         }
+    }
+
+    /// The digest of a text that has the form of a token of this installation.
+    pub(super) fn own_digest(&self, text: &str) -> Result<Digest, TokenTextError> {
+        parse_token(text, &self.shared.prefix).map(|_| self.shared.hasher.digest(text))
+    }
+
+    /// What a text is that has not that form, for this reason.
+    pub(super) async fn verify_foreign(&self, text: &str, error: TokenTextError) -> Answered {
+        if self.may_be_imported(text) {
+            return Box::pin(self.look_up_foreign(text)).await;
+        }
+        (Source::Text, Ok(Verdict::NotAToken(error)))
     }
 
     /// Whether it can be a key that was imported. Where none was, no text is looked at any further.
@@ -158,7 +144,7 @@ impl Verifier {
     /// By this installation's own digest, as imported keys are known once they were used; else by each
     /// foreign hash that some were imported by. For a key that nobody has, that is a hash or two and looks
     /// into memory: no read of the store.
-    async fn look_up_foreign(&self, text: &str) -> (Source, Result<Verdict, VerifyError>) {
+    async fn look_up_foreign(&self, text: &str) -> Answered {
         let own = self.shared.hasher.digest(text);
         for _ in 0..FOREIGN_LOOKS {
             let found = self.look_up(own).await;
@@ -203,12 +189,7 @@ impl Verifier {
         }
     }
 
-    /// The digest of a text that has the form of a token of this installation.
-    pub(super) fn own_digest(&self, text: &str) -> Option<Digest> {
-        self.is_own(text).then(|| self.shared.hasher.digest(text))
-    }
-
-    pub(super) async fn look_up(&self, digest: Digest) -> (Source, Result<Verdict, VerifyError>) {
+    pub(super) async fn look_up(&self, digest: Digest) -> Answered {
         match self.shared.cache.look_up(&digest) {
             Cached::Known(principal) => (Source::Cache, Ok(matching(&digest, Some(principal)))),
             Cached::Unknown => (Source::Negative, Ok(Verdict::Unknown)),

@@ -54,11 +54,11 @@ impl Index {
     }
 
     pub(super) fn owner(&self, digest: &Digest) -> Option<TokenId> {
-        self.digests.get(&short(digest)).map(|id| *id)
+        self.digests.get(&digest.beginning()).map(|id| *id)
     }
 
     pub(super) fn may_hold(&self, digest: &Digest) -> bool {
-        self.digests.contains_key(&short(digest))
+        self.digests.contains_key(&digest.beginning())
     }
 
     /// At most `limit` tokens of `account` after `after`.
@@ -125,7 +125,7 @@ impl Index {
 
     pub(super) fn add_digest(&self, digest: &Digest, id: TokenId) -> Result<(), Taken> {
         self.note_import(id);
-        match self.digests.entry(short(digest)) {
+        match self.digests.entry(digest.beginning()) {
             Entry::Occupied(other) => Err(Taken(*other.get())),
             Entry::Vacant(free) => {
                 free.insert(id);
@@ -135,7 +135,7 @@ impl Index {
     }
 
     pub(super) fn remove_digest(&self, digest: &Digest, id: TokenId) {
-        self.digests.remove_if(&short(digest), |_, owner| *owner == id);
+        self.digests.remove_if(&digest.beginning(), |_, owner| *owner == id);
     }
 
     /// Tokens of an account that has none here yet or only earlier ones.
@@ -170,7 +170,7 @@ impl Index {
         let Change::Token { before: _, after: Some(after) } = change else { return };
         self.note_import(after.id);
         for digest in after.digests() {
-            self.digests.insert(short(&digest), after.id);
+            self.digests.insert(digest.beginning(), after.id);
         }
         let outline = Outline::of(&Traits::of(after));
         let mut accounts = self.accounts.write().unwrap_or_else(PoisonError::into_inner);
@@ -181,11 +181,6 @@ impl Index {
         };
         tokens.insert(after.id, outline);
     }
-}
-
-fn short(digest: &Digest) -> u64 {
-    let [a, b, c, d, e, f, g, h, ..] = *digest.as_bytes();
-    u64::from_le_bytes([a, b, c, d, e, f, g, h])
 }
 
 /// A digest is spread already.

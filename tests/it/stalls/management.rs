@@ -25,6 +25,13 @@ fn authorization(gateway: &Gateway) -> String {
     format!("Bearer {}", gateway.admin.token)
 }
 
+/// A client of HTTP/2 that asked for the backup, in its first stream.
+fn without_a_window(gateway: &Gateway) -> Frames {
+    let mut client = Frames::connect(gateway.admin.address, &[(INITIAL_WINDOW, 0)]);
+    client.get(1, BACKUP, &[("authorization", &authorization(gateway))]);
+    client
+}
+
 #[test]
 fn slow_a_client_that_does_not_read_its_backup_is_cut_off() {
     let upstream = Upstream::start();
@@ -43,8 +50,7 @@ fn slow_a_client_that_does_not_read_its_backup_is_cut_off() {
 fn slow_a_client_of_http2_without_a_window_for_its_backup_is_cut_off() {
     let upstream = Upstream::start();
     let gateway = start(&upstream);
-    let mut client = Frames::connect(gateway.admin.address, &[(INITIAL_WINDOW, 0)]);
-    client.get(1, BACKUP, &[("authorization", &authorization(&gateway))]);
+    let mut client = without_a_window(&gateway);
     assert!(client.read_until(|frame| frame.kind == DATA).is_none(), "the connection ends with nothing of it");
 }
 
@@ -52,8 +58,7 @@ fn slow_a_client_of_http2_without_a_window_for_its_backup_is_cut_off() {
 fn slow_a_client_that_takes_its_time_gets_its_whole_backup() {
     let upstream = Upstream::start();
     let gateway = start(&upstream);
-    let mut client = Frames::connect(gateway.admin.address, &[(INITIAL_WINDOW, 0)]);
-    client.get(1, BACKUP, &[("authorization", &authorization(&gateway))]);
+    let mut client = without_a_window(&gateway);
     client.open_window(0, 1 << 30);
     let mut got = Vec::new();
     // In more than the time in which a client that takes nothing is cut off.
